@@ -1,0 +1,2 @@
+//! The `charioteer` command.
+fn main() {}
