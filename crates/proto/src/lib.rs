@@ -1,1 +1,19 @@
-//! Wire formats.
+//! The wire formats that Charioteer speaks, without I/O: bytes in, typed messages out, and back.
+//!
+//! This crate has no socket, file or clock to name (`no_std` with `alloc`), so that client and server can share it and still be
+//! evidence for each other's behaviour. Three promises hold for every decoder here:
+//!
+//! - it never panics, whatever the bytes;
+//! - it never takes memory on the word of a length it has not checked against the bytes at hand;
+//! - when it fails it says what it was reading, where, and why ([`DecodeError`]).
+//!
+//! [`pegasus`] holds Apache Pegasus' frames, messages and keys.
+
+#![no_std]
+
+extern crate alloc;
+
+mod error;
+pub mod pegasus;
+
+pub use error::{DecodeError, DecodeFailure};
