@@ -1,1 +1,32 @@
-//! The embedded store.
+//! The embedded store of Charioteer and the rules of its data models.
+//!
+//! The crate has two layers and is synchronous throughout: it opens no sockets, starts no threads and sleeps nowhere.
+//!
+//! 1. [`Db`] is an ordered, snapshot-reading store of bytes: keyspaces, atomic batches, snapshots. [`Clock`] is where
+//!    the time comes from, so that a test can stop it.
+//! 2. [`table`] holds the rules of Apache Pegasus' tables as pure functions of what they read and of the time, and a
+//!    driver, [`table::Tables`], that runs them over a [`Db`].
+//!
+//! ```
+//! use charioteer_engine::table::{CreateTable, Get, Put, Tables, raw_key};
+//! use charioteer_engine::{Clock, Db};
+//!
+//! let tables = Tables::open(Db::memory(), Clock::system())?;
+//! tables.create(CreateTable::new("temp", 8))?;
+//! let table = tables.table_by_name("temp").ok_or("no such table")?;
+//!
+//! let key = raw_key(b"user", b"name");
+//! table.run(0, Put::new(key.clone(), "Ben-Hur".into(), 0))?;
+//! assert_eq!(table.run(0, Get::new(key))?.reply.as_deref(), Some(&b"Ben-Hur"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod clock;
+mod db;
+mod error;
+mod memory;
+pub mod table;
+
+pub use clock::Clock;
+pub use db::{Batch, Db, Direction, Keyspace, Snapshot};
+pub use error::{Error, MAX_KEY_BYTES};

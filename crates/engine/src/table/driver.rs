@@ -1,0 +1,380 @@
+//! One table over the embedded store: runs operations and walks, and keeps its open scans.
+
+use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+
+use super::catalogue::TableInfo;
+use super::envs::TableEnvs;
+use super::locks::HashKeyLocks;
+use super::operation::{Ended, Operation, Walk, WalkRange, Writes};
+use super::row::{Context, Row};
+use super::scan::{Scan, ScanPage, ScanPageReply};
+use super::scans::ScanContexts;
+use super::stored::{as_slice, lookup_key, raw_of, stored_key, stored_range};
+use crate::{Batch, Clock, Db, Error, Keyspace, MAX_KEY_BYTES, Snapshot};
+
+/// The most scans a table keeps open.
+const MAX_OPEN_SCANS: usize = 10_000;
+
+/// How many rows a walk is shown between two looks at the clock.
+const ROWS_PER_CLOCK: usize = 100;
+
+/// What answers an asked-for page that does not exist.
+const NO_CONTEXT: i64 = -1;
+
+/// A table that operations are run on; they may run on many threads at once.
+///
+/// Writes under one hash key of a partition follow each other, and reads see them once they have returned.
+///
+/// ```
+/// use std::time::Duration;
+/// use charioteer_engine::table::{CreateTable, Increment, Tables, raw_key};
+/// use charioteer_engine::{Clock, Db};
+///
+/// let tables = Tables::open(Db::memory(), Clock::system())?;
+/// tables.create(CreateTable::new("counters", 4))?;
+/// let table = tables.table_by_name("counters").ok_or("no such table")?;
+///
+/// let visits = raw_key(b"site", b"visits");
+/// table.run(0, Increment::new(visits.clone(), 1, 0))?;
+/// let done = table.run(0, Increment::new(visits, 1, 0))?;
+/// assert_eq!((done.reply.new_value, done.decree), (2, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Table {
+    db: Db,
+    clock: Clock,
+    rows: Keyspace,
+    settings: RwLock<Settings>,
+    locks: HashKeyLocks,
+    /// For each partition, the number of its last write.
+    decrees: Box<[AtomicI64]>,
+    scans: Mutex<ScanContexts<OpenScan>>,
+}
+
+#[derive(Clone)]
+struct Settings {
+    info: Arc<TableInfo>,
+    envs: Arc<TableEnvs>,
+}
+
+struct OpenScan {
+    partition: u32,
+    scan: Arc<Scan>,
+    next: Bytes,
+    snapshot: Snapshot,
+}
+
+/// An operation that was run.
+///
+/// ```
+/// use charioteer_engine::table::Done;
+///
+/// let done = Done { reply: (), decree: 1 };
+/// assert_eq!(done.decree, 1);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done<R> {
+    /// What it answered.
+    pub reply: R,
+    /// The number of this write among those of its partition, from 1; 0 for a read. A write operation that wrote
+    /// nothing has one too. The numbers start again when the table is opened again.
+    pub decree: i64,
+}
+
+/// A page of an open scan.
+///
+/// ```
+/// use charioteer_engine::table::{ScanBatch, ScanPageReply, Status};
+///
+/// let page = ScanPageReply { status: Status::Ok, rows: Vec::new(), count: None, next: None };
+/// let last = ScanBatch { page, context_id: -1 };
+/// assert!(last.is_last());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanBatch {
+    /// The rows, or why there are none.
+    pub page: ScanPageReply,
+    /// What to ask for the next page with; -1 when there is none.
+    pub context_id: i64,
+}
+
+impl ScanBatch {
+    /// Whether no page follows.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        self.context_id == NO_CONTEXT
+    }
+}
+
+impl Table {
+    pub(super) fn new(db: Db, clock: Clock, rows: Keyspace, info: TableInfo) -> Self {
+        let partition_count = usize::try_from(info.partition_count).unwrap_or(0);
+        // Two processes hash the same value differently, which is all the randomness that is needed.
+        let [.., a, b, c, d] = RandomState::new().hash_one(info.id).to_be_bytes();
+        Self {
+            db,
+            clock,
+            rows,
+            settings: RwLock::new(Settings::of(info)),
+            locks: HashKeyLocks::new(),
+            decrees: (0..partition_count).map(|_| AtomicI64::new(0)).collect(),
+            scans: Mutex::new(ScanContexts::new(
+                u32::from_be_bytes([a, b, c, d]),
+                MAX_OPEN_SCANS,
+            )),
+        }
+    }
+
+    /// What is known of the table, as it is now.
+    #[must_use]
+    pub fn info(&self) -> Arc<TableInfo> {
+        Arc::clone(&self.settings.read().info)
+    }
+
+    /// Its settings, as they are now.
+    #[must_use]
+    pub fn envs(&self) -> Arc<TableEnvs> {
+        Arc::clone(&self.settings.read().envs)
+    }
+
+    pub(super) fn set_info(&self, info: TableInfo) {
+        *self.settings.write() = Settings::of(info);
+    }
+
+    /// Runs an operation on a partition: reads the rows it asks for, and writes what follows as one batch.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`]; [`Error::KeyTooLong`] when a key that would be written is longer, with 4 bytes for
+    /// the partition, than [`MAX_KEY_BYTES`] (to a read such a row is missing); [`Error::KeyspaceDropped`] when the
+    /// table is gone; [`Error::Corrupt`]. Nothing was written then.
+    pub fn run<O: Operation>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
+        let last_decree = self.last_decree(partition)?;
+        let held = operation
+            .lock()
+            .map(|hash_key| self.locks.lock(partition, hash_key));
+        let context = self.context();
+        let (reply, writes) = match operation.keys() {
+            [] => operation.apply(&[], &context),
+            [key] => {
+                let row = self.read(partition, key)?;
+                operation.apply(&[row], &context)
+            }
+            keys => {
+                let rows = self.read_many(partition, keys)?;
+                operation.apply(&rows, &context)
+            }
+        };
+        self.write(partition, writes)?;
+        let decree = if held.is_some() {
+            last_decree.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            0
+        };
+        Ok(Done { reply, decree })
+    }
+
+    /// Runs a walk over a partition, as it is now. It ends early when the table's time limit is reached.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`], [`Error::KeyspaceDropped`], [`Error::Corrupt`].
+    pub fn walk<W: Walk>(&self, partition: u32, walk: W) -> Result<W::Reply, Error> {
+        self.last_decree(partition)?;
+        self.walk_in(&self.db.snapshot_of(&self.rows)?, partition, walk)
+    }
+
+    /// Starts a scan of a partition as it is now, and answers with its first page.
+    ///
+    /// # Errors
+    /// As [`walk`](Self::walk).
+    pub fn open_scan(&self, partition: u32, scan: Scan) -> Result<ScanBatch, Error> {
+        self.last_decree(partition)?;
+        let snapshot = self.db.snapshot_of(&self.rows)?;
+        let scan = Arc::new(scan);
+        let page = self.walk_in(&snapshot, partition, ScanPage::first(Arc::clone(&scan)))?;
+        Ok(self.keep_open(page, partition, scan, snapshot))
+    }
+
+    /// The next page of a scan, of the instant at which the scan was opened; `None` when the id is unknown, was used, or
+    /// is five minutes old.
+    ///
+    /// # Errors
+    /// As [`walk`](Self::walk).
+    pub fn next_scan(&self, partition: u32, context_id: i64) -> Result<Option<ScanBatch>, Error> {
+        let now = self.clock.now();
+        let open = self
+            .scans
+            .lock()
+            .take_if(context_id, now, |open| open.partition == partition);
+        let Some(OpenScan {
+            scan,
+            next,
+            snapshot,
+            ..
+        }) = open
+        else {
+            return Ok(None);
+        };
+        let page = self.walk_in(
+            &snapshot,
+            partition,
+            ScanPage::resume(Arc::clone(&scan), next),
+        )?;
+        Ok(Some(self.keep_open(page, partition, scan, snapshot)))
+    }
+
+    /// Forgets a scan; an unknown id is fine.
+    pub fn close_scan(&self, context_id: i64) {
+        self.scans.lock().remove(context_id);
+    }
+
+    fn last_decree(&self, partition: u32) -> Result<&AtomicI64, Error> {
+        let known = usize::try_from(partition)
+            .ok()
+            .and_then(|partition| self.decrees.get(partition));
+        known.ok_or_else(|| {
+            let partition_count = u32::try_from(self.decrees.len()).unwrap_or(u32::MAX);
+            Error::UnknownPartition {
+                partition,
+                partition_count,
+            }
+        })
+    }
+
+    fn context(&self) -> Context {
+        Context::at(self.clock.now(), self.settings.read().envs.default_ttl)
+    }
+
+    fn read(&self, partition: u32, raw: &[u8]) -> Result<Option<Row>, Error> {
+        let key = lookup_key(partition, raw);
+        if key.len() > MAX_KEY_BYTES {
+            return Ok(None);
+        }
+        self.db.get(&self.rows, &key)?.map(decode).transpose()
+    }
+
+    fn read_many(&self, partition: u32, keys: &[Bytes]) -> Result<Vec<Option<Row>>, Error> {
+        if keys
+            .iter()
+            .any(|raw| lookup_key(partition, raw).len() > MAX_KEY_BYTES)
+        {
+            // One at a time, from one snapshot: such a request is rare and most likely a mistake.
+            return self.read_storable(partition, keys);
+        }
+        let stored: Vec<_> = keys.iter().map(|raw| lookup_key(partition, raw)).collect();
+        let rows = self.db.get_many(&self.rows, &stored)?;
+        rows.into_iter()
+            .map(|row| row.map(decode).transpose())
+            .collect()
+    }
+
+    fn read_storable(&self, partition: u32, keys: &[Bytes]) -> Result<Vec<Option<Row>>, Error> {
+        let snapshot = self.db.snapshot_of(&self.rows)?;
+        let read = |raw: &Bytes| match lookup_key(partition, raw) {
+            key if key.len() > MAX_KEY_BYTES => Ok(None),
+            key => snapshot.get(&self.rows, &key)?.map(decode).transpose(),
+        };
+        keys.iter().map(read).collect()
+    }
+
+    fn write(&self, partition: u32, writes: Writes) -> Result<(), Error> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        for (raw, row) in writes {
+            let key = stored_key(partition, &raw);
+            match row {
+                Some(row) => batch.put_owned(&self.rows, key, row.encode()),
+                None if key.len() <= MAX_KEY_BYTES => batch.delete(&self.rows, key),
+                // There is no such row, and removing a missing one is fine.
+                None => {}
+            }
+        }
+        self.db.commit(batch)
+    }
+
+    fn walk_in<W: Walk>(
+        &self,
+        snapshot: &Snapshot,
+        partition: u32,
+        mut walk: W,
+    ) -> Result<W::Reply, Error> {
+        let Some(range) = walk.range() else {
+            return Ok(walk.finish(Ended::Exhausted));
+        };
+        let ended = self.show_rows(snapshot, partition, &mut walk, &range)?;
+        Ok(walk.finish(ended))
+    }
+
+    fn show_rows<W: Walk>(
+        &self,
+        snapshot: &Snapshot,
+        partition: u32,
+        walk: &mut W,
+        range: &WalkRange,
+    ) -> Result<Ended, Error> {
+        let context = self.context();
+        let deadline = self.clock.now().saturating_add(self.envs().iteration_limit);
+        let (start, end) = stored_range(partition, range);
+        let (mut shown, mut ended) = (0_usize, Ok(Ended::Exhausted));
+        snapshot.visit(
+            &self.rows,
+            (as_slice(&start), as_slice(&end)),
+            range.direction,
+            |key, value| {
+                shown += 1;
+                if shown.is_multiple_of(ROWS_PER_CLOCK) && self.clock.now() > deadline {
+                    ended = Ok(Ended::OutOfTime);
+                    return ControlFlow::Break(());
+                }
+                let step = match decode(value.clone()) {
+                    Ok(row) => walk
+                        .visit(&raw_of(key), row, &context)
+                        .map_break(|()| Ok(Ended::Stopped)),
+                    Err(error) => ControlFlow::Break(Err(error)),
+                };
+                step.map_break(|why| ended = why)
+            },
+        )?;
+        ended
+    }
+
+    fn keep_open(
+        &self,
+        page: ScanPageReply,
+        partition: u32,
+        scan: Arc<Scan>,
+        snapshot: Snapshot,
+    ) -> ScanBatch {
+        let context_id = page.next.clone().map_or(NO_CONTEXT, |next| {
+            let open = OpenScan {
+                partition,
+                scan,
+                next,
+                snapshot,
+            };
+            let now = self.clock.now();
+            self.scans.lock().insert(open, now)
+        });
+        ScanBatch { page, context_id }
+    }
+}
+
+impl Settings {
+    fn of(info: TableInfo) -> Self {
+        Self {
+            envs: Arc::new(TableEnvs::from_texts(&info.envs)),
+            info: Arc::new(info),
+        }
+    }
+}
+
+fn decode(stored: Bytes) -> Result<Row, Error> {
+    Row::decode(stored).ok_or(Error::Corrupt { what: "row" })
+}

@@ -1,0 +1,312 @@
+//! Scans: rows of a partition in raw-key order, a page at a time.
+
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::filter::{Filter, FilterKind};
+use super::key::{next_after_hash_key, partition_hash, raw_key, split};
+use super::multi_get::positive;
+use super::operation::{Ended, Status, Walk, WalkRange};
+use super::row::{Context, Row};
+use crate::Direction;
+
+/// The most rows on a page, and the most that are looked at for the first one.
+const MAX_ROWS: usize = 1000;
+
+/// What a scan is asked for.
+///
+/// ```
+/// use charioteer_engine::table::Scan;
+///
+/// let everything = Scan {
+///     start_key: b"\0\0".as_slice().into(),
+///     stop_key: b"\xff\xff".as_slice().into(),
+///     start_inclusive: true,
+///     full_scan: true,
+///     ..Scan::default()
+/// };
+/// assert_eq!(everything.batch_size, 0, "as many as a page may hold");
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// The lower bound, a raw key.
+    pub start_key: Bytes,
+    /// The upper bound, a raw key.
+    pub stop_key: Bytes,
+    /// Whether the lower bound belongs to the range.
+    pub start_inclusive: bool,
+    /// Whether the upper bound belongs to the range.
+    pub stop_inclusive: bool,
+    /// Rows on a page; not positive is the most there can be, 1000.
+    pub batch_size: i32,
+    /// Whether values come empty.
+    pub no_value: bool,
+    /// A `filter_type` of the protocol, 0 to 3, for hash keys.
+    pub hash_key_filter_type: i32,
+    /// Its pattern; an empty one lets every hash key pass.
+    pub hash_key_filter_pattern: Bytes,
+    /// A `filter_type` of the protocol, 0 to 3, for sort keys.
+    pub sort_key_filter_type: i32,
+    /// Its pattern; an empty one lets every sort key pass.
+    pub sort_key_filter_pattern: Bytes,
+    /// Whether rows come with their expiry.
+    pub return_expire_ts: bool,
+    /// Whether to go on beyond the hash key of `start_key`. A scan from an empty hash key does so anyway.
+    pub full_scan: bool,
+    /// Whether to count rows instead of returning them.
+    pub only_return_count: bool,
+    /// If set, rows whose hash belongs to another partition are left out.
+    pub owner: Option<Owner>,
+}
+
+/// The partition that rows must belong to: the hash of the raw key and `partition_version` must give its index.
+///
+/// ```
+/// use charioteer_engine::table::{Owner, raw_key};
+///
+/// let owner = Owner { partition_index: 3, partition_version: 7 };
+/// assert!(owner.owns(&raw_key(b"hk", b"s")));
+/// assert!(!owner.owns(&raw_key(b"hello", b"s")));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The index of the partition.
+    pub partition_index: u32,
+    /// The number of partitions less one; partitions are split by doubling, so it is a mask.
+    pub partition_version: u32,
+}
+
+impl Owner {
+    /// Whether the row at `raw_key` belongs to this partition.
+    #[must_use]
+    pub fn owns(&self, raw_key: &[u8]) -> bool {
+        partition_hash(raw_key) & u64::from(self.partition_version)
+            == u64::from(self.partition_index)
+    }
+}
+
+/// A row of a page.
+///
+/// ```
+/// use charioteer_engine::table::ScanRow;
+///
+/// let row = ScanRow { raw_key: "\0\x01hs".into(), value: "v".into(), expire_ts: None };
+/// assert_eq!(row.value, "v");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanRow {
+    /// The raw key.
+    pub raw_key: Bytes,
+    /// The value, empty if none was asked for.
+    pub value: Bytes,
+    /// Seconds since [`PEGASUS_EPOCH`](super::PEGASUS_EPOCH), 0 for never; if asked for.
+    pub expire_ts: Option<u32>,
+}
+
+/// What a [`ScanPage`] answers.
+///
+/// ```
+/// use charioteer_engine::table::{ScanPageReply, Status};
+///
+/// let last = ScanPageReply { status: Status::Ok, rows: Vec::new(), count: None, next: None };
+/// assert!(last.next.is_none(), "the scan is finished");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanPageReply {
+    /// [`Status::Ok`]; [`Status::Incomplete`] when the time was up, which ends the scan; [`Status::InvalidArgument`]
+    /// for an unknown filter.
+    pub status: Status,
+    /// The rows; a page may be empty and not the last.
+    pub rows: Vec<ScanRow>,
+    /// The number of rows, if that was asked for instead of the rows.
+    pub count: Option<i32>,
+    /// The raw key at which the next page starts, inclusive; `None` when there is none.
+    pub next: Option<Bytes>,
+}
+
+/// One page of a scan.
+///
+/// The pages of a scan must come from the same instant: the driver keeps its snapshot from one to the next.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use std::sync::Arc;
+/// use charioteer_engine::table::{Context, Ended, Row, Scan, ScanPage, Walk, raw_key};
+///
+/// let scan = Arc::new(Scan { stop_key: b"\xff\xff".as_slice().into(), batch_size: 1, ..Scan::default() });
+/// let mut page = ScanPage::first(Arc::clone(&scan));
+/// let context = Context { now: 100, default_ttl: 0 };
+/// let row = Row { expire_ts: 0, value: "v".into() };
+/// assert_eq!(page.visit(&raw_key(b"h", b"1"), row.clone(), &context), ControlFlow::Continue(()));
+/// assert_eq!(page.visit(&raw_key(b"h", b"2"), row, &context), ControlFlow::Break(()));
+///
+/// let next = page.finish(Ended::Stopped).next.ok_or("there is a second row")?;
+/// assert_eq!(next, raw_key(b"h", b"2"));
+/// assert!(ScanPage::resume(scan, next).range().is_some());
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ScanPage {
+    scan: Arc<Scan>,
+    /// Of hash keys and of sort keys; `None` if one has a type the protocol does not define.
+    filters: Option<(Filter, Filter)>,
+    start: Bound<Bytes>,
+    max_rows: usize,
+    max_looked_at: usize,
+    looked_at: usize,
+    count: usize,
+    rows: Vec<ScanRow>,
+    next: Option<Bytes>,
+}
+
+impl ScanPage {
+    /// The first page of `scan`.
+    #[must_use]
+    pub fn first(scan: Arc<Scan>) -> Self {
+        let asked = if scan.start_inclusive {
+            Bound::Included(scan.start_key.clone())
+        } else {
+            Bound::Excluded(scan.start_key.clone())
+        };
+        // Hash keys are ordered by their length first, so a prefix of them narrows the start of the range only.
+        let prefixed = FilterKind::from_wire(scan.hash_key_filter_type) == Some(FilterKind::Prefix)
+            && !scan.hash_key_filter_pattern.is_empty();
+        let first = prefixed.then(|| raw_key(&scan.hash_key_filter_pattern, b""));
+        let start = first
+            .filter(|first| *first > scan.start_key)
+            .map_or(asked, Bound::Included);
+        Self::new(scan, start, MAX_ROWS)
+    }
+
+    /// The page of `scan` that starts at `next`, which an earlier page named.
+    #[must_use]
+    pub fn resume(scan: Arc<Scan>, next: Bytes) -> Self {
+        let max_rows = page_rows(&scan);
+        Self::new(scan, Bound::Included(next), max_rows)
+    }
+
+    fn new(scan: Arc<Scan>, start: Bound<Bytes>, max_looked_at: usize) -> Self {
+        let hash_keys = Filter::from_wire(
+            scan.hash_key_filter_type,
+            scan.hash_key_filter_pattern.clone(),
+        );
+        let sort_keys = Filter::from_wire(
+            scan.sort_key_filter_type,
+            scan.sort_key_filter_pattern.clone(),
+        );
+        Self {
+            filters: hash_keys.zip(sort_keys),
+            start,
+            max_rows: page_rows(&scan),
+            max_looked_at,
+            looked_at: 0,
+            count: 0,
+            rows: Vec::new(),
+            next: None,
+            scan,
+        }
+    }
+
+    /// Where the original's iterator ends: with the hash key it started in, unless the scan is a full one.
+    fn end(&self) -> Bound<Bytes> {
+        match split(&self.scan.start_key) {
+            Some((hash_key, _)) if !hash_key.is_empty() && !self.scan.full_scan => {
+                next_after_hash_key(hash_key)
+            }
+            _ => Bound::Unbounded,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let stop = &self.scan.stop_key;
+        match &self.start {
+            Bound::Included(start) => start > stop || (start == stop && !self.scan.stop_inclusive),
+            Bound::Excluded(start) => start >= stop,
+            Bound::Unbounded => false,
+        }
+    }
+
+    fn passes(&self, key: &[u8]) -> bool {
+        let Some((hash_keys, sort_keys)) = &self.filters else {
+            return false;
+        };
+        // A malformed key counts as all sort key: it can be found and removed, and breaks nothing.
+        let (hash_key, sort_key) = split(key).unwrap_or((b"", key));
+        self.scan.owner.is_none_or(|owner| owner.owns(key))
+            && hash_keys.matches(hash_key)
+            && sort_keys.matches(sort_key)
+    }
+
+    fn take(&mut self, key: &Bytes, row: Row) {
+        self.count += 1;
+        if self.scan.only_return_count {
+            return;
+        }
+        let value = if self.scan.no_value {
+            Bytes::new()
+        } else {
+            row.value
+        };
+        let expire_ts = self.scan.return_expire_ts.then_some(row.expire_ts);
+        self.rows.push(ScanRow {
+            raw_key: key.clone(),
+            value,
+            expire_ts,
+        });
+    }
+}
+
+impl Walk for ScanPage {
+    type Reply = ScanPageReply;
+
+    fn range(&self) -> Option<WalkRange> {
+        let walked = self.filters.is_some() && !self.is_empty();
+        walked.then(|| WalkRange {
+            start: self.start.clone(),
+            end: self.end(),
+            direction: Direction::Forward,
+        })
+    }
+
+    fn visit(&mut self, key: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
+        if self.count >= self.max_rows || self.looked_at >= self.max_looked_at {
+            self.next = Some(key.clone());
+            return ControlFlow::Break(());
+        }
+        let on_stop = key == &self.scan.stop_key;
+        if *key > self.scan.stop_key || (on_stop && !self.scan.stop_inclusive) {
+            return ControlFlow::Break(());
+        }
+        self.looked_at += 1;
+        if !row.is_expired(context.now) && self.passes(key) {
+            self.take(key, row);
+        }
+        if on_stop {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn finish(self, ended: Ended) -> ScanPageReply {
+        let status = match ended {
+            _ if self.filters.is_none() => Status::InvalidArgument,
+            Ended::OutOfTime => Status::Incomplete,
+            Ended::Stopped | Ended::Exhausted => Status::Ok,
+        };
+        let counted = self.scan.only_return_count && status != Status::InvalidArgument;
+        let count = counted.then(|| i32::try_from(self.count).unwrap_or(i32::MAX));
+        ScanPageReply {
+            status,
+            rows: self.rows,
+            count,
+            next: self.next,
+        }
+    }
+}
+
+fn page_rows(scan: &Scan) -> usize {
+    positive(scan.batch_size).map_or(MAX_ROWS, |rows| rows.min(MAX_ROWS))
+}
