@@ -1,1 +1,36 @@
-//! The server.
+//! A server for key–value protocols in one process.
+//!
+//! [`Server::start`] listens, serves Apache Pegasus' protocol over an embedded store, and answers health and metrics over HTTP.
+//! Original clients use it unchanged. `COMPAT.md` at the root of the project lists every known difference from the real servers.
+//!
+//! The way of a request: a listener's accept loop hands the connection to its loop, which takes whole requests off the stream; the
+//! protocol's handlers decode one, ask the [`Backend`](backend::Backend), and encode the reply. Handlers hold no lock and no data.
+//!
+//! ```
+//! use charioteer_server::{Options, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), charioteer_server::Error> {
+//! let server = Server::start(Options::for_tests()).await?;
+//! assert!(server.addresses().pegasus.is_some());
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod backend;
+mod connection;
+mod error;
+mod http;
+mod limits;
+mod listener;
+mod metrics;
+mod options;
+mod pegasus;
+mod server;
+
+pub use error::Error;
+pub use limits::Limits;
+pub use options::Options;
+pub use pegasus::PegasusOptions;
+pub use server::{Addresses, Server};

@@ -80,8 +80,8 @@ impl Request {
     ///
     /// # Errors
     /// When it is missing, of another type, or there is more.
-    pub fn argument<T: Value + Default>(self) -> Result<T, DecodeError> {
-        only_field(self.arguments, 1)
+    pub fn argument<T: Value>(&self) -> Result<T, DecodeError> {
+        only_field(self.arguments.clone(), 1)
     }
 }
 
@@ -103,8 +103,8 @@ impl Reply {
     ///
     /// # Errors
     /// When it is missing, of another type, or there is more.
-    pub fn result<T: Value + Default>(self) -> Result<T, DecodeError> {
-        only_field(self.results, 0)
+    pub fn result<T: Value>(&self) -> Result<T, DecodeError> {
+        only_field(self.results.clone(), 0)
     }
 }
 
@@ -346,7 +346,7 @@ fn message_begin(message: Bytes) -> Result<(Bytes, i32, Bytes), DecodeError> {
 }
 
 /// The value of the field `id` of a struct that holds nothing else.
-fn only_field<T: Value + Default>(bytes: Bytes, id: i16) -> Result<T, DecodeError> {
+fn only_field<T: Value>(bytes: Bytes, id: i16) -> Result<T, DecodeError> {
     let mut reader = Reader::new(bytes, T::NAME);
     let mut value = None::<T>;
     while let Some((kind, found)) = reader.field()? {

@@ -1,0 +1,58 @@
+//! What `serve` prints when it is ready.
+
+use std::fmt;
+
+use charioteer_server::Addresses;
+
+/// What listens where, where the data is, and how to connect.
+pub(crate) struct Banner<'a> {
+    pub(crate) addresses: &'a Addresses,
+    pub(crate) tables: &'a [(String, i32)],
+}
+
+impl fmt::Display for Banner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Addresses { pegasus, pegasus_metas, pegasus_nodes, http, .. } = self.addresses;
+        writeln!(f, "Charioteer {} is ready", env!("CARGO_PKG_VERSION"))?;
+        if let Some(address) = pegasus {
+            writeln!(f, "  Pegasus  {address}")?;
+            for meta in pegasus_metas.iter().filter(|meta| *meta != address) {
+                writeln!(f, "           {meta} (meta server)")?;
+            }
+            for node in pegasus_nodes {
+                writeln!(f, "           {node} (replica server)")?;
+            }
+        }
+        if let Some(address) = http {
+            writeln!(f, "  HTTP     http://{address}/metrics /healthz /readyz")?;
+        }
+        writeln!(f, "  data     in memory; it is gone when the server stops")?;
+        if let (Some(address), Some((table, _))) = (pegasus, self.tables.first()) {
+            writeln!(f, "\nTo connect to table {table}:")?;
+            writeln!(f, "  Go       pegasus.NewClient(pegasus.Config{{MetaServers: []string{{\"{address}\"}}}})")?;
+            writeln!(f, "           .OpenTable(ctx, \"{table}\")")?;
+            writeln!(f, "  Python   Pegasus([\"{address}\"], \"{table}\")")?;
+            writeln!(f, "  shell    curl \"http://{address}/meta/app?name={table}\"")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    #[test]
+    fn the_banner_says_how_to_connect() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 34601));
+        let mut addresses = Addresses::default();
+        addresses.pegasus = Some(address);
+        addresses.pegasus_metas = vec![address];
+        let banner = Banner { addresses: &addresses, tables: &[("temp".to_owned(), 8)] }.to_string();
+        assert!(banner.contains("MetaServers: []string{\"127.0.0.1:34601\"}"), "{banner}");
+        assert!(banner.contains("Pegasus([\"127.0.0.1:34601\"], \"temp\")"), "{banner}");
+        assert!(banner.contains("in memory"), "{banner}");
+    }
+}

@@ -1,0 +1,43 @@
+//! The ready file: where the server listens, for those who started it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use charioteer_server::Addresses;
+use serde_json::{Map, Value};
+
+/// The addresses as URLs, and where the data is (`null` for in memory).
+pub(crate) fn describe(addresses: &Addresses) -> Value {
+    let mut facts = Map::new();
+    let mut put = |name: &str, url: Option<String>| facts.insert(name.to_owned(), url.map_or(Value::Null, Value::from));
+    put("pegasus", addresses.pegasus.map(|address| format!("pegasus://{address}")));
+    put("http", addresses.http.map(|address| format!("http://{address}")));
+    put("data", None);
+    facts.insert("pegasus_metas".to_owned(), addresses.pegasus_metas.iter().map(ToString::to_string).collect());
+    facts.insert("pegasus_nodes".to_owned(), addresses.pegasus_nodes.iter().map(ToString::to_string).collect());
+    Value::Object(facts)
+}
+
+/// Writes the file in one step, so that whoever waits for it never reads half of it.
+pub(crate) fn write(path: &Path, facts: &Value) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let part = path.with_file_name(name);
+    let mut file = fs::File::create(&part)?;
+    writeln!(file, "{facts}")?;
+    drop(file);
+    fs::rename(&part, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_off_is_null() {
+        let facts = describe(&Addresses::default());
+        assert_eq!(facts["pegasus"], Value::Null);
+        assert_eq!(facts["http"], Value::Null);
+    }
+}

@@ -1,0 +1,165 @@
+//! `charioteer serve`.
+
+use std::error::Error;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use charioteer_server::{Limits, Options, PegasusOptions, Server};
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::info;
+use tracing_subscriber::filter::Targets;
+
+use crate::address::{self, Address};
+use crate::banner::Banner;
+use crate::{logging, ready};
+
+/// What `serve` is told.
+#[derive(Args)]
+pub(crate) struct ServeArguments {
+    /// Where Pegasus is served, meta server and replica server on one port; port 0 lets the system choose.
+    #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:34601")]
+    pegasus: Address,
+
+    /// Further Pegasus meta servers in the same process, which send clients on to the first.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = address::parse_socket)]
+    pegasus_metas: Vec<SocketAddr>,
+
+    /// Pegasus replica servers in the same process; without them the first port is the only one.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = address::parse_socket)]
+    pegasus_nodes: Vec<SocketAddr>,
+
+    /// A Pegasus table that exists from the start, and how many partitions it has; may be given several times.
+    #[arg(long, value_name = "NAME:PARTITIONS", value_parser = address::parse_table, default_value = "temp:8")]
+    table: Vec<(String, i32)>,
+
+    /// Makes Pegasus tables (of 8 partitions) when they are first opened.
+    #[arg(long)]
+    auto_create: bool,
+
+    /// Where health and metrics are answered over HTTP.
+    #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:34600")]
+    http: Address,
+
+    /// Keeps all data in memory, and none when the server stops. There is no other way yet.
+    #[arg(long)]
+    memory: bool,
+
+    /// Allows addresses that other machines can reach. Nothing asks for a password.
+    #[arg(long)]
+    allow_remote: bool,
+
+    /// Writes the actual addresses to this file, as JSON, once all of them listen.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+
+    /// Waits this long before every answer, for tests of timeouts (such as 20ms).
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "0s")]
+    latency: Duration,
+
+    #[command(flatten)]
+    limits: LimitArguments,
+
+    /// What is logged: error, warn, info, debug or trace, also by module (info,charioteer_server=debug).
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: Targets,
+}
+
+/// What peers may take.
+#[derive(Args)]
+struct LimitArguments {
+    /// Open connections on one port; further ones wait.
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections)]
+    max_connections: usize,
+
+    /// The longest message, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().frame_bytes)]
+    max_frame_bytes: usize,
+
+    /// Requests and replies of one connection that may be under way, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().in_flight_bytes)]
+    max_in_flight_bytes: usize,
+
+    /// Closes a connection on which half a message, or an untaken reply, stays for so long.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
+    stalled_timeout: Duration,
+
+    /// Closes a connection without requests for so long; by default none is closed.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    idle_timeout: Option<Duration>,
+
+    /// How long to wait for requests that are under way when the server is told to stop.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
+    drain_timeout: Duration,
+}
+
+impl ServeArguments {
+    fn options(&self) -> Result<Options, charioteer_server::Error> {
+        let pegasus = self.pegasus.socket().map(|address| PegasusOptions {
+            address,
+            metas: self.pegasus_metas.clone(),
+            nodes: self.pegasus_nodes.clone(),
+            tables: self.table.clone(),
+            auto_create: self.auto_create,
+        });
+        if pegasus.is_none() && !(self.pegasus_metas.is_empty() && self.pegasus_nodes.is_empty()) {
+            return Err(charioteer_server::Error::NoPegasus);
+        }
+        Ok(Options {
+            pegasus,
+            http: self.http.socket(),
+            allow_remote: self.allow_remote,
+            latency: self.latency,
+            limits: Limits {
+                connections: self.limits.max_connections,
+                frame_bytes: self.limits.max_frame_bytes,
+                in_flight_bytes: self.limits.max_in_flight_bytes,
+                stalled: self.limits.stalled_timeout,
+                idle: self.limits.idle_timeout,
+                drain: self.limits.drain_timeout,
+            },
+            ..Options::default()
+        })
+    }
+}
+
+/// Serves until a signal says to stop.
+pub(crate) fn run(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
+    logging::start(arguments.log.clone())?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
+}
+
+async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
+    // Signals are listened for before anything else, so that one that comes early is not fatal.
+    let mut signals =
+        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let server = Server::start(arguments.options()?).await?;
+    let banner = Banner { addresses: server.addresses(), tables: &arguments.table };
+    write!(std::io::stdout(), "{banner}")?;
+    if let Some(path) = &arguments.ready_file {
+        ready::write(path, &ready::describe(server.addresses()))
+            .map_err(|error| format!("cannot write the ready file {}: {error}", path.display()))?;
+    }
+    info!("{} asked the server to stop; a second signal stops it at once", signals.next().await);
+    tokio::select! {
+        () = server.shutdown() => info!("stopped"),
+        signal = signals.next() => info!("{signal} again: stopped at once"),
+    }
+    Ok(())
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

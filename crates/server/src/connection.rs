@@ -1,0 +1,247 @@
+//! The loop of one connection, the same for every protocol.
+//!
+//! Requests are taken off the stream as soon as they are whole and worked on side by side; replies are written in the order in
+//! which they become ready, many at a time. Reading never waits for writing, except that a peer which has too much under way is not
+//! read from until it has taken replies.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::Limits;
+
+/// Room for reading is made in steps of this size, which holds dozens of small requests.
+const READ_STEP_BYTES: usize = 8 * 1024;
+
+/// What a protocol does with the bytes of a connection.
+pub(crate) trait Session: Sync {
+    /// A whole request.
+    type Request: Send;
+
+    /// Takes a request off the front of `input`, or says `None` while some of it is missing. An error ends the connection, after
+    /// what was written to `output` has been sent.
+    fn next_request(&self, input: &mut BytesMut, output: &Output) -> Result<Option<Self::Request>, Unreadable>;
+
+    /// How many bytes the request keeps in memory.
+    fn request_bytes(request: &Self::Request) -> usize;
+
+    /// Works on a request and writes the reply, all at once, to `output`.
+    fn answer(&self, request: Self::Request, output: &Output) -> impl Future<Output = ()> + Send;
+}
+
+/// A stream that can't be read on; why has been logged or told by whoever found out.
+#[derive(Debug)]
+pub(crate) struct Unreadable;
+
+/// Where the replies of one connection are gathered until they are written.
+#[derive(Debug, Default)]
+pub(crate) struct Output(Mutex<BytesMut>);
+
+impl Output {
+    /// Appends to the replies. What `write` appends is never torn by other replies.
+    pub(crate) fn write(&self, write: impl FnOnce(&mut BytesMut)) {
+        write(&mut self.0.lock());
+    }
+
+    fn take(&self) -> BytesMut {
+        self.0.lock().split()
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+}
+
+/// Why a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The peer closed it, or the server stopped, with nothing left undone.
+    Closed,
+    /// The peer sent what can't be read.
+    Unreadable,
+    /// The peer sent a part of a frame, or left replies untaken, for too long.
+    Stalled,
+    /// There was no request for too long.
+    Idle,
+}
+
+/// Serves one connection until it ends.
+pub(crate) async fn serve<S: Session>(
+    session: &S,
+    (mut reader, mut writer): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    input: BytesMut,
+    limits: &Limits,
+    stop: &CancellationToken,
+) -> io::Result<Ended> {
+    let output = Output::default();
+    let mut state = State::new(input, limits);
+    let mut answers = FuturesUnordered::<Answer<'_>>::new();
+    let watchdog = tokio::time::sleep(Duration::ZERO);
+    tokio::pin!(watchdog);
+    let mut watching = false;
+
+    loop {
+        while state.has_room(limits, &output)
+            && let Some(request) = state.next(session, &output)
+        {
+            let bytes = S::request_bytes(&request);
+            let output = &output;
+            let mut answer: Answer<'_> = Box::pin(async move {
+                session.answer(request, output).await;
+                bytes
+            });
+            // Most answers are ready at the first look, and one write then carries all of them. The others are looked at again,
+            // with a waker, by the set that they join.
+            if answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                state.under_way += bytes;
+                answers.push(answer);
+            }
+        }
+        if state.outgoing.is_empty() {
+            state.outgoing = output.take();
+        }
+        if let Some(ended) = state.is_over(answers.is_empty(), stop.is_cancelled()) {
+            writer.shutdown().await?;
+            return Ok(ended);
+        }
+        watching = state.watch(watchdog.as_mut(), watching, answers.is_empty());
+
+        tokio::select! {
+            biased;
+            written = writer.write_buf(&mut state.outgoing), if state.outgoing.has_remaining() => {
+                if written? == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                state.progress = Instant::now();
+            }
+            Some(bytes) = answers.next(), if !answers.is_empty() => state.under_way -= bytes,
+            read = read_some(&mut reader, &mut state.input), if state.may_read(limits, &output) => state.received(read?),
+            () = &mut watchdog, if watching => {
+                watching = false;
+                if let Some(ended) = state.overdue(answers.is_empty()) {
+                    return Ok(ended);
+                }
+            }
+            () = stop.cancelled(), if !state.stopping => state.stopping = true,
+        }
+    }
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = usize> + Send + 'a>>;
+
+async fn read_some(reader: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> io::Result<usize> {
+    if input.capacity() - input.len() < READ_STEP_BYTES / 2 {
+        input.reserve(READ_STEP_BYTES);
+    }
+    reader.read_buf(input).await
+}
+
+struct State {
+    input: BytesMut,
+    outgoing: BytesMut,
+    /// Bytes of requests that are being worked on.
+    under_way: usize,
+    /// When the peer last did something that counts: sent a whole request, began one, or took replies.
+    progress: Instant,
+    end_of_input: bool,
+    unreadable: bool,
+    stopping: bool,
+    stalled: Duration,
+    idle: Option<Duration>,
+}
+
+impl State {
+    fn new(input: BytesMut, limits: &Limits) -> Self {
+        Self {
+            input,
+            outgoing: BytesMut::new(),
+            under_way: 0,
+            progress: Instant::now(),
+            end_of_input: false,
+            unreadable: false,
+            stopping: false,
+            stalled: limits.stalled,
+            idle: limits.idle,
+        }
+    }
+
+    fn next<S: Session>(&mut self, session: &S, output: &Output) -> Option<S::Request> {
+        if self.unreadable || self.input.is_empty() {
+            return None;
+        }
+        match session.next_request(&mut self.input, output) {
+            Ok(request) => {
+                if request.is_some() {
+                    self.progress = Instant::now();
+                }
+                request
+            }
+            Err(Unreadable) => {
+                self.unreadable = true;
+                self.input.clear();
+                None
+            }
+        }
+    }
+
+    fn received(&mut self, bytes: usize) {
+        if bytes == 0 {
+            self.end_of_input = true;
+        } else if self.input.len() == bytes {
+            // A frame begins. Those that stay in parts are given so much time from here.
+            self.progress = Instant::now();
+        }
+    }
+
+    fn has_room(&self, limits: &Limits, output: &Output) -> bool {
+        self.under_way + self.outgoing.len() + output.len() < limits.in_flight_bytes
+    }
+
+    fn may_read(&self, limits: &Limits, output: &Output) -> bool {
+        !self.end_of_input && !self.unreadable && !self.stopping && self.has_room(limits, output)
+    }
+
+    fn is_over(&self, nothing_under_way: bool, stopping: bool) -> Option<Ended> {
+        if !nothing_under_way || !self.outgoing.is_empty() {
+            return None;
+        }
+        if self.unreadable {
+            return Some(Ended::Unreadable);
+        }
+        (self.end_of_input || stopping).then_some(Ended::Closed)
+    }
+
+    /// Until when the peer must have done something, if anything is expected of it.
+    fn deadline(&self, nothing_under_way: bool) -> Option<(Instant, Ended)> {
+        if !self.outgoing.is_empty() || (!self.input.is_empty() && nothing_under_way) {
+            return Some((self.progress + self.stalled, Ended::Stalled));
+        }
+        let idle = self.idle.filter(|_| nothing_under_way)?;
+        Some((self.progress + idle, Ended::Idle))
+    }
+
+    /// Sets the watchdog where it is needed. It is moved only when it fires, so that a busy connection never touches it.
+    fn watch(&self, watchdog: Pin<&mut Sleep>, watching: bool, nothing_under_way: bool) -> bool {
+        match self.deadline(nothing_under_way) {
+            Some((deadline, _)) if !watching => {
+                watchdog.reset(deadline);
+                true
+            }
+            _ => watching,
+        }
+    }
+
+    fn overdue(&self, nothing_under_way: bool) -> Option<Ended> {
+        let (deadline, ended) = self.deadline(nothing_under_way)?;
+        (deadline <= Instant::now()).then_some(ended)
+    }
+}

@@ -1,0 +1,99 @@
+//! HTTP, for health, metrics and a few facts.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+/// How long a request's head may take; heads are small.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An answer.
+pub(crate) type Response = hyper::Response<Full<Bytes>>;
+
+/// What is asked for: a path and the parameters behind it.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// The path, with its slash.
+    pub(crate) path: &'a str,
+    query: &'a str,
+}
+
+impl Asked<'_> {
+    /// The value of a parameter, as it stands.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+}
+
+/// Serves one connection; `answer` is asked for every GET and HEAD.
+pub(crate) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    stop: &CancellationToken,
+    answer: impl Fn(&Asked<'_>) -> Response + Sync,
+) {
+    let answer = &answer;
+    let service = service_fn(move |request: Request<Incoming>| ready(Ok::<_, Infallible>(respond(&request, answer))));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "HTTP connection ended early");
+    }
+}
+
+fn respond(request: &Request<Incoming>, answer: &impl Fn(&Asked<'_>) -> Response) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        let uri = request.uri();
+        answer(&Asked { path: uri.path(), query: uri.query().unwrap_or_default() })
+    } else {
+        text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n")
+    }
+}
+
+/// An answer of plain text.
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    with_type(status, "text/plain; charset=utf-8", body)
+}
+
+/// An answer of JSON.
+pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response {
+    with_type(status, "application/json", format!("{body}\n"))
+}
+
+/// An answer of the given content type.
+pub(crate) fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Nothing is known by that path.
+pub(crate) fn not_found(asked: &Asked<'_>) -> Response {
+    text(StatusCode::NOT_FOUND, format!("nothing at {}\n", asked.path))
+}

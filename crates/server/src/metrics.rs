@@ -1,0 +1,109 @@
+//! What the server counts, in the text format of Prometheus.
+//!
+//! Handles are made once, when the server starts; counting is then an atomic addition.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// The content type of the text format.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything that one server counts.
+pub(crate) struct Metrics {
+    registry: Registry,
+    calls: Family<Vec<(&'static str, &'static str)>, Counter>,
+    latencies: Family<Vec<(&'static str, &'static str)>, Histogram>,
+    connections: Family<Vec<(&'static str, &'static str)>, Gauge>,
+    accepted: Family<Vec<(&'static str, &'static str)>, Counter>,
+    ended: Family<Vec<(&'static str, &'static str)>, Counter>,
+}
+
+/// The counters of one call of one protocol.
+#[derive(Clone)]
+pub(crate) struct CallMetrics {
+    answered: Counter,
+    refused: Counter,
+    latency: Histogram,
+}
+
+impl CallMetrics {
+    /// Counts one call, and whether it was refused by the system (a missing row is no refusal).
+    pub(crate) fn record(&self, refused: bool, took: Duration) {
+        if refused { &self.refused } else { &self.answered }.inc();
+        self.latency.observe(took.as_secs_f64());
+    }
+}
+
+/// Counts one open connection for as long as it lives.
+pub(crate) struct OpenConnection(Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("charioteer");
+        let calls = Family::default();
+        let latencies = Family::new_with_constructor(latency_histogram as fn() -> Histogram);
+        let connections = Family::default();
+        let accepted = Family::default();
+        let ended = Family::default();
+        registry.register("calls", "Calls by protocol, call and result", calls.clone());
+        let help = "Time from a whole request to its reply";
+        registry.register_with_unit("call_duration", help, Unit::Seconds, latencies.clone());
+        registry.register("connections", "Open connections", connections.clone());
+        registry.register("connections_accepted", "Connections accepted", accepted.clone());
+        registry.register("connections_cut", "Connections ended by the server, by reason", ended.clone());
+        Self { registry, calls, latencies: latencies.clone(), connections, accepted, ended }
+    }
+
+    /// The handles of one call.
+    pub(crate) fn call(&self, protocol: &'static str, call: &'static str) -> CallMetrics {
+        let with_result = |result| {
+            self.calls.get_or_create(&vec![("protocol", protocol), ("call", call), ("result", result)]).clone()
+        };
+        CallMetrics {
+            answered: with_result("answered"),
+            refused: with_result("refused"),
+            latency: self.latencies.get_or_create(&vec![("protocol", protocol), ("call", call)]).clone(),
+        }
+    }
+
+    /// Counts a connection that was accepted.
+    pub(crate) fn connection(&self, protocol: &'static str) -> OpenConnection {
+        self.accepted.get_or_create(&vec![("protocol", protocol)]).inc();
+        let open = self.connections.get_or_create(&vec![("protocol", protocol)]).clone();
+        open.inc();
+        OpenConnection(open)
+    }
+
+    /// Counts a connection that the server cut.
+    pub(crate) fn cut(&self, protocol: &'static str, reason: &'static str) {
+        self.ended.get_or_create(&vec![("protocol", protocol), ("reason", reason)]).inc();
+    }
+
+    /// Everything, as text.
+    pub(crate) fn render(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            // Writing to a string fails for lack of memory only, which does not come back as an error.
+            let _ = text.write_str("# incomplete\n");
+        }
+        text
+    }
+}
+
+/// From 16 microseconds in steps of 4 to a little over 4 seconds: few buckets, since every call has a histogram.
+fn latency_histogram() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_016, 4.0, 10))
+}

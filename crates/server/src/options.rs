@@ -1,0 +1,58 @@
+//! What a server is told before it starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use charioteer_engine::Clock;
+
+use crate::{Limits, PegasusOptions};
+
+/// What a server serves, where, and how.
+///
+/// ```
+/// use charioteer_server::Options;
+///
+/// let options = Options::default();
+/// assert_eq!(options.http.unwrap().port(), 34600);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Apache Pegasus; `None` leaves it off.
+    pub pegasus: Option<PegasusOptions>,
+    /// Where health and metrics are answered; `None` leaves them off. Default 127.0.0.1:34600.
+    pub http: Option<SocketAddr>,
+    /// Whether addresses other than loopback may be listened on, though nothing asks for authentication. Default no.
+    pub allow_remote: bool,
+    /// Waits this long before every answer, for tests of timeouts. Default none.
+    pub latency: Duration,
+    /// What peers may take.
+    pub limits: Limits,
+    /// The time by which rows expire. Default the system's.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// Every port chosen by the operating system, on loopback.
+    #[must_use]
+    pub fn for_tests() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            pegasus: Some(PegasusOptions { address: any, ..PegasusOptions::default() }),
+            http: Some(any),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            pegasus: Some(PegasusOptions::default()),
+            http: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 34600))),
+            allow_remote: false,
+            latency: Duration::ZERO,
+            limits: Limits::default(),
+            clock: Clock::system(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Who gets in: what is checked before a call on data runs.
+//!
+//! In the original's order: is the partition here, is this server what the call needs, does the key belong, does the table turn
+//! clients away, are there too many of them, is the write too large.
+
+use std::collections::HashMap;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::time::Duration;
+
+use charioteer_engine::table::{
+    Admission as Verdict, Deny, DenyKind, DenyScope, TableEnvs, TableInfo, Throttle, Throttler,
+};
+use charioteer_proto::pegasus::frame::{Request, RequestHeader};
+use charioteer_proto::pegasus::special::ErrorCode;
+use parking_lot::{Mutex, RwLock};
+use tracing::debug;
+
+use super::cluster::Role;
+use super::replica::Replica;
+use super::{Endpoint, Failure, Service, address_text};
+use crate::backend::{Backend, Table};
+
+/// The largest write, as the original has it by default.
+const MAX_WRITE_BYTES: usize = 1 << 20;
+
+/// What a call does to data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+    /// It only lets go of a scan; nothing stands against that.
+    Release,
+}
+
+impl<B: Backend> Service<B> {
+    /// Lets a call on data in, or says why not.
+    pub(super) async fn admit(
+        &self,
+        endpoint: &Endpoint,
+        local: SocketAddrV4,
+        access: Access,
+        request: &Request,
+    ) -> Result<Replica<B::Table>, Failure> {
+        let header = &request.header;
+        let table = self.backend.table(header.table_id).ok_or(Failure::System(ErrorCode::OBJECT_NOT_FOUND))?;
+        let info = table.info();
+        let partition = self.place(endpoint, access, header, &info)?;
+        if access != Access::Release {
+            let envs = table.envs();
+            turn_away(envs.deny_client_request, access)?;
+            self.wait_for_turn(&info, &envs, partition, access, request).await?;
+        }
+        if access == Access::Write && request.body_bytes > MAX_WRITE_BYTES {
+            debug!(table = info.name, bytes = request.body_bytes, "write refused: larger than {MAX_WRITE_BYTES} bytes");
+            return Err(Failure::System(ErrorCode::INVALID_DATA));
+        }
+        Ok(Replica {
+            table,
+            table_id: header.table_id,
+            partition,
+            hash: header.partition_hash,
+            server: address_text(local),
+        })
+    }
+
+    /// The partition, if it is here and the key belongs to it.
+    fn place(
+        &self,
+        endpoint: &Endpoint,
+        access: Access,
+        header: &RequestHeader,
+        table: &TableInfo,
+    ) -> Result<u32, Failure> {
+        let not_here = || Failure::System(ErrorCode::OBJECT_NOT_FOUND);
+        let count = table.partition_count.cast_unsigned();
+        let partition =
+            u32::try_from(header.partition_index).ok().filter(|index| *index < count).ok_or_else(not_here)?;
+        let node = endpoint.node.ok_or_else(not_here)?;
+        match self.cluster.role(node, table, partition).ok_or_else(not_here)? {
+            Role::Primary => {}
+            Role::Secondary if header.is_backup_request && access != Access::Write => {}
+            Role::Secondary => return Err(Failure::System(ErrorCode::INVALID_STATE)),
+        }
+        if header.partition_hash != 0 && header.partition_hash % u64::from(count) != u64::from(partition) {
+            return Err(Failure::System(ErrorCode::PARENT_PARTITION_MISUSED));
+        }
+        Ok(partition)
+    }
+
+    async fn wait_for_turn(
+        &self,
+        info: &TableInfo,
+        envs: &Arc<TableEnvs>,
+        partition: u32,
+        access: Access,
+        request: &Request,
+    ) -> Result<(), Failure> {
+        let header = &request.header;
+        let limits = limits(envs, access, header, request.body_bytes);
+        if limits.iter().all(|(_, throttle, _)| throttle.is_none()) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let timeout = u64::try_from(header.client_timeout_ms).ok().map(Duration::from_millis);
+        let table = self.admission.of(info, envs);
+        for (kind, throttle, units) in limits {
+            let Some(throttle) = throttle else { continue };
+            let verdict = table.admit(kind, throttle, partition, units, now, timeout);
+            match verdict {
+                Verdict::Pass => {}
+                Verdict::Delay(wait) => tokio::time::sleep(wait).await,
+                Verdict::Reject(wait) => {
+                    tokio::time::sleep(wait).await;
+                    return Err(Failure::System(ErrorCode::BUSY));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn turn_away(deny: Option<Deny>, access: Access) -> Result<(), Failure> {
+    let Some(Deny { kind, scope }) = deny else { return Ok(()) };
+    let denied = match scope {
+        DenyScope::All => true,
+        DenyScope::Read => access == Access::Read,
+        DenyScope::Write => access == Access::Write,
+    };
+    match kind {
+        _ if !denied => Ok(()),
+        DenyKind::Timeout => Err(Failure::Silence),
+        DenyKind::Reconfig => Err(Failure::System(ErrorCode::INVALID_STATE)),
+    }
+}
+
+/// Which of a table's limits a call runs into, and for how much it counts there.
+fn limits(
+    envs: &TableEnvs,
+    access: Access,
+    header: &RequestHeader,
+    bytes: usize,
+) -> [(Limit, Option<Throttle>, u64); 2] {
+    let bytes = bytes as u64;
+    match access {
+        Access::Write => {
+            [(Limit::Writes, envs.write_throttle, 1), (Limit::WriteBytes, envs.write_throttle_by_size, bytes)]
+        }
+        _ if header.is_backup_request => [
+            (Limit::BackupReads, envs.backup_request_throttle, 1),
+            (Limit::ReadBytes, envs.read_throttle_by_size, bytes),
+        ],
+        _ => [(Limit::Reads, envs.read_throttle, 1), (Limit::ReadBytes, envs.read_throttle_by_size, bytes)],
+    }
+}
+
+/// What is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Limit {
+    Writes,
+    WriteBytes,
+    Reads,
+    ReadBytes,
+    BackupReads,
+}
+
+/// The counts of all tables that have limits.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    tables: RwLock<HashMap<i32, Arc<TableCounts>>>,
+}
+
+impl Admission {
+    /// The counts of one table, begun anew when its environment has changed.
+    fn of(&self, info: &TableInfo, envs: &Arc<TableEnvs>) -> Arc<TableCounts> {
+        let current = |counts: &&Arc<TableCounts>| Arc::ptr_eq(&counts.envs, envs);
+        if let Some(counts) = self.tables.read().get(&info.id).filter(current) {
+            return Arc::clone(counts);
+        }
+        let counts = Arc::new(TableCounts {
+            envs: Arc::clone(envs),
+            partition_count: info.partition_count.cast_unsigned(),
+            throttlers: Mutex::default(),
+        });
+        self.tables.write().insert(info.id, Arc::clone(&counts));
+        counts
+    }
+}
+
+#[derive(Debug)]
+struct TableCounts {
+    envs: Arc<TableEnvs>,
+    partition_count: u32,
+    throttlers: Mutex<HashMap<(Limit, u32), Throttler>>,
+}
+
+impl TableCounts {
+    fn admit(
+        &self,
+        limit: Limit,
+        throttle: Throttle,
+        partition: u32,
+        units: u64,
+        now: Duration,
+        client_timeout: Option<Duration>,
+    ) -> Verdict {
+        let mut throttlers = self.throttlers.lock();
+        let throttler =
+            throttlers.entry((limit, partition)).or_insert_with(|| Throttler::new(throttle, self.partition_count));
+        throttler.admit(units, now, client_timeout)
+    }
+}

@@ -1,0 +1,241 @@
+//! Apache Pegasus: meta servers and replica servers on one port or on several.
+//!
+//! - `session` reads frames and sends each call to its handler;
+//! - `meta` answers the calls about tables, `admin` those of administrators, `node` those that any server answers;
+//! - `replica` runs the calls on data, behind `admission`'s checks;
+//! - `cluster` says which servers there are and which of them has which partition;
+//! - `http` answers the paths that the original answers on the same ports.
+
+mod admin;
+mod admission;
+mod cluster;
+mod http;
+mod meta;
+mod node;
+mod replica;
+mod session;
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use charioteer_engine::Clock;
+use charioteer_engine::table::CreateTable;
+use charioteer_proto::pegasus::admin::function_level;
+use charioteer_proto::pegasus::frame::Request;
+use charioteer_proto::pegasus::rpc::{Call, Rpc};
+use charioteer_proto::pegasus::special::{ErrorCode, Text};
+use tokio::io::{AsyncReadExt, join};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::backend::{Backend, Error as BackendError};
+use crate::connection::{self, Ended};
+use crate::metrics::{CallMetrics, Metrics};
+use crate::{Limits, http as web};
+use admission::Admission;
+pub(crate) use cluster::{Cluster, Endpoint};
+use session::Session;
+
+/// Where Pegasus is served.
+///
+/// ```
+/// use charioteer_server::PegasusOptions;
+///
+/// let options = PegasusOptions::default();
+/// assert_eq!(options.address.port(), 34601);
+/// assert_eq!(options.tables, [("temp".to_owned(), 8)]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct PegasusOptions {
+    /// The first meta server, which leads the others; also the one replica server unless `nodes` names some. Default
+    /// 127.0.0.1:34601.
+    pub address: SocketAddr,
+    /// Further meta servers, which send clients on to the first.
+    pub metas: Vec<SocketAddr>,
+    /// Replica servers, among which partitions are spread.
+    pub nodes: Vec<SocketAddr>,
+    /// Tables that exist from the start, and how many partitions they have. Default `temp` with 8.
+    pub tables: Vec<(String, i32)>,
+    /// Whether a table that is asked for and does not exist is made. Default no.
+    pub auto_create: bool,
+}
+
+/// How many replicas a partition has where nothing else was asked for, as in the original's examples.
+const REPLICA_COUNT: i32 = 3;
+/// How many partitions a table has that is made because it was asked for.
+const PARTITION_COUNT: i32 = 8;
+
+impl Default for PegasusOptions {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 34601)),
+            metas: Vec::new(),
+            nodes: Vec::new(),
+            tables: vec![("temp".to_owned(), PARTITION_COUNT)],
+            auto_create: false,
+        }
+    }
+}
+
+/// How a table is made where only its name and size are known.
+pub(crate) fn plain_table(name: &str, partition_count: i32) -> CreateTable {
+    let mut table = CreateTable::new(name, partition_count);
+    table.replica_count = REPLICA_COUNT;
+    table.success_if_exists = true;
+    table
+}
+
+/// What all Pegasus ports of a server share.
+pub(crate) struct Service<B: Backend> {
+    backend: Arc<B>,
+    cluster: Cluster,
+    admission: Admission,
+    metrics: Arc<Metrics>,
+    calls: Vec<CallMetrics>,
+    limits: Limits,
+    latency: Duration,
+    auto_create: bool,
+    /// What the meta server does by itself, which is nothing; administrators set it and read it back.
+    level: AtomicI32,
+    clock: Clock,
+    started: Duration,
+}
+
+/// What a service is made of.
+pub(crate) struct Parts<B> {
+    pub(crate) backend: Arc<B>,
+    pub(crate) cluster: Cluster,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Limits,
+    pub(crate) latency: Duration,
+    pub(crate) auto_create: bool,
+    pub(crate) clock: Clock,
+}
+
+/// Why a call has no result.
+#[derive(Debug)]
+enum Failure {
+    /// The system's error, which travels in place of a result.
+    System(ErrorCode),
+    /// The original gives no answer in this case.
+    Silence,
+}
+
+/// The handler of one call.
+trait Handle<R: Rpc> {
+    /// Answers it.
+    fn handle(self, request: R::Request) -> impl Future<Output = Result<R::Reply, Failure>> + Send;
+}
+
+impl<B: Backend> Service<B> {
+    pub(crate) fn new(parts: Parts<B>) -> Self {
+        let Parts { backend, cluster, metrics, limits, latency, auto_create, clock } = parts;
+        let calls = Call::ALL.iter().map(|call| metrics.call("pegasus", call.name())).collect();
+        Self {
+            backend,
+            cluster,
+            admission: Admission::default(),
+            metrics,
+            calls,
+            limits,
+            latency,
+            auto_create,
+            level: AtomicI32::new(function_level::STEADY),
+            started: clock.now(),
+            clock,
+        }
+    }
+
+    /// Serves one connection: Pegasus' own frames or HTTP, told apart by its first four bytes.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        endpoint: Arc<Endpoint>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        stop: CancellationToken,
+    ) {
+        let _open = self.metrics.connection("pegasus");
+        let Ok(SocketAddr::V4(local)) = stream.local_addr() else {
+            return;
+        };
+        let (mut reader, writer) = stream.into_split();
+        let begin = tokio::select! {
+            begin = first_bytes(&mut reader, self.limits.stalled) => begin,
+            () = stop.cancelled() => return,
+        };
+        match begin.first_chunk() {
+            Some(b"THFT") => {
+                let session = Session { service: &*self, endpoint: &endpoint, local, peer };
+                let ended = connection::serve(&session, (reader, writer), begin, &self.limits, &stop).await;
+                self.note_end(peer, ended);
+            }
+            Some(b"GET " | b"HEAD" | b"POST") => {
+                let stream = join(std::io::Cursor::new(begin).chain(reader), writer);
+                web::serve(stream, &stop, |asked| self.answer_http(&endpoint, local, asked)).await;
+            }
+            Some(magic) => {
+                self.metrics.cut("pegasus", "unreadable");
+                debug!(%peer, magic = %magic.escape_ascii(), "connection closed: neither Pegasus' Thrift frames nor HTTP");
+            }
+            None => {}
+        }
+    }
+
+    fn note_end(&self, peer: SocketAddr, ended: std::io::Result<Ended>) {
+        let reason = match ended {
+            Ok(Ended::Closed) => return,
+            Ok(Ended::Unreadable) => "unreadable",
+            Ok(Ended::Stalled) => "stalled",
+            Ok(Ended::Idle) => "idle",
+            Err(error) => {
+                debug!(%peer, %error, "connection lost");
+                return;
+            }
+        };
+        self.metrics.cut("pegasus", reason);
+        debug!(%peer, reason, "connection closed");
+    }
+}
+
+/// Reads until there are four bytes; gives what there is when the peer closes or takes too long.
+async fn first_bytes(reader: &mut (impl AsyncReadExt + Unpin), patience: Duration) -> BytesMut {
+    let mut begin = BytesMut::with_capacity(8 * 1024);
+    let read = async {
+        while begin.len() < 4 && reader.read_buf(&mut begin).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    // A peer that fails or dawdles is dropped for having sent too little.
+    let _ = tokio::time::timeout(patience, read).await;
+    begin
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        Self::System(match error {
+            // The original has no limit here; a write that is too large is what comes closest.
+            BackendError::Store(charioteer_engine::Error::KeyTooLong { .. }) => ErrorCode::INVALID_DATA,
+            error => {
+                warn!(%error, "the store failed");
+                ErrorCode::LOCAL_APP_FAILURE
+            }
+        })
+    }
+}
+
+/// Decodes a call's argument. The original drops requests it can't decode, without an answer.
+fn argument<R: Rpc>(request: &Request) -> Result<R::Request, Failure> {
+    request.argument().map_err(|error| {
+        debug!(call = R::NAME, %error, "request without answer: its argument can't be decoded");
+        Failure::Silence
+    })
+}
+
+/// A server's `host:port`, as replies carry it.
+fn address_text(address: SocketAddrV4) -> Text {
+    Text::from(address.to_string())
+}

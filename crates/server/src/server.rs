@@ -1,0 +1,243 @@
+//! Starting, running and stopping.
+
+use std::net::{SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use charioteer_engine::Db;
+use hyper::StatusCode;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use crate::backend::{Backend, Embedded};
+use crate::http::{self, Asked, Response, not_found, text, with_type};
+use crate::listener::Listener;
+use crate::metrics::{self, Metrics};
+use crate::pegasus::{self, Cluster, Service, plain_table};
+use crate::{Error, Limits, Options, PegasusOptions};
+
+/// How long a scrape that is under way may take after everything else has stopped.
+const OBSERVERS_DRAIN: Duration = Duration::from_secs(1);
+
+/// A running server. It stops when it is dropped; [`shutdown`](Self::shutdown) also waits for what is under way.
+///
+/// ```
+/// use charioteer_server::{Options, Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), charioteer_server::Error> {
+/// let server = Server::start(Options::for_tests()).await?;
+/// println!("metas: {}", server.addresses().pegasus.unwrap());
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    addresses: Addresses,
+    ready: Arc<AtomicBool>,
+    limits: Limits,
+    serving: Running,
+    observing: Running,
+}
+
+/// Tasks that stop together.
+#[derive(Debug)]
+struct Running {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
+}
+
+impl Running {
+    fn new() -> Self {
+        let stop = CancellationToken::new();
+        Self { tasks: TaskTracker::new(), _stop_on_drop: stop.clone().drop_guard(), stop }
+    }
+
+    /// Stops accepting, and waits until the last connection has ended or the time is up.
+    async fn shutdown(self, patience: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+            warn!(connections = self.tasks.len(), "stopped without waiting any longer");
+        }
+    }
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Addresses {
+    /// Pegasus' first meta server.
+    pub pegasus: Option<SocketAddr>,
+    /// All of Pegasus' meta servers, the first included.
+    pub pegasus_metas: Vec<SocketAddr>,
+    /// Pegasus' replica servers, where they have ports of their own.
+    pub pegasus_nodes: Vec<SocketAddr>,
+    /// Health and metrics.
+    pub http: Option<SocketAddr>,
+}
+
+impl Server {
+    /// Listens on all addresses, and serves. The data is in memory and goes with the server.
+    ///
+    /// # Errors
+    /// When an address can't be listened on or must not be, or a table that should exist from the start can't be made.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let backend = Embedded::open(Db::memory(), options.clock.clone()).map_err(Error::Store)?;
+        let mut starting = Starting {
+            backend: Arc::new(backend),
+            metrics: Arc::new(Metrics::new()),
+            addresses: Addresses::default(),
+            ready: Arc::new(AtomicBool::new(false)),
+            serving: Running::new(),
+            observing: Running::new(),
+            options,
+        };
+        starting.http().await?;
+        starting.pegasus().await?;
+        starting.ready.store(true, Ordering::Release);
+        Ok(Self {
+            addresses: starting.addresses,
+            ready: starting.ready,
+            limits: starting.options.limits,
+            serving: starting.serving,
+            observing: starting.observing,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Says that it is not ready any more, stops accepting connections, lets requests that are under way end, and closes all
+    /// connections; after [`Limits::drain`] it no longer waits. Health and metrics are answered until the end.
+    pub async fn shutdown(self) {
+        self.ready.store(false, Ordering::Release);
+        self.serving.shutdown(self.limits.drain).await;
+        self.observing.shutdown(OBSERVERS_DRAIN).await;
+    }
+}
+
+struct Starting {
+    options: Options,
+    backend: Arc<Embedded>,
+    metrics: Arc<Metrics>,
+    addresses: Addresses,
+    ready: Arc<AtomicBool>,
+    serving: Running,
+    observing: Running,
+}
+
+impl Starting {
+    async fn bind(&self, what: &'static str, address: SocketAddr) -> Result<Listener, Error> {
+        if !address.ip().is_loopback() && !self.options.allow_remote {
+            return Err(Error::NotLoopback(address));
+        }
+        Listener::bind(what, address).await
+    }
+
+    async fn http(&mut self) -> Result<(), Error> {
+        let Some(address) = self.options.http else { return Ok(()) };
+        let listener = self.bind("HTTP", address).await?;
+        self.addresses.http = Some(listener.address());
+        let health = Arc::new(Health { ready: Arc::clone(&self.ready), metrics: Arc::clone(&self.metrics) });
+        let stop = self.observing.stop.clone();
+        let serve = move |stream, _| {
+            let (health, stop) = (Arc::clone(&health), stop.clone());
+            async move { http::serve(stream, &stop, |asked| health.answer(asked)).await }
+        };
+        self.spawn(&self.observing, listener, serve);
+        Ok(())
+    }
+
+    async fn pegasus(&mut self) -> Result<(), Error> {
+        let Some(options) = self.options.pegasus.clone() else { return Ok(()) };
+        let mut metas = vec![self.bind_pegasus("Pegasus", options.address).await?];
+        for address in &options.metas {
+            metas.push(self.bind_pegasus("a Pegasus meta server", *address).await?);
+        }
+        let mut nodes = Vec::new();
+        for address in &options.nodes {
+            nodes.push(self.bind_pegasus("a Pegasus replica server", *address).await?);
+        }
+        self.make_tables(&options).await?;
+
+        let addresses =
+            |listeners: &[(Listener, SocketAddrV4)]| listeners.iter().map(|(_, address)| *address).collect();
+        let (cluster, endpoints) = Cluster::new(addresses(&metas), addresses(&nodes));
+        self.addresses.pegasus_metas = metas.iter().map(|(listener, _)| listener.address()).collect();
+        self.addresses.pegasus_nodes = nodes.iter().map(|(listener, _)| listener.address()).collect();
+        self.addresses.pegasus = self.addresses.pegasus_metas.first().copied();
+        let service = Arc::new(Service::new(pegasus::Parts {
+            backend: Arc::clone(&self.backend),
+            cluster,
+            metrics: Arc::clone(&self.metrics),
+            limits: self.options.limits.clone(),
+            latency: self.options.latency,
+            auto_create: options.auto_create,
+            clock: self.options.clock.clone(),
+        }));
+        for ((listener, _), endpoint) in metas.into_iter().chain(nodes).zip(endpoints) {
+            let (service, endpoint, stop) = (Arc::clone(&service), Arc::new(endpoint), self.serving.stop.clone());
+            self.spawn(&self.serving, listener, move |stream, peer| {
+                Arc::clone(&service).serve(Arc::clone(&endpoint), stream, peer, stop.clone())
+            });
+        }
+        Ok(())
+    }
+
+    async fn bind_pegasus(&self, what: &'static str, address: SocketAddr) -> Result<(Listener, SocketAddrV4), Error> {
+        if address.is_ipv6() {
+            return Err(Error::NotIpv4(address));
+        }
+        let listener = self.bind(what, address).await?;
+        match listener.address() {
+            SocketAddr::V4(v4) => Ok((listener, v4)),
+            other => Err(Error::NotIpv4(other)),
+        }
+    }
+
+    async fn make_tables(&self, options: &PegasusOptions) -> Result<(), Error> {
+        for (name, partition_count) in &options.tables {
+            let made = self.backend.create(plain_table(name, *partition_count)).await;
+            made.map_err(|error| Error::Table { name: name.clone(), reason: error.to_string() })?;
+        }
+        Ok(())
+    }
+
+    fn spawn<F>(
+        &self,
+        running: &Running,
+        listener: Listener,
+        serve: impl Fn(tokio::net::TcpStream, SocketAddr) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let run = listener.run(self.options.limits.connections, running.stop.clone(), running.tasks.clone(), serve);
+        running.tasks.spawn(run);
+    }
+}
+
+/// What the HTTP port answers.
+struct Health {
+    ready: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Health {
+    fn answer(&self, asked: &Asked<'_>) -> Response {
+        match asked.path {
+            "/healthz" => text(StatusCode::OK, "alive\n"),
+            "/readyz" if self.ready.load(Ordering::Acquire) => text(StatusCode::OK, "ready\n"),
+            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n"),
+            "/metrics" => with_type(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.render()),
+            _ => not_found(asked),
+        }
+    }
+}
