@@ -17,8 +17,8 @@ mod session;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -96,7 +96,8 @@ pub(crate) struct Service<B: Backend> {
     cluster: Cluster,
     admission: Admission,
     metrics: Arc<Metrics>,
-    calls: Vec<CallMetrics>,
+    /// By call; made when one comes for the first time, so that the text stays short.
+    calls: Vec<OnceLock<CallMetrics>>,
     limits: Limits,
     latency: Duration,
     auto_create: bool,
@@ -135,7 +136,7 @@ trait Handle<R: Rpc> {
 impl<B: Backend> Service<B> {
     pub(crate) fn new(parts: Parts<B>) -> Self {
         let Parts { backend, cluster, metrics, limits, latency, auto_create, clock } = parts;
-        let calls = Call::ALL.iter().map(|call| metrics.call("pegasus", call.name())).collect();
+        let calls = Call::ALL.iter().map(|_| OnceLock::new()).collect();
         Self {
             backend,
             cluster,
@@ -183,6 +184,12 @@ impl<B: Backend> Service<B> {
                 debug!(%peer, magic = %magic.escape_ascii(), "connection closed: neither Pegasus' Thrift frames nor HTTP");
             }
             None => {}
+        }
+    }
+
+    fn count(&self, call: Call, refused: bool, took: Duration) {
+        if let Some(metrics) = self.calls.get(call as usize) {
+            metrics.get_or_init(|| self.metrics.call("pegasus", call.name())).record(refused, took);
         }
     }
 

@@ -56,9 +56,7 @@ impl<B: Backend> connection::Session for Session<'_, B> {
             return;
         };
         let refused = self.dispatch(call, request, output).await.is_err();
-        if let Some(metrics) = self.service.calls.get(call as usize) {
-            metrics.record(refused, started.elapsed());
-        }
+        self.service.count(call, refused, started.elapsed());
     }
 }
 
