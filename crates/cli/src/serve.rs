@@ -136,12 +136,12 @@ async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
     let mut signals =
         Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
     let server = Server::start(arguments.options()?).await?;
-    let banner = Banner { addresses: server.addresses(), tables: &arguments.table };
-    write!(std::io::stdout(), "{banner}")?;
     if let Some(path) = &arguments.ready_file {
         ready::write(path, &ready::describe(server.addresses()))
             .map_err(|error| format!("cannot write the ready file {}: {error}", path.display()))?;
     }
+    let banner = Banner { addresses: server.addresses(), tables: &arguments.table };
+    write!(std::io::stdout(), "{banner}")?;
     info!("{} asked the server to stop; a second signal stops it at once", signals.next().await);
     tokio::select! {
         () = server.shutdown() => info!("stopped"),

@@ -1,0 +1,6 @@
+//! The `charioteer` command as its users meet it: a process.
+
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod serve;
+mod support;
