@@ -22,6 +22,9 @@ use crate::Limits;
 /// Room for reading is made in steps of this size, which holds dozens of small requests.
 const READ_STEP_BYTES: usize = 8 * 1024;
 
+/// What an idle connection may keep of each of its buffers.
+const MAX_KEPT_BYTES: usize = 64 * 1024;
+
 /// What a protocol does with the bytes of a connection.
 pub(crate) trait Session: Sync {
     /// A whole request.
@@ -52,8 +55,13 @@ impl Output {
         write(&mut self.0.lock());
     }
 
-    fn take(&self) -> BytesMut {
-        self.0.lock().split()
+    /// Exchanges the replies for an empty buffer, so that two buffers serve a connection for good.
+    fn exchange(&self, emptied: &mut BytesMut) {
+        let mut gathered = self.0.lock();
+        if !gathered.is_empty() {
+            give_back(emptied);
+            std::mem::swap(&mut *gathered, emptied);
+        }
     }
 
     fn len(&self) -> usize {
@@ -107,7 +115,7 @@ pub(crate) async fn serve<S: Session>(
             }
         }
         if state.outgoing.is_empty() {
-            state.outgoing = output.take();
+            output.exchange(&mut state.outgoing);
         }
         if let Some(ended) = state.is_over(answers.is_empty(), stop.is_cancelled()) {
             writer.shutdown().await?;
@@ -138,7 +146,18 @@ pub(crate) async fn serve<S: Session>(
 
 type Answer<'a> = Pin<Box<dyn Future<Output = usize> + Send + 'a>>;
 
+/// Keeps the memory of an empty buffer for the next use, unless an unusually large message has left it large.
+fn give_back(emptied: &mut BytesMut) {
+    if emptied.capacity() > MAX_KEPT_BYTES {
+        *emptied = BytesMut::new();
+    }
+    emptied.clear();
+}
+
 async fn read_some(reader: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> io::Result<usize> {
+    if input.is_empty() {
+        give_back(input);
+    }
     if input.capacity() - input.len() < READ_STEP_BYTES / 2 {
         input.reserve(READ_STEP_BYTES);
     }

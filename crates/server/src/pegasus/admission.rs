@@ -4,7 +4,6 @@
 //! clients away, are there too many of them, is the write too large.
 
 use std::collections::HashMap;
-use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +11,13 @@ use charioteer_engine::table::{
     Admission as Verdict, Deny, DenyKind, DenyScope, TableEnvs, TableInfo, Throttle, Throttler,
 };
 use charioteer_proto::pegasus::frame::{Request, RequestHeader};
-use charioteer_proto::pegasus::special::ErrorCode;
+use charioteer_proto::pegasus::special::{ErrorCode, Text};
 use parking_lot::{Mutex, RwLock};
 use tracing::debug;
 
 use super::cluster::Role;
 use super::replica::Replica;
-use super::{Endpoint, Failure, Service, address_text};
+use super::{Endpoint, Failure, Service};
 use crate::backend::{Backend, Table};
 
 /// The largest write, as the original has it by default.
@@ -38,7 +37,7 @@ impl<B: Backend> Service<B> {
     pub(super) async fn admit(
         &self,
         endpoint: &Endpoint,
-        local: SocketAddrV4,
+        server: &Text,
         access: Access,
         request: &Request,
     ) -> Result<Replica<B::Table>, Failure> {
@@ -55,13 +54,7 @@ impl<B: Backend> Service<B> {
             debug!(table = info.name, bytes = request.body_bytes, "write refused: larger than {MAX_WRITE_BYTES} bytes");
             return Err(Failure::System(ErrorCode::INVALID_DATA));
         }
-        Ok(Replica {
-            table,
-            table_id: header.table_id,
-            partition,
-            hash: header.partition_hash,
-            server: address_text(local),
-        })
+        Ok(Replica { table, table_id: header.table_id, partition, hash: header.partition_hash, server: server.clone() })
     }
 
     /// The partition, if it is here and the key belongs to it.

@@ -16,7 +16,7 @@ mod replica;
 mod session;
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -171,7 +171,8 @@ impl<B: Backend> Service<B> {
         };
         match begin.first_chunk() {
             Some(b"THFT") => {
-                let session = Session { service: &*self, endpoint: &endpoint, local, peer };
+                let server = Text::from(local.to_string());
+                let session = Session { service: &*self, endpoint: &endpoint, local, server, peer };
                 let ended = connection::serve(&session, (reader, writer), begin, &self.limits, &stop).await;
                 self.note_end(peer, ended);
             }
@@ -240,9 +241,4 @@ fn argument<R: Rpc>(request: &Request) -> Result<R::Request, Failure> {
         debug!(call = R::NAME, %error, "request without answer: its argument can't be decoded");
         Failure::Silence
     })
-}
-
-/// A server's `host:port`, as replies carry it.
-fn address_text(address: SocketAddrV4) -> Text {
-    Text::from(address.to_string())
 }

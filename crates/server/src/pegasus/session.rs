@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use charioteer_proto::pegasus::frame::{self, FrameError, Request};
 use charioteer_proto::pegasus::rpc::{self, Call, Rpc};
-use charioteer_proto::pegasus::special::ErrorCode;
+use charioteer_proto::pegasus::special::{ErrorCode, Text};
 use tracing::debug;
 
 use super::admission::Access;
@@ -23,6 +23,8 @@ pub(super) struct Session<'a, B: Backend> {
     pub(super) endpoint: &'a Endpoint,
     /// The address by which the client reached this server.
     pub(super) local: SocketAddrV4,
+    /// The same as text, which replies carry.
+    pub(super) server: Text,
     pub(super) peer: SocketAddr,
 }
 
@@ -123,7 +125,7 @@ impl<B: Backend> Session<'_, B> {
         R: Rpc,
         Replica<B::Table>: Handle<R>,
     {
-        let result = match self.service.admit(self.endpoint, self.local, access, &request).await {
+        let result = match self.service.admit(self.endpoint, &self.server, access, &request).await {
             Ok(replica) => match argument::<R>(&request) {
                 Ok(argument) => Handle::<R>::handle(replica, argument).await,
                 Err(failure) => Err(failure),
