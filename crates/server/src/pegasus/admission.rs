@@ -42,6 +42,10 @@ impl<B: Backend> Service<B> {
         request: &Request,
     ) -> Result<Replica<B::Table>, Failure> {
         let header = &request.header;
+        if header.table_id <= 0 {
+            // Without a table, a call goes to the server itself, which has no handler of this name.
+            return Err(Failure::System(ErrorCode::HANDLER_NOT_FOUND));
+        }
         let table = self.backend.table(header.table_id).ok_or(Failure::System(ErrorCode::OBJECT_NOT_FOUND))?;
         let info = table.info();
         let partition = self.place(endpoint, access, header, &info)?;
