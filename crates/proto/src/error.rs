@@ -27,7 +27,7 @@ pub struct DecodeError {
 pub enum DecodeFailure {
     /// The message ended in the middle of a value.
     CutShort,
-    /// A length is negative or larger than the bytes that are left can hold.
+    /// A length is negative, larger than the bytes that are left can hold, or out of proportion to what they say.
     Length(i64),
     /// A type byte that the protocol does not have.
     UnknownType(u8),
