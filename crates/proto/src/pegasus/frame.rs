@@ -307,10 +307,13 @@ fn frame_lengths(input: &[u8]) -> Result<Option<FrameLengths>, FrameError> {
 /// Waits for the message's beginning, so that the sender can be told.
 fn refuse_large(input: &BytesMut, lengths: &FrameLengths, limit: usize) -> Result<Option<Request>, FrameError> {
     let body_at = lengths.header + lengths.meta;
-    let begin = input.get(body_at..).unwrap_or_default();
-    let from = match message_begin(Bytes::copy_from_slice(&begin[..begin.len().min(MAX_MESSAGE_BEGIN_BYTES)])) {
+    let begin_bytes = MAX_MESSAGE_BEGIN_BYTES.min(lengths.body as usize);
+    let arrived = input.get(body_at..).unwrap_or_default();
+    let begin = Bytes::copy_from_slice(&arrived[..arrived.len().min(begin_bytes)]);
+    let may_go_on = begin.len() < begin_bytes;
+    let from = match message_begin(begin) {
         Ok((name, sequence_id, _)) => Some((name, sequence_id)),
-        Err(_) if begin.len() < MAX_MESSAGE_BEGIN_BYTES => return Ok(None),
+        Err(error) if may_go_on && error.failure == DecodeFailure::CutShort => return Ok(None),
         Err(_) => None,
     };
     Err(FrameError::TooLarge { bytes: lengths.body, limit, from })
