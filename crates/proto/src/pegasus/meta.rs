@@ -83,7 +83,7 @@ thrift_structs! {
         10 create_second: i64,
         11 drop_second: i64,
         12 duplicating: Option<bool>,
-        13 init_partition_count: i32,
+        13 init_partition_count: i32 = -1,
         14 is_bulk_loading: Option<bool>,
         15 atomic_idempotent: Option<bool>,
     }

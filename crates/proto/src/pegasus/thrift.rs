@@ -409,20 +409,28 @@ impl<K: Value + Ord, V: Value> Value for BTreeMap<K, V> {
     }
 }
 
-/// Declares structs as the IDL does: field id, name, type. An `Option` is what the IDL calls optional; everything else is always
-/// written and may be missing when read.
+/// Declares structs as the IDL does: field id, name, type, and the default where that is not the type's own. An `Option` is what the
+/// IDL calls optional; everything else is always written and may be missing when read.
 macro_rules! thrift_structs {
+    (@default) => { Default::default() };
+    (@default $value:expr) => { $value };
     ($(
         $(#[$meta:meta])*
         $name:ident = $idl:literal {
-            $($(#[$field_meta:meta])* $id:literal $field:ident: $type:ty,)*
+            $($(#[$field_meta:meta])* $id:literal $field:ident: $type:ty $(= $default:expr)?,)*
         }
     )*) => {$(
         $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "fields are documented where their name does not say it all")]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $crate::pegasus::thrift::thrift_structs!(@default $($default)?),)* }
+            }
         }
 
         impl $crate::pegasus::thrift::Value for $name {
