@@ -1,0 +1,14 @@
+//! What the wire formats promise: golden bytes, round trips, and calm in the face of anything else.
+
+#![allow(clippy::unwrap_used, reason = "clippy allows it in tests and not in what they share")]
+
+mod checks;
+mod frames;
+mod golden;
+mod hostile;
+mod names;
+mod replay;
+mod roundtrip;
+mod schema;
+mod table;
+mod vectors;
