@@ -6,6 +6,7 @@ mod checks;
 mod frames;
 mod golden;
 mod hostile;
+mod memory;
 mod names;
 mod replay;
 mod roundtrip;
