@@ -15,7 +15,7 @@ use super::operation::{Ended, Operation, Walk, WalkRange, Writes};
 use super::row::{Context, Row};
 use super::scan::{Scan, ScanPage, ScanPageReply};
 use super::scans::ScanContexts;
-use super::stored::{as_slice, lookup_key, raw_of, stored_key, stored_range};
+use super::stored::{StoredKey, as_slice, lookup_key, raw_of, stored_key, stored_range};
 use crate::{Batch, Clock, Db, Error, Keyspace, MAX_KEY_BYTES, Snapshot};
 
 /// The most scans a table keeps open.
@@ -24,7 +24,7 @@ const MAX_OPEN_SCANS: usize = 10_000;
 /// How many rows a walk is shown between two looks at the clock.
 const ROWS_PER_CLOCK: usize = 100;
 
-/// What answers an asked-for page that does not exist.
+/// The id of the page after the last.
 const NO_CONTEXT: i64 = -1;
 
 /// A table that operations are run on; they may run on many threads at once.
@@ -259,27 +259,20 @@ impl Table {
     }
 
     fn read_many(&self, partition: u32, keys: &[Bytes]) -> Result<Vec<Option<Row>>, Error> {
-        if keys
-            .iter()
-            .any(|raw| lookup_key(partition, raw).len() > MAX_KEY_BYTES)
-        {
-            // One at a time, from one snapshot: such a request is rare and most likely a mistake.
-            return self.read_storable(partition, keys);
-        }
-        let stored: Vec<_> = keys.iter().map(|raw| lookup_key(partition, raw)).collect();
-        let rows = self.db.get_many(&self.rows, &stored)?;
-        rows.into_iter()
-            .map(|row| row.map(decode).transpose())
-            .collect()
-    }
-
-    fn read_storable(&self, partition: u32, keys: &[Bytes]) -> Result<Vec<Option<Row>>, Error> {
-        let snapshot = self.db.snapshot_of(&self.rows)?;
-        let read = |raw: &Bytes| match lookup_key(partition, raw) {
-            key if key.len() > MAX_KEY_BYTES => Ok(None),
-            key => snapshot.get(&self.rows, &key)?.map(decode).transpose(),
+        let stored: Vec<StoredKey> = keys.iter().map(|raw| lookup_key(partition, raw)).collect();
+        let is_storable = |key: &&StoredKey| key.len() <= MAX_KEY_BYTES;
+        let storable: Vec<&StoredKey> = stored.iter().filter(is_storable).collect();
+        let mut found = self.db.get_many(&self.rows, &storable)?.into_iter();
+        let mut row_of = |key: &StoredKey| {
+            // A key too long to be stored was not looked for: its row is missing.
+            let row = if is_storable(&key) {
+                found.next().flatten()
+            } else {
+                None
+            };
+            row.map(decode).transpose()
         };
-        keys.iter().map(read).collect()
+        stored.iter().map(&mut row_of).collect()
     }
 
     fn write(&self, partition: u32, writes: Writes) -> Result<(), Error> {
