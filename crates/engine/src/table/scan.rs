@@ -120,7 +120,7 @@ pub struct ScanPageReply {
     pub status: Status,
     /// The rows; a page may be empty and not the last.
     pub rows: Vec<ScanRow>,
-    /// The number of rows, if that was asked for instead of the rows.
+    /// The number of rows, if that was asked for instead of the rows and the range is not empty.
     pub count: Option<i32>,
     /// The raw key at which the next page starts, inclusive; `None` when there is none.
     pub next: Option<Bytes>,
@@ -153,6 +153,7 @@ pub struct ScanPage {
     /// Of hash keys and of sort keys; `None` if one has a type the protocol does not define.
     filters: Option<(Filter, Filter)>,
     start: Bound<Bytes>,
+    is_first: bool,
     max_rows: usize,
     max_looked_at: usize,
     looked_at: usize,
@@ -177,17 +178,16 @@ impl ScanPage {
         let start = first
             .filter(|first| *first > scan.start_key)
             .map_or(asked, Bound::Included);
-        Self::new(scan, start, MAX_ROWS)
+        Self::new(scan, start, true)
     }
 
     /// The page of `scan` that starts at `next`, which an earlier page named.
     #[must_use]
     pub fn resume(scan: Arc<Scan>, next: Bytes) -> Self {
-        let max_rows = page_rows(&scan);
-        Self::new(scan, Bound::Included(next), max_rows)
+        Self::new(scan, Bound::Included(next), false)
     }
 
-    fn new(scan: Arc<Scan>, start: Bound<Bytes>, max_looked_at: usize) -> Self {
+    fn new(scan: Arc<Scan>, start: Bound<Bytes>, is_first: bool) -> Self {
         let hash_keys = Filter::from_wire(
             scan.hash_key_filter_type,
             scan.hash_key_filter_pattern.clone(),
@@ -196,11 +196,13 @@ impl ScanPage {
             scan.sort_key_filter_type,
             scan.sort_key_filter_pattern.clone(),
         );
+        let max_rows = positive(scan.batch_size).map_or(MAX_ROWS, |rows| rows.min(MAX_ROWS));
         Self {
             filters: hash_keys.zip(sort_keys),
             start,
-            max_rows: page_rows(&scan),
-            max_looked_at,
+            is_first,
+            max_rows,
+            max_looked_at: if is_first { MAX_ROWS } else { max_rows },
             looked_at: 0,
             count: 0,
             rows: Vec::new(),
@@ -219,6 +221,7 @@ impl ScanPage {
         }
     }
 
+    /// Whether there is nothing to walk; a later page of a scan finds that out by walking.
     fn is_empty(&self) -> bool {
         let stop = &self.scan.stop_key;
         match &self.start {
@@ -262,7 +265,7 @@ impl Walk for ScanPage {
     type Reply = ScanPageReply;
 
     fn range(&self) -> Option<WalkRange> {
-        let walked = self.filters.is_some() && !self.is_empty();
+        let walked = self.filters.is_some() && (!self.is_first || !self.is_empty());
         walked.then(|| WalkRange {
             start: self.start.clone(),
             end: self.end(),
@@ -296,7 +299,8 @@ impl Walk for ScanPage {
             Ended::OutOfTime => Status::Incomplete,
             Ended::Stopped | Ended::Exhausted => Status::Ok,
         };
-        let counted = self.scan.only_return_count && status != Status::InvalidArgument;
+        // As in the original, nothing is counted where nothing is walked.
+        let counted = self.scan.only_return_count && self.range().is_some();
         let count = counted.then(|| i32::try_from(self.count).unwrap_or(i32::MAX));
         ScanPageReply {
             status,
@@ -305,8 +309,4 @@ impl Walk for ScanPage {
             next: self.next,
         }
     }
-}
-
-fn page_rows(scan: &Scan) -> usize {
-    positive(scan.batch_size).map_or(MAX_ROWS, |rows| rows.min(MAX_ROWS))
 }

@@ -12,6 +12,7 @@ mod envs;
 mod fixture;
 mod hostile;
 mod key;
+mod model;
 mod multi;
 mod point;
 mod range_get;

@@ -261,6 +261,44 @@ fn counting_returns_no_rows() {
 }
 
 #[test]
+fn an_empty_range_is_not_counted() {
+    let empty = Scan {
+        stop_key: Bytes::new(),
+        only_return_count: true,
+        ..full_scan()
+    };
+    assert_eq!(sample().table.open_scan(0, empty).unwrap().page.count, None);
+    let without_rows = Scan {
+        only_return_count: true,
+        ..full_scan()
+    };
+    assert_eq!(
+        Fixture::new()
+            .table
+            .open_scan(0, without_rows)
+            .unwrap()
+            .page
+            .count,
+        Some(0)
+    );
+}
+
+#[test]
+fn a_later_page_behind_the_stop_key_is_counted() {
+    let f = sample();
+    let scan = Scan {
+        stop_key: key("a", "2"),
+        batch_size: 2,
+        only_return_count: true,
+        ..full_scan()
+    };
+    let first = f.table.open_scan(0, scan).unwrap();
+    assert_eq!((first.page.count, first.is_last()), (Some(2), false));
+    let second = f.table.next_scan(0, first.context_id).unwrap().unwrap();
+    assert_eq!((second.page.count, second.is_last()), (Some(0), true));
+}
+
+#[test]
 fn rows_expire_while_a_scan_is_open() {
     let f = Fixture::new();
     for sort_key in ["a", "b", "c"] {
