@@ -1,10 +1,12 @@
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use bytes::Bytes;
 use charioteer_engine::table::{
-    CheckAndMutate, CheckAndSet, CheckAndSetRequest, CreateTable, Get, Increment, MultiGet,
-    MultiGetRange, MultiPut, Mutation, Put, RangeRequest, Status,
+    CheckAndMutate, CheckAndSet, CheckAndSetRequest, Context, CreateTable, Get, Increment,
+    MultiGet, MultiGetRange, MultiPut, MultiRemove, Mutation, Operation, Put, RangeRequest, Remove,
+    Row, Scan, Status, Writes,
 };
 
 use crate::fixture::{Fixture, bytes, full_scan, key, text};
@@ -13,12 +15,38 @@ const THREADS: i64 = 8;
 const ROUNDS: i64 = 500;
 
 fn on_all_threads(f: &Fixture, work: impl Fn(&Fixture, i64) + Sync) {
+    let start = Barrier::new(usize::try_from(THREADS).unwrap());
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let work = &work;
-            scope.spawn(move || work(f, thread));
+            let (work, start) = (&work, &start);
+            scope.spawn(move || {
+                start.wait();
+                work(f, thread);
+            });
         }
     });
+}
+
+/// An operation that lets other threads run between its reads and its writes.
+struct Slowly<O>(O);
+
+impl<O: Operation> Operation for Slowly<O> {
+    type Reply = O::Reply;
+
+    fn keys(&self) -> &[Bytes] {
+        self.0.keys()
+    }
+
+    fn lock(&self) -> Option<&[u8]> {
+        self.0.lock()
+    }
+
+    fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
+        for _ in 0..10 {
+            thread::yield_now();
+        }
+        self.0.apply(rows, context)
+    }
 }
 
 #[test]
@@ -26,7 +54,7 @@ fn no_increment_is_lost() {
     let f = Fixture::new();
     on_all_threads(&f, |f, _| {
         for _ in 0..ROUNDS {
-            f.run(Increment::new(key("h", "s"), 1, 0));
+            f.run(Slowly(Increment::new(key("h", "s"), 1, 0)));
         }
     });
     assert_eq!(f.get("h", "s"), Some((THREADS * ROUNDS).to_string()));
@@ -60,7 +88,7 @@ fn add_one_by_check_and_set(f: &Fixture) {
             set_value: new.to_string().into(),
             ..CheckAndSetRequest::default()
         };
-        if f.run(CheckAndSet::new(request)).status == Status::Ok {
+        if f.run(Slowly(CheckAndSet::new(request))).status == Status::Ok {
             return;
         }
     }
@@ -99,16 +127,78 @@ fn only_one_thread_takes_a_lock_while_others_write_blindly() {
                 vec![take],
                 false,
             );
-            if f.run(if_missing).status == Status::Ok {
+            if f.run(Slowly(if_missing)).status == Status::Ok {
                 assert!(
                     !held.swap(true, Ordering::SeqCst),
                     "two threads hold the lock"
                 );
                 held.store(false, Ordering::SeqCst);
-                f.run(charioteer_engine::table::Remove::new(key("h", "lock")));
+                f.run(Remove::new(key("h", "lock")));
             }
         }
     });
+}
+
+#[test]
+fn a_blind_write_waits_for_an_operation_that_has_read() {
+    let f = Fixture::new();
+    for writer in [
+        (|f| f.run(Put::new(key("h", "s"), "1000".into(), 0))) as fn(&Fixture),
+        |f| f.run(Remove::new(key("h", "s"))),
+        |f| {
+            assert_eq!(
+                f.run(MultiPut::new(
+                    "h".into(),
+                    vec![("s".into(), "1000".into())],
+                    0
+                )),
+                Status::Ok
+            )
+        },
+        |f| {
+            assert_eq!(
+                f.run(MultiRemove::new("h".into(), vec!["s".into()])).count,
+                1
+            )
+        },
+    ] {
+        f.put("h", "s", "1");
+        let has_read = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| f.run(Meeting(Increment::new(key("h", "s"), 1, 0), &has_read)));
+            has_read.wait();
+            writer(&f);
+        });
+        let value = f.get("h", "s");
+        assert!(
+            value.is_none_or(|value| value == "1000"),
+            "the increment undid a write that came after its read"
+        );
+    }
+}
+
+/// An increment that meets another thread between its read and its write.
+struct Meeting<'a>(Increment, &'a Barrier);
+
+impl Operation for Meeting<'_> {
+    type Reply = <Increment as Operation>::Reply;
+
+    fn keys(&self) -> &[Bytes] {
+        self.0.keys()
+    }
+
+    fn lock(&self) -> Option<&[u8]> {
+        self.0.lock()
+    }
+
+    fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
+        self.1.wait();
+        // The other thread is about to write. It must not get to it before this one has.
+        for _ in 0..1000 {
+            thread::yield_now();
+        }
+        self.0.apply(rows, context)
+    }
 }
 
 #[test]
@@ -176,7 +266,7 @@ fn scans_run_beside_writes() {
                 f.put("h", &format!("{:03}", round % 100), &round.to_string());
                 continue;
             }
-            let scan = charioteer_engine::table::Scan {
+            let scan = Scan {
                 batch_size: 30,
                 ..full_scan()
             };

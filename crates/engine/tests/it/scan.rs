@@ -200,6 +200,37 @@ fn filters_look_at_hash_keys_and_sort_keys() {
 }
 
 #[test]
+fn a_start_that_equals_the_prefix_of_hash_keys_stays_exclusive() {
+    let f = Fixture::new();
+    f.put("a", "", "v");
+    f.put("a", "1", "v");
+    let scan = |start_inclusive| Scan {
+        start_key: key("a", ""),
+        start_inclusive,
+        hash_key_filter_type: 2,
+        hash_key_filter_pattern: "a".into(),
+        ..full_scan()
+    };
+    assert_eq!(all(&f, &scan(false)), ["a/1"]);
+    assert_eq!(all(&f, &scan(true)), ["a/", "a/1"]);
+}
+
+#[test]
+fn a_scan_keeps_to_its_partition() {
+    let f = Fixture::new();
+    for partition in 0..4 {
+        let hash_key = partition.to_string();
+        f.table
+            .run(partition, Put::new(key(&hash_key, "s"), "v".into(), 0))
+            .unwrap();
+    }
+    for partition in 0..4 {
+        let batch = f.table.open_scan(partition, full_scan()).unwrap();
+        assert_eq!(names(&batch), [format!("{partition}/s")]);
+    }
+}
+
+#[test]
 fn an_unknown_filter_is_invalid() {
     let f = sample();
     let by_hash_key = Scan {
