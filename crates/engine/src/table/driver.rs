@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
-use super::catalogue::TableInfo;
 use super::envs::TableEnvs;
 use super::locks::HashKeyLocks;
 use super::operation::{Ended, Operation, Walk, WalkRange, Writes};
@@ -16,6 +15,7 @@ use super::row::{Context, Row};
 use super::scan::{Scan, ScanPage, ScanPageReply};
 use super::scans::ScanContexts;
 use super::stored::{StoredKey, as_slice, lookup_key, raw_of, stored_key, stored_range};
+use super::table_info::TableInfo;
 use crate::{Batch, Clock, Db, Error, Keyspace, MAX_KEY_BYTES, Snapshot};
 
 /// The most scans a table keeps open.

@@ -34,14 +34,12 @@ mod scan;
 mod scans;
 mod sort_key_count;
 mod stored;
+mod table_info;
 mod tables;
 mod throttle;
 
 pub use batch_get::{BatchGet, BatchGetReply};
-pub use catalogue::{
-    Catalogue, CatalogueError, CreateTable, DEFAULT_HOLD, MAX_PARTITION_COUNT, MAX_REPLICA_COUNT,
-    TableInfo, TableStatus,
-};
+pub use catalogue::{Catalogue, CatalogueError, DEFAULT_HOLD};
 pub use check::{CheckReply, Checked};
 pub use check_and_mutate::{CheckAndMutate, Mutation};
 pub use check_and_set::{CheckAndSet, CheckAndSetRequest};
@@ -59,5 +57,6 @@ pub use row::{Context, PEGASUS_EPOCH, Row};
 pub use scan::{Owner, Scan, ScanPage, ScanPageReply, ScanRow};
 pub use scans::{SCAN_IDLE_LIMIT, ScanContexts};
 pub use sort_key_count::SortKeyCount;
+pub use table_info::{CreateTable, MAX_PARTITION_COUNT, MAX_REPLICA_COUNT, TableInfo, TableStatus};
 pub use tables::{AdminError, Tables};
 pub use throttle::{Admission, Throttle, Throttler};

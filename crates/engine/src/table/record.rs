@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::catalogue::{TableInfo, TableStatus};
+use super::table_info::{TableInfo, TableStatus};
 
 /// The first byte of a table's row. Another layout gets another number.
 const VERSION: u8 = 1;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use parking_lot::{Mutex, RwLock};
 
-use super::catalogue::{Catalogue, CatalogueError, CreateTable, TableInfo, TableStatus};
+use super::catalogue::{Catalogue, CatalogueError};
 use super::driver::Table;
 use super::record::{self, NEXT_ID_KEY, table_key};
+use super::table_info::{CreateTable, TableInfo, TableStatus};
 use crate::{Batch, Clock, Db, Direction, Error, Keyspace};
 
 /// The keyspace of the catalogue.
