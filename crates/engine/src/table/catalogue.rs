@@ -1,4 +1,5 @@
-//! Which tables there are: the rules of creating, dropping, recalling, renaming, and of their settings.
+//! Which tables there are: the rules of creating, dropping, recalling, renaming, and of their
+//! settings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -149,7 +150,8 @@ impl Catalogue {
     /// Creates a table, or answers with the one that was created alike if that is good enough.
     ///
     /// # Errors
-    /// [`CatalogueError::InvalidParameters`], also if the existing table differs; [`CatalogueError::Exists`].
+    /// [`CatalogueError::InvalidParameters`], also if the existing table differs;
+    /// [`CatalogueError::Exists`].
     pub fn create(
         &mut self,
         table: CreateTable,
@@ -191,8 +193,9 @@ impl Catalogue {
         Ok(info)
     }
 
-    /// Drops the table of this name; its name is free at once, and it can be recalled for `reserve` (positive), or for
-    /// [`DEFAULT_HOLD`]. `None` is a missing table that was allowed to be missing.
+    /// Drops the table of this name; its name is free at once, and it can be recalled for `reserve`
+    /// (positive), or for [`DEFAULT_HOLD`]. `None` is a missing table that was allowed to be
+    /// missing.
     ///
     /// # Errors
     /// [`CatalogueError::Missing`].
@@ -220,7 +223,8 @@ impl Catalogue {
     /// Makes a dropped table available again, under `new_name`, or under its own if that is empty.
     ///
     /// # Errors
-    /// [`CatalogueError::UnknownId`], [`CatalogueError::NotDropped`], [`CatalogueError::NameTaken`].
+    /// [`CatalogueError::UnknownId`], [`CatalogueError::NotDropped`],
+    /// [`CatalogueError::NameTaken`].
     pub fn recall(
         &mut self,
         id: i32,
@@ -307,7 +311,8 @@ impl Catalogue {
         })
     }
 
-    /// Removes all settings of a table that start with `prefix` and a dot; an empty prefix removes all.
+    /// Removes all settings of a table that start with `prefix` and a dot; an empty prefix removes
+    /// all.
     ///
     /// # Errors
     /// [`CatalogueError::Missing`].

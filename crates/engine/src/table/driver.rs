@@ -29,7 +29,8 @@ const NO_CONTEXT: i64 = -1;
 
 /// A table that operations are run on; they may run on many threads at once.
 ///
-/// Writes under one hash key of a partition follow each other, and reads see them once they have returned.
+/// Writes under one hash key of a partition follow each other, and reads see them once they have
+/// returned.
 ///
 /// ```
 /// use std::time::Duration;
@@ -82,8 +83,9 @@ struct OpenScan {
 pub struct Done<R> {
     /// What it answered.
     pub reply: R,
-    /// The number of this write among those of its partition, from 1; 0 for a read. A write operation that wrote
-    /// nothing has one too. The numbers start again when the table is opened again.
+    /// The number of this write among those of its partition, from 1; 0 for a read. A write
+    /// operation that wrote nothing has one too. The numbers start again when the table is opened
+    /// again.
     pub decree: i64,
 }
 
@@ -115,7 +117,8 @@ impl ScanBatch {
 impl Table {
     pub(super) fn new(db: Db, clock: Clock, rows: Keyspace, info: TableInfo) -> Self {
         let partition_count = usize::try_from(info.partition_count).unwrap_or(0);
-        // Two processes hash the same value differently, which is all the randomness that is needed.
+        // Two processes hash the same value differently, which is all the randomness that is
+        // needed.
         let [.., a, b, c, d] = RandomState::new().hash_one(info.id).to_be_bytes();
         Self {
             db,
@@ -147,12 +150,14 @@ impl Table {
         *self.settings.write() = Settings::of(info);
     }
 
-    /// Runs an operation on a partition: reads the rows it asks for, and writes what follows as one batch.
+    /// Runs an operation on a partition: reads the rows it asks for, and writes what follows as one
+    /// batch.
     ///
     /// # Errors
-    /// [`Error::UnknownPartition`]; [`Error::KeyTooLong`] when a key that would be written is longer, with 4 bytes for
-    /// the partition, than [`MAX_KEY_BYTES`] (to a read such a row is missing); [`Error::KeyspaceDropped`] when the
-    /// table is gone; [`Error::Corrupt`]. Nothing was written then.
+    /// [`Error::UnknownPartition`]; [`Error::KeyTooLong`] when a key that would be written is
+    /// longer, with 4 bytes for the partition, than [`MAX_KEY_BYTES`] (to a read such a row is
+    /// missing); [`Error::KeyspaceDropped`] when the table is gone; [`Error::Corrupt`]. Nothing was
+    /// written then.
     pub fn run<O: Operation>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
         let last_decree = self.last_decree(partition)?;
         let held = operation
@@ -179,7 +184,8 @@ impl Table {
         Ok(Done { reply, decree })
     }
 
-    /// Runs a walk over a partition, as it is now. It ends early when the table's time limit is reached.
+    /// Runs a walk over a partition, as it is now. It ends early when the table's time limit is
+    /// reached.
     ///
     /// # Errors
     /// [`Error::UnknownPartition`], [`Error::KeyspaceDropped`], [`Error::Corrupt`].
@@ -200,8 +206,8 @@ impl Table {
         Ok(self.keep_open(page, partition, scan, snapshot))
     }
 
-    /// The next page of a scan, of the instant at which the scan was opened; `None` when the id is unknown, was used, or
-    /// is five minutes old.
+    /// The next page of a scan, of the instant at which the scan was opened; `None` when the id is
+    /// unknown, was used, or is five minutes old.
     ///
     /// # Errors
     /// As [`walk`](Self::walk).

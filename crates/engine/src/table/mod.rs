@@ -1,9 +1,10 @@
 //! The rules of Apache Pegasus' tables, and the driver that runs them over a [`Db`](crate::Db).
 //!
-//! A table is cut into partitions; a row has a hash key, which picks the partition, and a sort key, which orders the
-//! rows of one hash key. Rows may expire. The rules are pure: an [`Operation`] says which rows it must know and, given
-//! them and the time, what to answer and what to write; a [`Walk`] is shown rows in order. Neither reads, locks or
-//! waits, so the same text serves every place where rows can lie. [`Tables`] is the driver over the embedded store.
+//! A table is cut into partitions; a row has a hash key, which picks the partition, and a sort key,
+//! which orders the rows of one hash key. Rows may expire. The rules are pure: an [`Operation`]
+//! says which rows it must know and, given them and the time, what to answer and what to write; a
+//! [`Walk`] is shown rows in order. Neither reads, locks or waits, so the same text serves every
+//! place where rows can lie. [`Tables`] is the driver over the embedded store.
 //!
 //! | operations on known rows | walks | around them |
 //! |---|---|---|

@@ -53,7 +53,8 @@ pub struct Scan {
     pub sort_key_filter_pattern: Bytes,
     /// Whether rows come with their expiry.
     pub return_expire_ts: bool,
-    /// Whether to go on beyond the hash key of `start_key`. A scan from an empty hash key does so anyway.
+    /// Whether to go on beyond the hash key of `start_key`. A scan from an empty hash key does so
+    /// anyway.
     pub full_scan: bool,
     /// Whether to count rows instead of returning them.
     pub only_return_count: bool,
@@ -61,7 +62,8 @@ pub struct Scan {
     pub owner: Option<Owner>,
 }
 
-/// The partition that rows must belong to: the hash of the raw key and `partition_version` must give its index.
+/// The partition that rows must belong to: the hash of the raw key and `partition_version` must
+/// give its index.
 ///
 /// ```
 /// use charioteer_engine::table::{Owner, raw_key};
@@ -115,8 +117,8 @@ pub struct ScanRow {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPageReply {
-    /// [`Status::Ok`]; [`Status::Incomplete`] when the time was up, which ends the scan; [`Status::InvalidArgument`]
-    /// for an unknown filter.
+    /// [`Status::Ok`]; [`Status::Incomplete`] when the time was up, which ends the scan;
+    /// [`Status::InvalidArgument`] for an unknown filter.
     pub status: Status,
     /// The rows; a page may be empty and not the last.
     pub rows: Vec<ScanRow>,
@@ -128,21 +130,41 @@ pub struct ScanPageReply {
 
 /// One page of a scan.
 ///
-/// The pages of a scan must come from the same instant: the driver keeps its snapshot from one to the next.
+/// The pages of a scan must come from the same instant: the driver keeps its snapshot from one to
+/// the next.
 ///
 /// ```
+/// use charioteer_engine::table::{Context, Ended, Row, Scan, ScanPage, Walk, raw_key};
 /// use std::ops::ControlFlow;
 /// use std::sync::Arc;
-/// use charioteer_engine::table::{Context, Ended, Row, Scan, ScanPage, Walk, raw_key};
 ///
-/// let scan = Arc::new(Scan { stop_key: b"\xff\xff".as_slice().into(), batch_size: 1, ..Scan::default() });
+/// let scan = Arc::new(Scan {
+///     stop_key: b"\xff\xff".as_slice().into(),
+///     batch_size: 1,
+///     ..Scan::default()
+/// });
 /// let mut page = ScanPage::first(Arc::clone(&scan));
-/// let context = Context { now: 100, default_ttl: 0 };
-/// let row = Row { expire_ts: 0, value: "v".into() };
-/// assert_eq!(page.visit(&raw_key(b"h", b"1"), row.clone(), &context), ControlFlow::Continue(()));
-/// assert_eq!(page.visit(&raw_key(b"h", b"2"), row, &context), ControlFlow::Break(()));
+/// let context = Context {
+///     now: 100,
+///     default_ttl: 0,
+/// };
+/// let row = Row {
+///     expire_ts: 0,
+///     value: "v".into(),
+/// };
+/// assert_eq!(
+///     page.visit(&raw_key(b"h", b"1"), row.clone(), &context),
+///     ControlFlow::Continue(())
+/// );
+/// assert_eq!(
+///     page.visit(&raw_key(b"h", b"2"), row, &context),
+///     ControlFlow::Break(())
+/// );
 ///
-/// let next = page.finish(Ended::Stopped).next.ok_or("there is a second row")?;
+/// let next = page
+///     .finish(Ended::Stopped)
+///     .next
+///     .ok_or("there is a second row")?;
 /// assert_eq!(next, raw_key(b"h", b"2"));
 /// assert!(ScanPage::resume(scan, next).range().is_some());
 /// # Ok::<(), &str>(())
@@ -171,7 +193,8 @@ impl ScanPage {
         } else {
             Bound::Excluded(scan.start_key.clone())
         };
-        // Hash keys are ordered by their length first, so a prefix of them narrows the start of the range only.
+        // Hash keys are ordered by their length first, so a prefix of them narrows the start of the
+        // range only.
         let prefixed = FilterKind::from_wire(scan.hash_key_filter_type) == Some(FilterKind::Prefix)
             && !scan.hash_key_filter_pattern.is_empty();
         let first = prefixed.then(|| raw_key(&scan.hash_key_filter_pattern, b""));
@@ -211,7 +234,8 @@ impl ScanPage {
         }
     }
 
-    /// Where the original's iterator ends: with the hash key it started in, unless the scan is a full one.
+    /// Where the original's iterator ends: with the hash key it started in, unless the scan is a
+    /// full one.
     fn end(&self) -> Bound<Bytes> {
         match split(&self.scan.start_key) {
             Some((hash_key, _)) if !hash_key.is_empty() && !self.scan.full_scan => {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::envs::{is_checked_at_creation, validate_env};
 
-/// The most partitions a table may have. The original knows no limit; this one keeps a request from taking all memory.
+/// The most partitions a table may have. The original knows no limit; this one keeps a request from
+/// taking all memory.
 pub const MAX_PARTITION_COUNT: i32 = 65_536;
 
 /// The most replicas a table may ask for, as the original has it by default.
@@ -29,10 +30,13 @@ pub enum TableStatus {
 /// What is known of a table. Times are since the Unix epoch.
 ///
 /// ```
-/// use std::time::Duration;
 /// use charioteer_engine::table::{Catalogue, CreateTable};
+/// use std::time::Duration;
 ///
-/// let table = Catalogue::new().create(CreateTable::new("temp", 8), Duration::from_secs(1_700_000_000))?;
+/// let table = Catalogue::new().create(
+///     CreateTable::new("temp", 8),
+///     Duration::from_secs(1_700_000_000),
+/// )?;
 /// assert_eq!((table.id, table.partition_count), (1, 8));
 /// # Ok::<(), charioteer_engine::table::CatalogueError>(())
 /// ```

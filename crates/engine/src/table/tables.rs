@@ -22,8 +22,8 @@ const TABLE_PREFIX: &str = "table-";
 
 /// The tables of a store; clones share them.
 ///
-/// A change is stored before it is seen. Dropped tables keep their rows until their hold time has passed; whichever
-/// change comes next then gives the space back.
+/// A change is stored before it is seen. Dropped tables keep their rows until their hold time has
+/// passed; whichever change comes next then gives the space back.
 ///
 /// ```
 /// use charioteer_engine::table::{CreateTable, Tables};
@@ -58,7 +58,8 @@ struct Inner {
 /// What a change works on; holding its lock makes changes follow each other.
 struct Shelf {
     catalogue: Catalogue,
-    /// Dropped tables too: one that is recalled must have the locks it had, for the requests still running on it.
+    /// Dropped tables too: one that is recalled must have the locks it had, for the requests still
+    /// running on it.
     tables: HashMap<i32, Arc<Table>>,
 }
 
@@ -230,7 +231,8 @@ impl Tables {
 }
 
 impl Inner {
-    /// Applies a rule to a copy of the catalogue, stores what it changed, and then puts the copy in place.
+    /// Applies a rule to a copy of the catalogue, stores what it changed, and then puts the copy in
+    /// place.
     fn change<T>(
         &self,
         rule: impl FnOnce(&mut Catalogue, Duration) -> Result<T, CatalogueError>,

@@ -112,7 +112,8 @@ fn only_one_thread_takes_a_lock_while_others_write_blindly() {
     let held = AtomicBool::new(false);
     on_all_threads(&f, |f, thread| {
         for round in 0..ROUNDS {
-            // A blind write to the same hash key must not slip in between another's check and write.
+            // A blind write to the same hash key must not slip in between another's check and
+            // write.
             f.put("h", &format!("noise {thread}"), &round.to_string());
             let take = Mutation {
                 sort_key: "lock".into(),

@@ -1,4 +1,5 @@
-//! The engine's tests: the store, the rules of tables one family at a time, a model, and many threads.
+//! The engine's tests: the store, the rules of tables one family at a time, a model, and many
+//! threads.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

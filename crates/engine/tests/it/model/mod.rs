@@ -1,4 +1,5 @@
-//! Random operations of every kind over a few keys, with a clock that moves, checked against a plain reference.
+//! Random operations of every kind over a few keys, with a clock that moves, checked against a
+//! plain reference.
 
 mod range;
 mod reference;
