@@ -1,6 +1,7 @@
 //! The narrow store that everything above stands on: keyspaces of ordered rows, atomic batches,
 //! snapshots.
 
+use std::fmt;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
@@ -139,6 +140,14 @@ impl Db {
             .iter()
             .try_for_each(|change| check_key(&change.key))?;
         memory::commit(batch.changes)
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db")
+            .field("keyspaces", &self.keyspace_names())
+            .finish_non_exhaustive()
     }
 }
 
@@ -327,6 +336,12 @@ impl Snapshot {
         visit: impl FnMut(&Bytes, &Bytes) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         self.view.visit(keyspace.rows(), range, direction, visit)
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
     }
 }
 

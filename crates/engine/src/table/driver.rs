@@ -1,5 +1,6 @@
 //! One table over the embedded store: runs operations and walks, and keeps its open scans.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -362,6 +363,14 @@ impl Table {
             self.scans.lock().insert(open, now)
         });
         ScanBatch { page, context_id }
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("info", &self.info())
+            .finish_non_exhaustive()
     }
 }
 

@@ -230,6 +230,14 @@ impl Tables {
     }
 }
 
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables")
+            .field("infos", &self.infos())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Inner {
     /// Applies a rule to a copy of the catalogue, stores what it changed, and then puts the copy in
     /// place.
