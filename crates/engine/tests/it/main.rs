@@ -15,6 +15,7 @@ mod hostile;
 mod key;
 mod model;
 mod multi;
+mod open_scan;
 mod point;
 mod range_get;
 mod scan;

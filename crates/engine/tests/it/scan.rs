@@ -5,7 +5,7 @@ use charioteer_engine::table::{
 
 use crate::fixture::{Fixture, START, bytes, full_scan, key, text};
 
-fn names(batch: &ScanBatch) -> Vec<String> {
+pub(crate) fn names(batch: &ScanBatch) -> Vec<String> {
     let name = |raw: &Bytes| {
         split(raw).map(|(hash_key, sort_key)| format!("{}/{}", text(hash_key), text(sort_key)))
     };
@@ -33,7 +33,7 @@ fn all(f: &Fixture, scan: &Scan) -> Vec<String> {
     pages(f, scan).concat()
 }
 
-fn sample() -> Fixture {
+pub(crate) fn sample() -> Fixture {
     let f = Fixture::new();
     for (hash_key, sort_key) in [
         ("", "x"),
@@ -330,31 +330,6 @@ fn a_later_page_behind_the_stop_key_is_counted() {
 }
 
 #[test]
-fn rows_expire_while_a_scan_is_open() {
-    let f = Fixture::new();
-    for sort_key in ["a", "b", "c"] {
-        f.put_until("h", sort_key, "v", START + 2);
-    }
-    let first = f
-        .table
-        .open_scan(
-            0,
-            Scan {
-                batch_size: 1,
-                ..full_scan()
-            },
-        )
-        .unwrap();
-    f.advance(2);
-    let second = f.table.next_scan(0, first.context_id).unwrap().unwrap();
-    assert_eq!(names(&second).len(), 0);
-    assert!(
-        !second.is_last(),
-        "a page looks at as many rows as it may hold"
-    );
-}
-
-#[test]
 fn a_page_may_be_empty_and_not_the_last() {
     let f = Fixture::new();
     for number in 0..1500 {
@@ -398,104 +373,6 @@ fn a_page_holds_at_most_1000_rows() {
     .map(Vec::len)
     .collect();
     assert_eq!(lens, [1000, 1000, 1]);
-}
-
-#[test]
-fn an_open_scan_sees_no_later_write() {
-    let f = sample();
-    let first = f
-        .table
-        .open_scan(
-            0,
-            Scan {
-                batch_size: 2,
-                ..full_scan()
-            },
-        )
-        .unwrap();
-    f.put("a", "3", "v");
-    f.put("ab", "1", "changed");
-    f.run(charioteer_engine::table::Remove::new(key("b", "1")));
-    let mut rows = Vec::new();
-    let mut id = first.context_id;
-    while id != -1 {
-        let batch = f.table.next_scan(0, id).unwrap().unwrap();
-        id = batch.context_id;
-        rows.extend(batch.page.rows);
-    }
-    assert_eq!(rows.len(), 4);
-    assert!(rows.iter().all(|row| row.value == "v"));
-}
-
-#[test]
-fn every_page_has_an_id_that_is_good_for_one_use() {
-    let f = sample();
-    let first = f
-        .table
-        .open_scan(
-            0,
-            Scan {
-                batch_size: 1,
-                ..full_scan()
-            },
-        )
-        .unwrap();
-    let second = f.table.next_scan(0, first.context_id).unwrap().unwrap();
-    assert!(first.context_id > 0 && second.context_id > 0);
-    assert_ne!(first.context_id, second.context_id);
-    assert_eq!(f.table.next_scan(0, first.context_id).unwrap(), None);
-    assert!(f.table.next_scan(0, second.context_id).unwrap().is_some());
-}
-
-#[test]
-fn a_scan_belongs_to_its_partition() {
-    let f = sample();
-    let first = f
-        .table
-        .open_scan(
-            0,
-            Scan {
-                batch_size: 1,
-                ..full_scan()
-            },
-        )
-        .unwrap();
-    assert_eq!(f.table.next_scan(1, first.context_id).unwrap(), None);
-    assert!(
-        f.table.next_scan(0, first.context_id).unwrap().is_some(),
-        "asking elsewhere does not use it up"
-    );
-}
-
-#[test]
-fn unknown_closed_and_idle_scans_are_gone() {
-    let f = sample();
-    let open = || {
-        f.table
-            .open_scan(
-                0,
-                Scan {
-                    batch_size: 1,
-                    ..full_scan()
-                },
-            )
-            .unwrap()
-            .context_id
-    };
-    assert_eq!(f.table.next_scan(0, 12345).unwrap(), None);
-    assert_eq!(f.table.next_scan(0, -1).unwrap(), None);
-
-    let closed = open();
-    f.table.close_scan(closed);
-    f.table.close_scan(closed);
-    assert_eq!(f.table.next_scan(0, closed).unwrap(), None);
-
-    let in_time = open();
-    f.advance(299);
-    assert!(f.table.next_scan(0, in_time).unwrap().is_some());
-    let idle = open();
-    f.advance(300);
-    assert_eq!(f.table.next_scan(0, idle).unwrap(), None);
 }
 
 #[test]
@@ -546,15 +423,4 @@ fn a_prefix_filter_beyond_the_hash_key_of_a_hash_scan_finds_nothing() {
 fn running_out_of_time_is_incomplete_and_ends_the_scan() {
     let page = ScanPage::first(full_scan().into()).finish(Ended::OutOfTime);
     assert_eq!((page.status, page.next), (Status::Incomplete, None));
-}
-
-#[test]
-fn scans_of_partitions_that_do_not_exist_are_refused() {
-    let f = sample();
-    assert!(f.table.open_scan(4, full_scan()).is_err());
-    assert!(
-        f.table
-            .run(4, Put::new(key("h", "s"), "v".into(), 0))
-            .is_err()
-    );
 }
