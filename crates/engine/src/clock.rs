@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The time as the engine sees it; clones share it.
 ///
-/// Every rule that depends on the time is handed it, and this is where it comes from. A test stops the clock and moves
-/// it by hand, so that nothing has to sleep for a row to expire.
+/// Every rule that depends on the time is handed it, and this is where it comes from. A test stops
+/// the clock and moves it by hand, so that nothing has to sleep for a row to expire.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,7 +34,8 @@ struct Inner {
 impl Clock {
     /// A clock that follows the system's; [`advance`](Self::advance) puts it ahead.
     ///
-    /// It is the wall clock and not a monotonic one, because clients compute expiry times from theirs.
+    /// It is the wall clock and not a monotonic one, because clients compute expiry times from
+    /// theirs.
     #[must_use]
     pub fn system() -> Self {
         Self::new(None)
@@ -63,7 +64,8 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         let advanced = &self.inner.advanced_nanos;
-        // `fetch_update` gives an error only when its closure returns `None`, which this one never does.
+        // `fetch_update` gives an error only when its closure returns `None`, which this one never
+        // does.
         let _ = advanced.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
             Some(old.saturating_add(nanos))
         });

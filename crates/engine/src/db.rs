@@ -1,5 +1,7 @@
-//! The narrow store that everything above stands on: keyspaces of ordered rows, atomic batches, snapshots.
+//! The narrow store that everything above stands on: keyspaces of ordered rows, atomic batches,
+//! snapshots.
 
+use std::fmt;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
@@ -11,9 +13,9 @@ use crate::memory::{self, Memory, Rows, View};
 
 /// An ordered store of bytes; clones share it.
 ///
-/// Rows live in named keyspaces, ordered by the bytes of their keys. Reads see the latest committed rows, or those of
-/// one instant through a [`Snapshot`]; writes are applied a [`Batch`] at a time. Nothing here waits for anything but
-/// short locks.
+/// Rows live in named keyspaces, ordered by the bytes of their keys. Reads see the latest committed
+/// rows, or those of one instant through a [`Snapshot`]; writes are applied a [`Batch`] at a time.
+/// Nothing here waits for anything but short locks.
 ///
 /// ```
 /// use charioteer_engine::{Batch, Db};
@@ -63,8 +65,8 @@ impl Db {
 
     /// Drops the keyspace called `name` and gives its space back; one that does not exist is fine.
     ///
-    /// Handles to it answer [`Error::KeyspaceDropped`] from then on, even when a keyspace of that name is created
-    /// again. Snapshots taken before still see its rows.
+    /// Handles to it answer [`Error::KeyspaceDropped`] from then on, even when a keyspace of that
+    /// name is created again. Snapshots taken before still see its rows.
     ///
     /// # Errors
     /// None in memory; a store on disk gives what the disk gives.
@@ -84,7 +86,8 @@ impl Db {
     /// The latest value of `key`.
     ///
     /// # Errors
-    /// [`Error::KeyEmpty`] and [`Error::KeyTooLong`] for a key the store cannot hold, [`Error::KeyspaceDropped`].
+    /// [`Error::KeyEmpty`] and [`Error::KeyTooLong`] for a key the store cannot hold,
+    /// [`Error::KeyspaceDropped`].
     pub fn get(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
         check_key(key)?;
         keyspace.rows().get(key)
@@ -92,7 +95,8 @@ impl Db {
 
     /// The latest values of several keys, all of one instant, in the order of the keys.
     ///
-    /// It costs less than a [`snapshot`](Self::snapshot), which makes the next write copy what it changes.
+    /// It costs less than a [`snapshot`](Self::snapshot), which makes the next write copy what it
+    /// changes.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -105,7 +109,8 @@ impl Db {
         keyspace.rows().get_many(keys)
     }
 
-    /// All keyspaces as they are now. It costs a few instructions for each of them, whatever they hold.
+    /// All keyspaces as they are now. It costs a few instructions for each of them, whatever they
+    /// hold.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let Store::Memory(memory) = &self.store;
@@ -127,7 +132,8 @@ impl Db {
     /// Applies a batch: all of it at one instant or nothing, visible when this returns.
     ///
     /// # Errors
-    /// [`Error::KeyEmpty`], [`Error::KeyTooLong`], [`Error::KeyspaceDropped`]; nothing was applied then.
+    /// [`Error::KeyEmpty`], [`Error::KeyTooLong`], [`Error::KeyspaceDropped`]; nothing was applied
+    /// then.
     pub fn commit(&self, batch: Batch) -> Result<(), Error> {
         batch
             .changes
@@ -137,7 +143,16 @@ impl Db {
     }
 }
 
-/// A handle to one keyspace of a [`Db`]; cheap to clone, and of use with the `Db` it came from only.
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db")
+            .field("keyspaces", &self.keyspace_names())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A handle to one keyspace of a [`Db`]; cheap to clone, and of use with the `Db` it came from
+/// only.
 ///
 /// ```
 /// use charioteer_engine::{Db, Error};
@@ -208,7 +223,8 @@ impl Batch {
 
     /// Writes `value` at `key`, whatever is there.
     ///
-    /// Both are copied, because they may be slices of a far larger network buffer that the row would keep alive.
+    /// Both are copied, because they may be slices of a far larger network buffer that the row
+    /// would keep alive.
     pub fn put(&mut self, keyspace: &Keyspace, key: Bytes, value: Bytes) {
         self.put_owned(
             keyspace,
@@ -265,7 +281,8 @@ pub enum Direction {
 
 /// The rows of one instant; later writes and drops leave it as it is.
 ///
-/// Clones share it. While it lives it keeps the rows that were changed since, so drop it when it is done.
+/// Clones share it. While it lives it keeps the rows that were changed since, so drop it when it is
+/// done.
 ///
 /// ```
 /// use std::ops::{Bound, ControlFlow};
@@ -299,15 +316,15 @@ impl Snapshot {
     /// A keyspace created after it has no rows in it.
     ///
     /// # Errors
-    /// [`Error::KeyEmpty`] and [`Error::KeyTooLong`] for a key the store cannot hold, [`Error::KeyspaceDropped`] when
-    /// the keyspace was dropped before the snapshot was taken.
+    /// [`Error::KeyEmpty`] and [`Error::KeyTooLong`] for a key the store cannot hold,
+    /// [`Error::KeyspaceDropped`] when the keyspace was dropped before the snapshot was taken.
     pub fn get(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
         check_key(key)?;
         self.view.get(keyspace.rows(), key)
     }
 
-    /// Walks the rows between the bounds, forwards or backwards, until `visit` breaks. Bounds in the wrong order hold
-    /// no rows, and bounds may be of any length.
+    /// Walks the rows between the bounds, forwards or backwards, until `visit` breaks. Bounds in
+    /// the wrong order hold no rows, and bounds may be of any length.
     ///
     /// # Errors
     /// [`Error::KeyspaceDropped`] when the keyspace was dropped before the snapshot was taken.
@@ -319,6 +336,12 @@ impl Snapshot {
         visit: impl FnMut(&Bytes, &Bytes) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         self.view.visit(keyspace.rows(), range, direction, visit)
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
     }
 }
 

@@ -4,10 +4,12 @@ use std::fmt;
 
 /// The longest key a [`Db`](crate::Db) holds, in bytes.
 ///
-/// The disk engine cannot hold longer ones, and memory follows it so that a program behaves alike on both.
+/// The disk engine cannot hold longer ones, and memory follows it so that a program behaves alike
+/// on both.
 pub const MAX_KEY_BYTES: usize = 65_535;
 
-/// A failure of the store itself; an answer of the rules ("not found", "check failed") is never one.
+/// A failure of the store itself; an answer of the rules ("not found", "check failed") is never
+/// one.
 ///
 /// Nothing of a batch was applied when committing it gives an error.
 ///

@@ -1,11 +1,12 @@
 //! The embedded store of Charioteer and the rules of its data models.
 //!
-//! The crate has two layers and is synchronous throughout: it opens no sockets, starts no threads and sleeps nowhere.
+//! The crate has two layers and is synchronous throughout: it opens no sockets, starts no threads
+//! and sleeps nowhere.
 //!
-//! 1. [`Db`] is an ordered, snapshot-reading store of bytes: keyspaces, atomic batches, snapshots. [`Clock`] is where
-//!    the time comes from, so that a test can stop it.
-//! 2. [`table`] holds the rules of Apache Pegasus' tables as pure functions of what they read and of the time, and a
-//!    driver, [`table::Tables`], that runs them over a [`Db`].
+//! 1. [`Db`] is an ordered, snapshot-reading store of bytes: keyspaces, atomic batches, snapshots.
+//!    [`Clock`] is where the time comes from, so that a test can stop it.
+//! 2. [`table`] holds the rules of Apache Pegasus' tables as pure functions of what they read and
+//!    of the time, and a driver, [`table::Tables`], that runs them over a [`Db`].
 //!
 //! ```
 //! use charioteer_engine::table::{CreateTable, Get, Put, Tables, raw_key};

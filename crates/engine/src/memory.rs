@@ -1,7 +1,8 @@
 //! The store that keeps its rows in memory: one persistent ordered map per keyspace.
 //!
-//! A snapshot is a clone of those maps, which shares everything with them; the next write into a shared map copies the
-//! path it changes. Locks are taken per keyspace, and several of them only in the order of their ids.
+//! A snapshot is a clone of those maps, which shares everything with them; the next write into a
+//! shared map copies the path it changes. Locks are taken per keyspace, and several of them only in
+//! the order of their ids.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,7 +20,8 @@ use crate::error::Error;
 
 type Map = OrdMap<Bytes, Bytes>;
 
-/// Ids are unique over all stores of the process, so that a handle of one store means nothing to another.
+/// Ids are unique over all stores of the process, so that a handle of one store means nothing to
+/// another.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 #[derive(Default)]
@@ -54,7 +56,8 @@ impl Memory {
 
     pub(crate) fn drop_keyspace(&self, name: &str) {
         let removed = self.keyspaces.write().remove(name);
-        // The rows are freed after the lock of the registry is given back: millions of them take a while.
+        // The rows are freed after the lock of the registry is given back: millions of them take a
+        // while.
         let freed = removed.and_then(|rows| rows.map.write().take());
         drop(freed);
     }
@@ -158,7 +161,8 @@ impl View {
         Ok(())
     }
 
-    /// `None` is a keyspace that did not exist yet at the instant of the view, which therefore had no rows.
+    /// `None` is a keyspace that did not exist yet at the instant of the view, which therefore had
+    /// no rows.
     fn map(&self, rows: &Rows) -> Result<Option<&Map>, Error> {
         match self.maps.binary_search_by_key(&rows.id, |(id, _)| *id) {
             Ok(at) => Ok(self.maps.get(at).map(|(_, map)| map)),

@@ -11,7 +11,10 @@ use super::row::{Context, Row, live};
 /// ```
 /// use charioteer_engine::table::{BatchGetReply, Status};
 ///
-/// let reply = BatchGetReply { status: Status::Ok, rows: vec![("hash".into(), "sort".into(), "value".into())] };
+/// let reply = BatchGetReply {
+///     status: Status::Ok,
+///     rows: vec![("hash".into(), "sort".into(), "value".into())],
+/// };
 /// assert_eq!(reply.rows.len(), 1);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +27,8 @@ pub struct BatchGetReply {
 
 /// Reads rows by their full keys, without limits.
 ///
-/// The rows come in the order they were asked for; missing and expired ones are left out. All keys are looked for in
-/// the partition the operation is run on.
+/// The rows come in the order they were asked for; missing and expired ones are left out. All keys
+/// are looked for in the partition the operation is run on.
 ///
 /// ```
 /// use charioteer_engine::table::{BatchGet, Context, Operation, Row};

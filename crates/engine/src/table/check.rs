@@ -19,8 +19,8 @@ use super::row::Row;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckReply {
-    /// [`Status::Ok`] when the check passed and the writes were made, [`Status::TryAgain`] when it did not pass,
-    /// [`Status::InvalidArgument`] when it made no sense.
+    /// [`Status::Ok`] when the check passed and the writes were made, [`Status::TryAgain`] when it
+    /// did not pass, [`Status::InvalidArgument`] when it made no sense.
     pub status: Status,
     /// The value that was checked, if it was asked for and the check was one the protocol knows.
     pub checked: Option<Checked>,
@@ -81,7 +81,8 @@ impl Check {
         }
     }
 
-    /// The answer for the row as readers see it; the writes are due when its status is [`Status::Ok`].
+    /// The answer for the row as readers see it; the writes are due when its status is
+    /// [`Status::Ok`].
     pub(super) fn evaluate(&self, row: Option<&Row>) -> CheckReply {
         let Some(condition) = self.condition else {
             return CheckReply::invalid();

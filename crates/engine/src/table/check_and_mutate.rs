@@ -28,18 +28,36 @@ pub struct Mutation {
     pub expire_ts: i32,
 }
 
-/// Makes several writes under one hash key if a value of it passes a check: all of them, in order, or none.
+/// Makes several writes under one hash key if a value of it passes a check: all of them, in order,
+/// or none.
 ///
-/// Without mutations, with one that neither puts nor removes, or with an unknown check the answer is
-/// [`Status::InvalidArgument`].
+/// Without mutations, with one that neither puts nor removes, or with an unknown check the answer
+/// is [`Status::InvalidArgument`].
 ///
 /// ```
 /// use charioteer_engine::table::{CheckAndMutate, Context, Mutation, Operation, Status};
 ///
-/// let remove = Mutation { operation: 1, sort_key: "b".into(), ..Mutation::default() };
+/// let remove = Mutation {
+///     operation: 1,
+///     sort_key: "b".into(),
+///     ..Mutation::default()
+/// };
 /// let if_missing = 1;
-/// let mutate = CheckAndMutate::new("h".into(), "a".into(), if_missing, "".into(), vec![remove], false);
-/// let (reply, writes) = mutate.apply(&[None], &Context { now: 100, default_ttl: 0 });
+/// let mutate = CheckAndMutate::new(
+///     "h".into(),
+///     "a".into(),
+///     if_missing,
+///     "".into(),
+///     vec![remove],
+///     false,
+/// );
+/// let (reply, writes) = mutate.apply(
+///     &[None],
+///     &Context {
+///         now: 100,
+///         default_ttl: 0,
+///     },
+/// );
 /// assert_eq!((reply.status, writes.len()), (Status::Ok, 1));
 /// ```
 #[derive(Debug, Clone)]
@@ -51,7 +69,8 @@ pub struct CheckAndMutate {
 }
 
 impl CheckAndMutate {
-    /// Checks the row of `hash_key` and `check_sort_key`; `check_type` is a `cas_check_type` of the protocol, 0 to 17.
+    /// Checks the row of `hash_key` and `check_sort_key`; `check_type` is a `cas_check_type` of the
+    /// protocol, 0 to 17.
     #[must_use]
     pub fn new(
         hash_key: Bytes,

@@ -45,13 +45,26 @@ pub struct CheckAndSetRequest {
 /// Writes one row if the value of another, or its own, passes a check.
 ///
 /// ```
-/// use charioteer_engine::table::{CheckAndSet, CheckAndSetRequest, Context, Operation, Row, Status};
+/// use charioteer_engine::table::{
+///     CheckAndSet, CheckAndSetRequest, Context, Operation, Row, Status,
+/// };
 ///
-/// let if_missing = CheckAndSetRequest { check_type: 1, set_value: "me".into(), ..CheckAndSetRequest::default() };
-/// let held = Row { expire_ts: 100, value: "you".into() };
-/// let context = |now| Context { now, default_ttl: 0 };
+/// let if_missing = CheckAndSetRequest {
+///     check_type: 1,
+///     set_value: "me".into(),
+///     ..CheckAndSetRequest::default()
+/// };
+/// let held = Row {
+///     expire_ts: 100,
+///     value: "you".into(),
+/// };
+/// let context = |now| Context {
+///     now,
+///     default_ttl: 0,
+/// };
 ///
-/// let (reply, writes) = CheckAndSet::new(if_missing.clone()).apply(&[Some(held.clone())], &context(99));
+/// let (reply, writes) =
+///     CheckAndSet::new(if_missing.clone()).apply(&[Some(held.clone())], &context(99));
 /// assert_eq!((reply.status, writes.len()), (Status::TryAgain, 0));
 /// let (reply, writes) = CheckAndSet::new(if_missing).apply(&[Some(held)], &context(100));
 /// assert_eq!((reply.status, writes.len()), (Status::Ok, 1));

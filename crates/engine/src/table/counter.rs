@@ -18,7 +18,8 @@ use super::row::{Context, Row, live};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IncrementReply {
-    /// [`Status::Ok`], or [`Status::InvalidArgument`] when the value is no integer or the sum does not fit 64 bits.
+    /// [`Status::Ok`], or [`Status::InvalidArgument`] when the value is no integer or the sum does
+    /// not fit 64 bits.
     pub status: Status,
     /// The sum; the old value when the sum does not fit; 0 when the value is no integer.
     pub new_value: i64,
@@ -26,8 +27,8 @@ pub struct IncrementReply {
 
 /// Adds to the integer in a value, and stores the sum as decimal text.
 ///
-/// A missing, expired or empty value counts as 0. The text may be decimal, octal with a leading `0` or hexadecimal with
-/// a leading `0x`; white space before it is allowed, after it not.
+/// A missing, expired or empty value counts as 0. The text may be decimal, octal with a leading `0`
+/// or hexadecimal with a leading `0x`; white space before it is allowed, after it not.
 ///
 /// ```
 /// use charioteer_engine::table::{Context, Increment, Operation, Row, raw_key};
@@ -48,8 +49,8 @@ pub struct Increment {
 impl Increment {
     /// Adds `increment`, which may be 0, to the value at `raw_key`.
     ///
-    /// `expire_ts` is in seconds since [`PEGASUS_EPOCH`](super::PEGASUS_EPOCH): positive sets the row's expiry, 0 keeps
-    /// the one it has, negative clears it.
+    /// `expire_ts` is in seconds since [`PEGASUS_EPOCH`](super::PEGASUS_EPOCH): positive sets the
+    /// row's expiry, 0 keeps the one it has, negative clears it.
     #[must_use]
     pub fn new(raw_key: Bytes, increment: i64, expire_ts: i32) -> Self {
         Self {
@@ -93,7 +94,8 @@ impl Operation for Increment {
             };
             return (reply, Writes::new());
         };
-        // A row left without an expiry gets the table's default here too, even one that had none before.
+        // A row left without an expiry gets the table's default here too, even one that had none
+        // before.
         let expire_ts = context.expire_or_default(self.expire_ts(existing));
         let row = Row {
             expire_ts,

@@ -1,5 +1,6 @@
 //! One table over the embedded store: runs operations and walks, and keeps its open scans.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,14 +9,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
-use super::catalogue::TableInfo;
 use super::envs::TableEnvs;
 use super::locks::HashKeyLocks;
 use super::operation::{Ended, Operation, Walk, WalkRange, Writes};
 use super::row::{Context, Row};
 use super::scan::{Scan, ScanPage, ScanPageReply};
 use super::scans::ScanContexts;
-use super::stored::{as_slice, lookup_key, raw_of, stored_key, stored_range};
+use super::stored::{StoredKey, as_slice, lookup_key, raw_of, stored_key, stored_range};
+use super::table_info::TableInfo;
 use crate::{Batch, Clock, Db, Error, Keyspace, MAX_KEY_BYTES, Snapshot};
 
 /// The most scans a table keeps open.
@@ -24,12 +25,13 @@ const MAX_OPEN_SCANS: usize = 10_000;
 /// How many rows a walk is shown between two looks at the clock.
 const ROWS_PER_CLOCK: usize = 100;
 
-/// What answers an asked-for page that does not exist.
+/// The id of the page after the last.
 const NO_CONTEXT: i64 = -1;
 
 /// A table that operations are run on; they may run on many threads at once.
 ///
-/// Writes under one hash key of a partition follow each other, and reads see them once they have returned.
+/// Writes under one hash key of a partition follow each other, and reads see them once they have
+/// returned.
 ///
 /// ```
 /// use std::time::Duration;
@@ -82,8 +84,9 @@ struct OpenScan {
 pub struct Done<R> {
     /// What it answered.
     pub reply: R,
-    /// The number of this write among those of its partition, from 1; 0 for a read. A write operation that wrote
-    /// nothing has one too. The numbers start again when the table is opened again.
+    /// The number of this write among those of its partition, from 1; 0 for a read. A write
+    /// operation that wrote nothing has one too. The numbers start again when the table is opened
+    /// again.
     pub decree: i64,
 }
 
@@ -115,7 +118,8 @@ impl ScanBatch {
 impl Table {
     pub(super) fn new(db: Db, clock: Clock, rows: Keyspace, info: TableInfo) -> Self {
         let partition_count = usize::try_from(info.partition_count).unwrap_or(0);
-        // Two processes hash the same value differently, which is all the randomness that is needed.
+        // Two processes hash the same value differently, which is all the randomness that is
+        // needed.
         let [.., a, b, c, d] = RandomState::new().hash_one(info.id).to_be_bytes();
         Self {
             db,
@@ -147,12 +151,14 @@ impl Table {
         *self.settings.write() = Settings::of(info);
     }
 
-    /// Runs an operation on a partition: reads the rows it asks for, and writes what follows as one batch.
+    /// Runs an operation on a partition: reads the rows it asks for, and writes what follows as one
+    /// batch.
     ///
     /// # Errors
-    /// [`Error::UnknownPartition`]; [`Error::KeyTooLong`] when a key that would be written is longer, with 4 bytes for
-    /// the partition, than [`MAX_KEY_BYTES`] (to a read such a row is missing); [`Error::KeyspaceDropped`] when the
-    /// table is gone; [`Error::Corrupt`]. Nothing was written then.
+    /// [`Error::UnknownPartition`]; [`Error::KeyTooLong`] when a key that would be written is
+    /// longer, with 4 bytes for the partition, than [`MAX_KEY_BYTES`] (to a read such a row is
+    /// missing); [`Error::KeyspaceDropped`] when the table is gone; [`Error::Corrupt`]. Nothing was
+    /// written then.
     pub fn run<O: Operation>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
         let last_decree = self.last_decree(partition)?;
         let held = operation
@@ -179,7 +185,8 @@ impl Table {
         Ok(Done { reply, decree })
     }
 
-    /// Runs a walk over a partition, as it is now. It ends early when the table's time limit is reached.
+    /// Runs a walk over a partition, as it is now. It ends early when the table's time limit is
+    /// reached.
     ///
     /// # Errors
     /// [`Error::UnknownPartition`], [`Error::KeyspaceDropped`], [`Error::Corrupt`].
@@ -200,8 +207,8 @@ impl Table {
         Ok(self.keep_open(page, partition, scan, snapshot))
     }
 
-    /// The next page of a scan, of the instant at which the scan was opened; `None` when the id is unknown, was used, or
-    /// is five minutes old.
+    /// The next page of a scan, of the instant at which the scan was opened; `None` when the id is
+    /// unknown, was used, or is five minutes old.
     ///
     /// # Errors
     /// As [`walk`](Self::walk).
@@ -259,27 +266,20 @@ impl Table {
     }
 
     fn read_many(&self, partition: u32, keys: &[Bytes]) -> Result<Vec<Option<Row>>, Error> {
-        if keys
-            .iter()
-            .any(|raw| lookup_key(partition, raw).len() > MAX_KEY_BYTES)
-        {
-            // One at a time, from one snapshot: such a request is rare and most likely a mistake.
-            return self.read_storable(partition, keys);
-        }
-        let stored: Vec<_> = keys.iter().map(|raw| lookup_key(partition, raw)).collect();
-        let rows = self.db.get_many(&self.rows, &stored)?;
-        rows.into_iter()
-            .map(|row| row.map(decode).transpose())
-            .collect()
-    }
-
-    fn read_storable(&self, partition: u32, keys: &[Bytes]) -> Result<Vec<Option<Row>>, Error> {
-        let snapshot = self.db.snapshot_of(&self.rows)?;
-        let read = |raw: &Bytes| match lookup_key(partition, raw) {
-            key if key.len() > MAX_KEY_BYTES => Ok(None),
-            key => snapshot.get(&self.rows, &key)?.map(decode).transpose(),
+        let stored: Vec<StoredKey> = keys.iter().map(|raw| lookup_key(partition, raw)).collect();
+        let is_storable = |key: &&StoredKey| key.len() <= MAX_KEY_BYTES;
+        let storable: Vec<&StoredKey> = stored.iter().filter(is_storable).collect();
+        let mut found = self.db.get_many(&self.rows, &storable)?.into_iter();
+        let mut row_of = |key: &StoredKey| {
+            // A key too long to be stored was not looked for: its row is missing.
+            let row = if is_storable(&key) {
+                found.next().flatten()
+            } else {
+                None
+            };
+            row.map(decode).transpose()
         };
-        keys.iter().map(read).collect()
+        stored.iter().map(&mut row_of).collect()
     }
 
     fn write(&self, partition: u32, writes: Writes) -> Result<(), Error> {
@@ -363,6 +363,14 @@ impl Table {
             self.scans.lock().insert(open, now)
         });
         ScanBatch { page, context_id }
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("info", &self.info())
+            .finish_non_exhaustive()
     }
 }
 

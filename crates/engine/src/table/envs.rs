@@ -1,4 +1,5 @@
-//! The settings of a table, which Pegasus calls its environment: which there are, and what they mean.
+//! The settings of a table, which Pegasus calls its environment: which there are, and what they
+//! mean.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -108,7 +109,13 @@ fn iteration_limit(millis: i64) -> Duration {
 /// ```
 /// use charioteer_engine::table::{Deny, DenyKind, DenyScope};
 ///
-/// assert_eq!(Deny::parse("timeout*write"), Some(Deny { kind: DenyKind::Timeout, scope: DenyScope::Write }));
+/// assert_eq!(
+///     Deny::parse("timeout*write"),
+///     Some(Deny {
+///         kind: DenyKind::Timeout,
+///         scope: DenyScope::Write
+///     })
+/// );
 /// assert_eq!(Deny::parse("timeout*nothing"), None);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Integers as Pegasus reads them from values.
 
-/// Reads an integer as C's `strtoll` with base 0 does, and demands that it be the whole value: optional white space in
-/// front, an optional sign, then decimal digits, octal ones after a leading 0, or hexadecimal ones after `0x`.
+/// Reads an integer as C's `strtoll` with base 0 does, and demands that it be the whole value:
+/// optional white space in front, an optional sign, then decimal digits, octal ones after a leading
+/// 0, or hexadecimal ones after `0x`.
 ///
 /// Trailing bytes, even white space or NUL, and values beyond 64 bits make it no integer.
 pub(super) fn parse(value: &[u8]) -> Option<i64> {
@@ -10,8 +11,8 @@ pub(super) fn parse(value: &[u8]) -> Option<i64> {
     if digits.is_empty() {
         return None;
     }
-    // The magnitude of i64::MIN does not fit an i64, so the sum is built wider; it saturates, because a value may have
-    // any number of digits.
+    // The magnitude of i64::MIN does not fit an i64, so the sum is built wider; it saturates,
+    // because a value may have any number of digits.
     let mut magnitude: i128 = 0;
     for byte in digits {
         let digit = char::from(*byte).to_digit(radix)?;

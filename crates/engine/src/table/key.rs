@@ -1,7 +1,8 @@
-//! Raw keys: how a hash key and a sort key become one ordered key, and which partition it belongs to.
+//! Raw keys: how a hash key and a sort key become one ordered key, and which partition it belongs
+//! to.
 //!
-//! A raw key is the length of the hash key as a big-endian `u16`, the hash key, the sort key. Rows are therefore
-//! ordered by the length of their hash keys first: "b" comes before "aa".
+//! A raw key is the length of the hash key as a big-endian `u16`, the hash key, the sort key. Rows
+//! are therefore ordered by the length of their hash keys first: "b" comes before "aa".
 
 use std::ops::Bound;
 
@@ -11,8 +12,8 @@ const LENGTH_BYTES: usize = size_of::<u16>();
 
 /// The raw key of a row.
 ///
-/// A hash key longer than 65,535 bytes gets that length as its prefix; such a raw key is longer than any that is
-/// stored, so that it can be read (as missing) but never written.
+/// A hash key longer than 65,535 bytes gets that length as its prefix; such a raw key is longer
+/// than any that is stored, so that it can be read (as missing) but never written.
 ///
 /// ```
 /// use charioteer_engine::table::{raw_key, split};
@@ -37,7 +38,8 @@ pub fn split(raw: &[u8]) -> Option<(&[u8], &[u8])> {
     keys.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }
 
-/// The exclusive upper bound of all keys that start with `prefix`; unbounded when nothing sorts after them.
+/// The exclusive upper bound of all keys that start with `prefix`; unbounded when nothing sorts
+/// after them.
 ///
 /// ```
 /// use std::ops::Bound;
@@ -60,8 +62,8 @@ pub fn next_after(prefix: &[u8]) -> Bound<Bytes> {
     Bound::Excluded(next.freeze())
 }
 
-/// The exclusive upper bound of all raw keys with this hash key. The carry may go into the length: after the hash key
-/// `ff ff` comes `00 03`.
+/// The exclusive upper bound of all raw keys with this hash key. The carry may go into the length:
+/// after the hash key `ff ff` comes `00 03`.
 ///
 /// ```
 /// use std::ops::Bound;
@@ -75,8 +77,8 @@ pub fn next_after_hash_key(hash_key: &[u8]) -> Bound<Bytes> {
     next_after(&raw_key(hash_key, b""))
 }
 
-/// The hash that places a raw key: of its hash key, or of its sort key when the hash key is empty. A malformed key
-/// hashes as if all of it were sort key.
+/// The hash that places a raw key: of its hash key, or of its sort key when the hash key is empty.
+/// A malformed key hashes as if all of it were sort key.
 ///
 /// The partition is the remainder of this hash by the number of partitions, unsigned.
 ///
@@ -95,7 +97,8 @@ pub fn partition_hash(raw: &[u8]) -> u64 {
     }
 }
 
-/// The hash key under which writers of this raw key exclude each other; a malformed key stands for itself.
+/// The hash key under which writers of this raw key exclude each other; a malformed key stands for
+/// itself.
 pub(super) fn lock_of(raw: &[u8]) -> &[u8] {
     split(raw).map_or(raw, |(hash_key, _)| hash_key)
 }
@@ -107,8 +110,8 @@ pub(super) fn sort_key_of(raw: &Bytes) -> Bytes {
     })
 }
 
-/// The CRC-64 that Pegasus places keys with: reflected polynomial `9a6c9329ac4bc9b5`, initial value and final xor of
-/// all ones; catalogued as CRC-64/NVME.
+/// The CRC-64 that Pegasus places keys with: reflected polynomial `9a6c9329ac4bc9b5`, initial value
+/// and final xor of all ones; catalogued as CRC-64/NVME.
 ///
 /// ```
 /// use charioteer_engine::table::crc64;

@@ -9,7 +9,8 @@ use super::key::crc64;
 /// One lock for every value of a byte.
 const STRIPES: usize = 1 << u8::BITS;
 
-/// A fixed number of locks that all hash keys share: two may have the same one, which costs waiting and nothing else.
+/// A fixed number of locks that all hash keys share: two may have the same one, which costs waiting
+/// and nothing else.
 ///
 /// A writer holds one of them at a time, so that there is no order to keep.
 pub(super) struct HashKeyLocks {

@@ -1,9 +1,10 @@
 //! The rules of Apache Pegasus' tables, and the driver that runs them over a [`Db`](crate::Db).
 //!
-//! A table is cut into partitions; a row has a hash key, which picks the partition, and a sort key, which orders the
-//! rows of one hash key. Rows may expire. The rules are pure: an [`Operation`] says which rows it must know and, given
-//! them and the time, what to answer and what to write; a [`Walk`] is shown rows in order. Neither reads, locks or
-//! waits, so the same text serves every place where rows can lie. [`Tables`] is the driver over the embedded store.
+//! A table is cut into partitions; a row has a hash key, which picks the partition, and a sort key,
+//! which orders the rows of one hash key. Rows may expire. The rules are pure: an [`Operation`]
+//! says which rows it must know and, given them and the time, what to answer and what to write; a
+//! [`Walk`] is shown rows in order. Neither reads, locks or waits, so the same text serves every
+//! place where rows can lie. [`Tables`] is the driver over the embedded store.
 //!
 //! | operations on known rows | walks | around them |
 //! |---|---|---|
@@ -34,14 +35,12 @@ mod scan;
 mod scans;
 mod sort_key_count;
 mod stored;
+mod table_info;
 mod tables;
 mod throttle;
 
 pub use batch_get::{BatchGet, BatchGetReply};
-pub use catalogue::{
-    Catalogue, CatalogueError, CreateTable, DEFAULT_HOLD, MAX_PARTITION_COUNT, MAX_REPLICA_COUNT,
-    TableInfo, TableStatus,
-};
+pub use catalogue::{Catalogue, CatalogueError, DEFAULT_HOLD};
 pub use check::{CheckReply, Checked};
 pub use check_and_mutate::{CheckAndMutate, Mutation};
 pub use check_and_set::{CheckAndSet, CheckAndSetRequest};
@@ -59,5 +58,6 @@ pub use row::{Context, PEGASUS_EPOCH, Row};
 pub use scan::{Owner, Scan, ScanPage, ScanPageReply, ScanRow};
 pub use scans::{SCAN_IDLE_LIMIT, ScanContexts};
 pub use sort_key_count::SortKeyCount;
+pub use table_info::{CreateTable, MAX_PARTITION_COUNT, MAX_REPLICA_COUNT, TableInfo, TableStatus};
 pub use tables::{AdminError, Tables};
 pub use throttle::{Admission, Throttle, Throttler};

@@ -6,14 +6,24 @@ use super::key::raw_key;
 use super::operation::{Operation, Status, Writes};
 use super::row::{Context, Row};
 
-/// Writes several rows of one hash key at once, all with the same expiry. Of a sort key given twice the last value
-/// stays. Without rows the answer is [`Status::InvalidArgument`].
+/// Writes several rows of one hash key at once, all with the same expiry. Of a sort key given twice
+/// the last value stays. Without rows the answer is [`Status::InvalidArgument`].
 ///
 /// ```
 /// use charioteer_engine::table::{Context, MultiPut, Operation, Status};
 ///
-/// let put = MultiPut::new("h".into(), vec![("a".into(), "1".into()), ("b".into(), "2".into())], 0);
-/// let (status, writes) = put.apply(&[], &Context { now: 100, default_ttl: 0 });
+/// let put = MultiPut::new(
+///     "h".into(),
+///     vec![("a".into(), "1".into()), ("b".into(), "2".into())],
+///     0,
+/// );
+/// let (status, writes) = put.apply(
+///     &[],
+///     &Context {
+///         now: 100,
+///         default_ttl: 0,
+///     },
+/// );
 /// assert_eq!((status, writes.len()), (Status::Ok, 2));
 /// ```
 #[derive(Debug, Clone)]

@@ -19,8 +19,8 @@ pub(super) const MAX_ROWS: usize = 3000;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiGetReply {
-    /// [`Status::Ok`] when all there is was returned, [`Status::Incomplete`] when there may be more,
-    /// [`Status::InvalidArgument`] for an unknown filter.
+    /// [`Status::Ok`] when all there is was returned, [`Status::Incomplete`] when there may be
+    /// more, [`Status::InvalidArgument`] for an unknown filter.
     pub status: Status,
     /// Sort keys and values.
     pub rows: Vec<(Bytes, Bytes)>,
@@ -28,9 +28,9 @@ pub struct MultiGetReply {
 
 /// Reads rows of one hash key by their sort keys.
 ///
-/// The rows come in the order they were asked for, twice if asked for twice; missing and expired ones are left out. A
-/// limit is looked at before each row, so the last one may go beyond `max_size`; a row that is left out because of a
-/// limit makes the answer [`Status::Incomplete`].
+/// The rows come in the order they were asked for, twice if asked for twice; missing and expired
+/// ones are left out. A limit is looked at before each row, so the last one may go beyond
+/// `max_size`; a row that is left out because of a limit makes the answer [`Status::Incomplete`].
 ///
 /// ```
 /// use charioteer_engine::table::{Context, MultiGet, Operation, Row, Status};
@@ -51,8 +51,9 @@ pub struct MultiGet {
 }
 
 impl MultiGet {
-    /// Reads `sort_keys` of `hash_key`: at most `max_count` rows (at most 3000 in any case) and, in bytes of sort keys
-    /// and values, about `max_size`; neither limits when it is not positive. With `no_value` values come empty.
+    /// Reads `sort_keys` of `hash_key`: at most `max_count` rows (at most 3000 in any case) and, in
+    /// bytes of sort keys and values, about `max_size`; neither limits when it is not positive.
+    /// With `no_value` values come empty.
     #[must_use]
     pub fn new(
         hash_key: Bytes,

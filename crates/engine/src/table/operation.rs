@@ -21,7 +21,8 @@ pub enum Status {
     Ok,
     /// There is no such row, or no such scan.
     NotFound,
-    /// The request makes no sense, or a value is no integer where one is needed; nothing was written.
+    /// The request makes no sense, or a value is no integer where one is needed; nothing was
+    /// written.
     InvalidArgument,
     /// The answer is right but there is more.
     Incomplete,
@@ -43,13 +44,15 @@ impl Status {
     }
 }
 
-/// What to write, in order: a raw key and its new row, or `None` to remove it. Empty writes nothing.
+/// What to write, in order: a raw key and its new row, or `None` to remove it. Empty writes
+/// nothing.
 pub type Writes = SmallVec<[(Bytes, Option<Row>); 1]>;
 
 /// A rule about rows whose keys are known beforehand.
 ///
-/// The driver reads the rows of [`keys`](Self::keys) at one instant, calls [`apply`](Self::apply) once, and writes what
-/// it returned as one atomic batch. If [`lock`](Self::lock) names a hash key, nobody else writes rows of it in between.
+/// The driver reads the rows of [`keys`](Self::keys) at one instant, calls [`apply`](Self::apply)
+/// once, and writes what it returned as one atomic batch. If [`lock`](Self::lock) names a hash key,
+/// nobody else writes rows of it in between.
 ///
 /// ```
 /// use charioteer_engine::table::{Context, Operation, Put};
@@ -73,19 +76,24 @@ pub trait Operation: Send {
     /// The hash key under which writers exclude each other; `None` if it only reads.
     fn lock(&self) -> Option<&[u8]>;
 
-    /// The answer and the writes that follow from the rows, which come as they are stored, expired ones included, in
-    /// the order of [`keys`](Self::keys). A driver that hands over fewer rows says that the rest are missing.
+    /// The answer and the writes that follow from the rows, which come as they are stored, expired
+    /// ones included, in the order of [`keys`](Self::keys). A driver that hands over fewer rows
+    /// says that the rest are missing.
     fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes);
 }
 
 /// The rows a walk is shown: raw keys between the bounds, in the given direction.
 ///
 /// ```
-/// use std::ops::Bound;
 /// use charioteer_engine::Direction;
 /// use charioteer_engine::table::WalkRange;
+/// use std::ops::Bound;
 ///
-/// let all = WalkRange { start: Bound::Unbounded, end: Bound::Unbounded, direction: Direction::Forward };
+/// let all = WalkRange {
+///     start: Bound::Unbounded,
+///     end: Bound::Unbounded,
+///     direction: Direction::Forward,
+/// };
 /// assert_eq!(all.clone(), all);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,9 +126,10 @@ pub enum Ended {
 
 /// A rule about rows in order.
 ///
-/// The driver shows it the rows of [`range`](Self::range), all of one instant, until it breaks off, the range ends or
-/// the time is up. The range is what an iterator of the original can see; the walk itself notices its own limits, and
-/// being shown a row beyond one is how it learns that there is more.
+/// The driver shows it the rows of [`range`](Self::range), all of one instant, until it breaks off,
+/// the range ends or the time is up. The range is what an iterator of the original can see; the
+/// walk itself notices its own limits, and being shown a row beyond one is how it learns that there
+/// is more.
 ///
 /// ```
 /// use std::ops::ControlFlow;

@@ -69,8 +69,17 @@ pub enum TimeToLive {
 /// ```
 /// use charioteer_engine::table::{Context, Operation, Row, TimeToLive, Ttl, raw_key};
 ///
-/// let row = Row { expire_ts: 100, value: "v".into() };
-/// let (ttl, _) = Ttl::new(raw_key(b"h", b"s")).apply(&[Some(row)], &Context { now: 40, default_ttl: 0 });
+/// let row = Row {
+///     expire_ts: 100,
+///     value: "v".into(),
+/// };
+/// let (ttl, _) = Ttl::new(raw_key(b"h", b"s")).apply(
+///     &[Some(row)],
+///     &Context {
+///         now: 40,
+///         default_ttl: 0,
+///     },
+/// );
 /// assert_eq!(ttl, Some(TimeToLive::Seconds(60)));
 /// ```
 #[derive(Debug, Clone)]
@@ -125,7 +134,8 @@ pub struct Put {
 
 impl Put {
     /// Writes `value` at `raw_key`, to expire at `expire_ts` seconds since
-    /// [`PEGASUS_EPOCH`](super::PEGASUS_EPOCH); 0 leaves it to the table, and a negative one is read as unsigned.
+    /// [`PEGASUS_EPOCH`](super::PEGASUS_EPOCH); 0 leaves it to the table, and a negative one is
+    /// read as unsigned.
     #[must_use]
     pub fn new(raw_key: Bytes, value: Bytes, expire_ts: i32) -> Self {
         Self {
@@ -161,7 +171,13 @@ impl Operation for Put {
 /// ```
 /// use charioteer_engine::table::{Context, Operation, Remove, raw_key};
 ///
-/// let ((), writes) = Remove::new(raw_key(b"h", b"s")).apply(&[], &Context { now: 100, default_ttl: 0 });
+/// let ((), writes) = Remove::new(raw_key(b"h", b"s")).apply(
+///     &[],
+///     &Context {
+///         now: 100,
+///         default_ttl: 0,
+///     },
+/// );
 /// assert_eq!(writes[0].1, None);
 /// ```
 #[derive(Debug, Clone)]

@@ -20,8 +20,16 @@ const MAX_SIZE: usize = 30 << 20;
 /// ```
 /// use charioteer_engine::table::RangeRequest;
 ///
-/// let last_ten = RangeRequest { hash_key: "h".into(), reverse: true, max_count: 10, ..RangeRequest::default() };
-/// assert!(last_ten.stop_sort_key.is_empty(), "to the end of the hash key");
+/// let last_ten = RangeRequest {
+///     hash_key: "h".into(),
+///     reverse: true,
+///     max_count: 10,
+///     ..RangeRequest::default()
+/// };
+/// assert!(
+///     last_ten.stop_sort_key.is_empty(),
+///     "to the end of the hash key"
+/// );
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RangeRequest {
@@ -41,7 +49,8 @@ pub struct RangeRequest {
     pub sort_key_filter_pattern: Bytes,
     /// The most rows to return; not positive is the most there can be, 3000.
     pub max_count: i32,
-    /// About the most bytes of sort keys and values to return; not positive is the most there can be, 30 MiB.
+    /// About the most bytes of sort keys and values to return; not positive is the most there can
+    /// be, 30 MiB.
     pub max_size: i32,
     /// Whether values come empty.
     pub no_value: bool,
@@ -51,20 +60,40 @@ pub struct RangeRequest {
 
 /// Reads the rows of one hash key whose sort keys are in a range and pass a filter.
 ///
-/// At most 3000 rows are looked at, expired and filtered ones included. The answer is [`Status::Incomplete`] when a
-/// limit was reached and there is a further row: forwards one of the same hash key, even beyond the range; backwards
-/// any row of the partition in front of it. Backwards starts at the upper bound, so the last rows are returned.
+/// At most 3000 rows are looked at, expired and filtered ones included. The answer is
+/// [`Status::Incomplete`] when a limit was reached and there is a further row: forwards one of the
+/// same hash key, even beyond the range; backwards any row of the partition in front of it.
+/// Backwards starts at the upper bound, so the last rows are returned.
 ///
 /// ```
+/// use charioteer_engine::table::{
+///     Context, Ended, MultiGetRange, RangeRequest, Row, Status, Walk, raw_key,
+/// };
 /// use std::ops::ControlFlow;
-/// use charioteer_engine::table::{Context, Ended, MultiGetRange, RangeRequest, Row, Status, Walk, raw_key};
 ///
-/// let request = RangeRequest { hash_key: "h".into(), max_count: 1, start_inclusive: true, ..RangeRequest::default() };
+/// let request = RangeRequest {
+///     hash_key: "h".into(),
+///     max_count: 1,
+///     start_inclusive: true,
+///     ..RangeRequest::default()
+/// };
 /// let mut get = MultiGetRange::new(request);
-/// let context = Context { now: 100, default_ttl: 0 };
-/// let row = Row { expire_ts: 0, value: "v".into() };
-/// assert_eq!(get.visit(&raw_key(b"h", b"1"), row.clone(), &context), ControlFlow::Continue(()));
-/// assert_eq!(get.visit(&raw_key(b"h", b"2"), row, &context), ControlFlow::Break(()));
+/// let context = Context {
+///     now: 100,
+///     default_ttl: 0,
+/// };
+/// let row = Row {
+///     expire_ts: 0,
+///     value: "v".into(),
+/// };
+/// assert_eq!(
+///     get.visit(&raw_key(b"h", b"1"), row.clone(), &context),
+///     ControlFlow::Continue(())
+/// );
+/// assert_eq!(
+///     get.visit(&raw_key(b"h", b"2"), row, &context),
+///     ControlFlow::Break(())
+/// );
 /// assert_eq!(get.finish(Ended::Stopped).status, Status::Incomplete);
 /// ```
 #[derive(Debug, Clone)]

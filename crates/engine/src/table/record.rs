@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::catalogue::{TableInfo, TableStatus};
+use super::table_info::{TableInfo, TableStatus};
 
 /// The first byte of a table's row. Another layout gets another number.
 const VERSION: u8 = 1;
 
-/// The row of the next id; it is longer than the keys of tables, so that no id can be mistaken for it.
+/// The row of the next id; it is longer than the keys of tables, so that no id can be mistaken for
+/// it.
 pub(super) const NEXT_ID_KEY: &[u8] = b"next_id";
 
 pub(super) fn table_key(id: i32) -> Bytes {

@@ -9,17 +9,26 @@ pub const PEGASUS_EPOCH: u64 = 1_451_606_400;
 
 const EXPIRE_TS_BYTES: usize = size_of::<u32>();
 
-/// What a rule must know besides the rows: the time, and what the table sets for rows written without an expiry.
+/// What a rule must know besides the rows: the time, and what the table sets for rows written
+/// without an expiry.
 ///
 /// ```
-/// use std::time::Duration;
 /// use charioteer_engine::table::{Context, PEGASUS_EPOCH};
+/// use std::time::Duration;
 ///
 /// let context = Context::at(Duration::from_secs(PEGASUS_EPOCH + 100), 60);
 /// assert_eq!(context.now, 100);
-/// assert_eq!(context.expire_at(0), 160, "no expiry asked for: the table's default");
+/// assert_eq!(
+///     context.expire_at(0),
+///     160,
+///     "no expiry asked for: the table's default"
+/// );
 /// assert_eq!(context.expire_at(110), 110);
-/// assert_eq!(context.expire_at(-1), u32::MAX, "negative times are read as unsigned: the year 2152");
+/// assert_eq!(
+///     context.expire_at(-1),
+///     u32::MAX,
+///     "negative times are read as unsigned: the year 2152"
+/// );
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context {
@@ -30,14 +39,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// The context at `unix`, the time since the Unix epoch. Times before [`PEGASUS_EPOCH`] count as 0.
+    /// The context at `unix`, the time since the Unix epoch. Times before [`PEGASUS_EPOCH`] count
+    /// as 0.
     #[must_use]
     pub fn at(unix: Duration, default_ttl: u32) -> Self {
         let now = u32::try_from(unix.as_secs().saturating_sub(PEGASUS_EPOCH)).unwrap_or(u32::MAX);
         Self { now, default_ttl }
     }
 
-    /// The expiry to store for one that came as `expire_ts` seconds since [`PEGASUS_EPOCH`]; 0 is "none asked for".
+    /// The expiry to store for one that came as `expire_ts` seconds since [`PEGASUS_EPOCH`]; 0 is
+    /// "none asked for".
     #[must_use]
     pub fn expire_at(&self, expire_ts: i32) -> u32 {
         self.expire_or_default(expire_ts.cast_unsigned())
@@ -88,7 +99,8 @@ impl Row {
         stored.freeze()
     }
 
-    /// Reads what [`encode`](Self::encode) wrote; `None` for bytes too short to be a row. The value is not copied.
+    /// Reads what [`encode`](Self::encode) wrote; `None` for bytes too short to be a row. The value
+    /// is not copied.
     #[must_use]
     pub fn decode(mut stored: Bytes) -> Option<Self> {
         let expire_ts = stored.try_get_u32().ok()?;

@@ -53,7 +53,8 @@ pub struct Scan {
     pub sort_key_filter_pattern: Bytes,
     /// Whether rows come with their expiry.
     pub return_expire_ts: bool,
-    /// Whether to go on beyond the hash key of `start_key`. A scan from an empty hash key does so anyway.
+    /// Whether to go on beyond the hash key of `start_key`. A scan from an empty hash key does so
+    /// anyway.
     pub full_scan: bool,
     /// Whether to count rows instead of returning them.
     pub only_return_count: bool,
@@ -61,7 +62,8 @@ pub struct Scan {
     pub owner: Option<Owner>,
 }
 
-/// The partition that rows must belong to: the hash of the raw key and `partition_version` must give its index.
+/// The partition that rows must belong to: the hash of the raw key and `partition_version` must
+/// give its index.
 ///
 /// ```
 /// use charioteer_engine::table::{Owner, raw_key};
@@ -115,12 +117,12 @@ pub struct ScanRow {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPageReply {
-    /// [`Status::Ok`]; [`Status::Incomplete`] when the time was up, which ends the scan; [`Status::InvalidArgument`]
-    /// for an unknown filter.
+    /// [`Status::Ok`]; [`Status::Incomplete`] when the time was up, which ends the scan;
+    /// [`Status::InvalidArgument`] for an unknown filter.
     pub status: Status,
     /// The rows; a page may be empty and not the last.
     pub rows: Vec<ScanRow>,
-    /// The number of rows, if that was asked for instead of the rows.
+    /// The number of rows, if that was asked for instead of the rows and the range is not empty.
     pub count: Option<i32>,
     /// The raw key at which the next page starts, inclusive; `None` when there is none.
     pub next: Option<Bytes>,
@@ -128,21 +130,41 @@ pub struct ScanPageReply {
 
 /// One page of a scan.
 ///
-/// The pages of a scan must come from the same instant: the driver keeps its snapshot from one to the next.
+/// The pages of a scan must come from the same instant: the driver keeps its snapshot from one to
+/// the next.
 ///
 /// ```
+/// use charioteer_engine::table::{Context, Ended, Row, Scan, ScanPage, Walk, raw_key};
 /// use std::ops::ControlFlow;
 /// use std::sync::Arc;
-/// use charioteer_engine::table::{Context, Ended, Row, Scan, ScanPage, Walk, raw_key};
 ///
-/// let scan = Arc::new(Scan { stop_key: b"\xff\xff".as_slice().into(), batch_size: 1, ..Scan::default() });
+/// let scan = Arc::new(Scan {
+///     stop_key: b"\xff\xff".as_slice().into(),
+///     batch_size: 1,
+///     ..Scan::default()
+/// });
 /// let mut page = ScanPage::first(Arc::clone(&scan));
-/// let context = Context { now: 100, default_ttl: 0 };
-/// let row = Row { expire_ts: 0, value: "v".into() };
-/// assert_eq!(page.visit(&raw_key(b"h", b"1"), row.clone(), &context), ControlFlow::Continue(()));
-/// assert_eq!(page.visit(&raw_key(b"h", b"2"), row, &context), ControlFlow::Break(()));
+/// let context = Context {
+///     now: 100,
+///     default_ttl: 0,
+/// };
+/// let row = Row {
+///     expire_ts: 0,
+///     value: "v".into(),
+/// };
+/// assert_eq!(
+///     page.visit(&raw_key(b"h", b"1"), row.clone(), &context),
+///     ControlFlow::Continue(())
+/// );
+/// assert_eq!(
+///     page.visit(&raw_key(b"h", b"2"), row, &context),
+///     ControlFlow::Break(())
+/// );
 ///
-/// let next = page.finish(Ended::Stopped).next.ok_or("there is a second row")?;
+/// let next = page
+///     .finish(Ended::Stopped)
+///     .next
+///     .ok_or("there is a second row")?;
 /// assert_eq!(next, raw_key(b"h", b"2"));
 /// assert!(ScanPage::resume(scan, next).range().is_some());
 /// # Ok::<(), &str>(())
@@ -153,6 +175,7 @@ pub struct ScanPage {
     /// Of hash keys and of sort keys; `None` if one has a type the protocol does not define.
     filters: Option<(Filter, Filter)>,
     start: Bound<Bytes>,
+    is_first: bool,
     max_rows: usize,
     max_looked_at: usize,
     looked_at: usize,
@@ -170,24 +193,24 @@ impl ScanPage {
         } else {
             Bound::Excluded(scan.start_key.clone())
         };
-        // Hash keys are ordered by their length first, so a prefix of them narrows the start of the range only.
+        // Hash keys are ordered by their length first, so a prefix of them narrows the start of the
+        // range only.
         let prefixed = FilterKind::from_wire(scan.hash_key_filter_type) == Some(FilterKind::Prefix)
             && !scan.hash_key_filter_pattern.is_empty();
         let first = prefixed.then(|| raw_key(&scan.hash_key_filter_pattern, b""));
         let start = first
             .filter(|first| *first > scan.start_key)
             .map_or(asked, Bound::Included);
-        Self::new(scan, start, MAX_ROWS)
+        Self::new(scan, start, true)
     }
 
     /// The page of `scan` that starts at `next`, which an earlier page named.
     #[must_use]
     pub fn resume(scan: Arc<Scan>, next: Bytes) -> Self {
-        let max_rows = page_rows(&scan);
-        Self::new(scan, Bound::Included(next), max_rows)
+        Self::new(scan, Bound::Included(next), false)
     }
 
-    fn new(scan: Arc<Scan>, start: Bound<Bytes>, max_looked_at: usize) -> Self {
+    fn new(scan: Arc<Scan>, start: Bound<Bytes>, is_first: bool) -> Self {
         let hash_keys = Filter::from_wire(
             scan.hash_key_filter_type,
             scan.hash_key_filter_pattern.clone(),
@@ -196,11 +219,13 @@ impl ScanPage {
             scan.sort_key_filter_type,
             scan.sort_key_filter_pattern.clone(),
         );
+        let max_rows = positive(scan.batch_size).map_or(MAX_ROWS, |rows| rows.min(MAX_ROWS));
         Self {
             filters: hash_keys.zip(sort_keys),
             start,
-            max_rows: page_rows(&scan),
-            max_looked_at,
+            is_first,
+            max_rows,
+            max_looked_at: if is_first { MAX_ROWS } else { max_rows },
             looked_at: 0,
             count: 0,
             rows: Vec::new(),
@@ -209,7 +234,8 @@ impl ScanPage {
         }
     }
 
-    /// Where the original's iterator ends: with the hash key it started in, unless the scan is a full one.
+    /// Where the original's iterator ends: with the hash key it started in, unless the scan is a
+    /// full one.
     fn end(&self) -> Bound<Bytes> {
         match split(&self.scan.start_key) {
             Some((hash_key, _)) if !hash_key.is_empty() && !self.scan.full_scan => {
@@ -219,6 +245,7 @@ impl ScanPage {
         }
     }
 
+    /// Whether there is nothing to walk; a later page of a scan finds that out by walking.
     fn is_empty(&self) -> bool {
         let stop = &self.scan.stop_key;
         match &self.start {
@@ -262,7 +289,7 @@ impl Walk for ScanPage {
     type Reply = ScanPageReply;
 
     fn range(&self) -> Option<WalkRange> {
-        let walked = self.filters.is_some() && !self.is_empty();
+        let walked = self.filters.is_some() && (!self.is_first || !self.is_empty());
         walked.then(|| WalkRange {
             start: self.start.clone(),
             end: self.end(),
@@ -296,7 +323,8 @@ impl Walk for ScanPage {
             Ended::OutOfTime => Status::Incomplete,
             Ended::Stopped | Ended::Exhausted => Status::Ok,
         };
-        let counted = self.scan.only_return_count && status != Status::InvalidArgument;
+        // As in the original, nothing is counted where nothing is walked.
+        let counted = self.scan.only_return_count && self.range().is_some();
         let count = counted.then(|| i32::try_from(self.count).unwrap_or(i32::MAX));
         ScanPageReply {
             status,
@@ -305,8 +333,4 @@ impl Walk for ScanPage {
             next: self.next,
         }
     }
-}
-
-fn page_rows(scan: &Scan) -> usize {
-    positive(scan.batch_size).map_or(MAX_ROWS, |rows| rows.min(MAX_ROWS))
 }

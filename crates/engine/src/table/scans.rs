@@ -8,9 +8,10 @@ pub const SCAN_IDLE_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// The open scans of a table, under the ids their clients know them by.
 ///
-/// Every page has an id of its own, which is good for one use, within [`SCAN_IDLE_LIMIT`] of the page that named it.
-/// Ids are positive and start at a random place, so that one from before a restart is unlikely to mean another scan
-/// afterwards. There is a bound on the number of scans; the oldest make room for new ones.
+/// Every page has an id of its own, which is good for one use, within [`SCAN_IDLE_LIMIT`] of the
+/// page that named it. Ids are positive and start at a random place, so that one from before a
+/// restart is unlikely to mean another scan afterwards. There is a bound on the number of scans;
+/// the oldest make room for new ones.
 ///
 /// ```
 /// use std::time::Duration;
@@ -68,7 +69,8 @@ impl<C> ScanContexts<C> {
         id
     }
 
-    /// Gives the scan back and forgets it; `None` for an id that is unknown, used, or idle for too long.
+    /// Gives the scan back and forgets it; `None` for an id that is unknown, used, or idle for too
+    /// long.
     pub fn take(&mut self, id: i64, now: Duration) -> Option<C> {
         self.take_if(id, now, |_| true)
     }

@@ -9,7 +9,8 @@ use super::operation::{Ended, Walk, WalkRange};
 use super::row::{Context, Row};
 use crate::Direction;
 
-/// Counts the rows of a hash key that are not expired, however many they are; -1 when the time was up before the end.
+/// Counts the rows of a hash key that are not expired, however many they are; -1 when the time was
+/// up before the end.
 ///
 /// ```
 /// use charioteer_engine::table::{Ended, SortKeyCount, Walk};

@@ -1,4 +1,5 @@
-//! Where a table's rows lie in its keyspace: under the partition, as a big-endian `u32`, and then the raw key.
+//! Where a table's rows lie in its keyspace: under the partition, as a big-endian `u32`, and then
+//! the raw key.
 
 use std::ops::Bound;
 

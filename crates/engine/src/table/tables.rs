@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use parking_lot::{Mutex, RwLock};
 
-use super::catalogue::{Catalogue, CatalogueError, CreateTable, TableInfo, TableStatus};
+use super::catalogue::{Catalogue, CatalogueError};
 use super::driver::Table;
 use super::record::{self, NEXT_ID_KEY, table_key};
+use super::table_info::{CreateTable, TableInfo, TableStatus};
 use crate::{Batch, Clock, Db, Direction, Error, Keyspace};
 
 /// The keyspace of the catalogue.
@@ -21,8 +22,8 @@ const TABLE_PREFIX: &str = "table-";
 
 /// The tables of a store; clones share them.
 ///
-/// A change is stored before it is seen. Dropped tables keep their rows until their hold time has passed; whichever
-/// change comes next then gives the space back.
+/// A change is stored before it is seen. Dropped tables keep their rows until their hold time has
+/// passed; whichever change comes next then gives the space back.
 ///
 /// ```
 /// use charioteer_engine::table::{CreateTable, Tables};
@@ -57,7 +58,8 @@ struct Inner {
 /// What a change works on; holding its lock makes changes follow each other.
 struct Shelf {
     catalogue: Catalogue,
-    /// Dropped tables too: one that is recalled must have the locks it had, for the requests still running on it.
+    /// Dropped tables too: one that is recalled must have the locks it had, for the requests still
+    /// running on it.
     tables: HashMap<i32, Arc<Table>>,
 }
 
@@ -228,8 +230,17 @@ impl Tables {
     }
 }
 
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables")
+            .field("infos", &self.infos())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Inner {
-    /// Applies a rule to a copy of the catalogue, stores what it changed, and then puts the copy in place.
+    /// Applies a rule to a copy of the catalogue, stores what it changed, and then puts the copy in
+    /// place.
     fn change<T>(
         &self,
         rule: impl FnOnce(&mut Catalogue, Duration) -> Result<T, CatalogueError>,

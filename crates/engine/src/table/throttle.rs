@@ -19,13 +19,14 @@ use super::integer;
 pub struct Throttle {
     /// Beyond so many units a second, requests wait for so long. A rate of 0 is no limit.
     pub delay: Option<(u64, Duration)>,
-    /// Beyond so many units a second, requests wait for so long and are refused. A rate of 0 is no limit.
+    /// Beyond so many units a second, requests wait for so long and are refused. A rate of 0 is no
+    /// limit.
     pub reject: Option<(u64, Duration)>,
 }
 
 impl Throttle {
-    /// Reads a setting: a comma-separated list of at most one `N*delay*MS` and one `N*reject*MS`, where `N` may end in
-    /// `K` or `M` for 2^10 and 2^20.
+    /// Reads a setting: a comma-separated list of at most one `N*delay*MS` and one `N*reject*MS`,
+    /// where `N` may end in `K` or `M` for 2^10 and 2^20.
     ///
     /// # Errors
     /// A sentence that says what is wrong.
@@ -47,8 +48,8 @@ impl Throttle {
         }
     }
 
-    /// Reads a setting of read throttling by size, which also knows a bare `N`, and then refuses at once; it does not
-    /// wait, so a `delay` on its own sets no limit.
+    /// Reads a setting of read throttling by size, which also knows a bare `N`, and then refuses at
+    /// once; it does not wait, so a `delay` on its own sets no limit.
     pub(super) fn parse_size(setting: &str) -> Result<Self, String> {
         if let Ok(rate) = parse_rate(setting.trim())
             && rate > 0
@@ -167,8 +168,8 @@ impl Throttler {
 
     /// Asks for a request of so many units (1, or its bytes) at `now`.
     ///
-    /// Nobody waits for longer than half of what its client waits, where that is known. A refused request does not
-    /// count.
+    /// Nobody waits for longer than half of what its client waits, where that is known. A refused
+    /// request does not count.
     pub fn admit(
         &mut self,
         units: u64,
