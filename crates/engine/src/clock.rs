@@ -50,14 +50,9 @@ impl Clock {
     /// The time since the Unix epoch. A system clock set before 1970 counts as standing at it.
     #[must_use]
     pub fn now(&self) -> Duration {
-        let base = self.inner.stopped_at.unwrap_or_else(|| {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default()
-        });
-        base.saturating_add(Duration::from_nanos(
-            self.inner.advanced_nanos.load(Ordering::Acquire),
-        ))
+        let base =
+            self.inner.stopped_at.unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        base.saturating_add(Duration::from_nanos(self.inner.advanced_nanos.load(Ordering::Acquire)))
     }
 
     /// Moves the clock forward for everyone who shares it; all advances together stop at 584 years.
@@ -66,26 +61,16 @@ impl Clock {
         let advanced = &self.inner.advanced_nanos;
         // `fetch_update` gives an error only when its closure returns `None`, which this one never
         // does.
-        let _ = advanced.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| {
-            Some(old.saturating_add(nanos))
-        });
+        let _ = advanced.fetch_update(Ordering::AcqRel, Ordering::Acquire, |old| Some(old.saturating_add(nanos)));
     }
 
     fn new(stopped_at: Option<Duration>) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                stopped_at,
-                advanced_nanos: AtomicU64::new(0),
-            }),
-        }
+        Self { inner: Arc::new(Inner { stopped_at, advanced_nanos: AtomicU64::new(0) }) }
     }
 }
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Clock")
-            .field("now", &self.now())
-            .field("stopped", &self.inner.stopped_at.is_some())
-            .finish()
+        f.debug_struct("Clock").field("now", &self.now()).field("stopped", &self.inner.stopped_at.is_some()).finish()
     }
 }

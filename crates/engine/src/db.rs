@@ -47,9 +47,7 @@ impl Db {
     /// A store that keeps its rows in memory and forgets them with its last clone.
     #[must_use]
     pub fn memory() -> Self {
-        Self {
-            store: Store::Memory(Arc::default()),
-        }
+        Self { store: Store::Memory(Arc::default()) }
     }
 
     /// Opens the keyspace called `name`, or creates it empty.
@@ -58,9 +56,7 @@ impl Db {
     /// None in memory; a store on disk gives what the disk gives.
     pub fn keyspace(&self, name: &str) -> Result<Keyspace, Error> {
         let Store::Memory(memory) = &self.store;
-        Ok(Keyspace {
-            handle: Handle::Memory(memory.keyspace(name)),
-        })
+        Ok(Keyspace { handle: Handle::Memory(memory.keyspace(name)) })
     }
 
     /// Drops the keyspace called `name` and gives its space back; one that does not exist is fine.
@@ -100,11 +96,7 @@ impl Db {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub fn get_many<K: AsRef<[u8]>>(
-        &self,
-        keyspace: &Keyspace,
-        keys: &[K],
-    ) -> Result<Vec<Option<Bytes>>, Error> {
+    pub fn get_many<K: AsRef<[u8]>>(&self, keyspace: &Keyspace, keys: &[K]) -> Result<Vec<Option<Bytes>>, Error> {
         keys.iter().try_for_each(|key| check_key(key.as_ref()))?;
         keyspace.rows().get_many(keys)
     }
@@ -114,9 +106,7 @@ impl Db {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let Store::Memory(memory) = &self.store;
-        Snapshot {
-            view: memory.view(),
-        }
+        Snapshot { view: memory.view() }
     }
 
     /// One keyspace as it is now; the others have no rows in this snapshot.
@@ -124,9 +114,7 @@ impl Db {
     /// # Errors
     /// [`Error::KeyspaceDropped`].
     pub fn snapshot_of(&self, keyspace: &Keyspace) -> Result<Snapshot, Error> {
-        Ok(Snapshot {
-            view: keyspace.rows().view()?,
-        })
+        Ok(Snapshot { view: keyspace.rows().view()? })
     }
 
     /// Applies a batch: all of it at one instant or nothing, visible when this returns.
@@ -135,19 +123,14 @@ impl Db {
     /// [`Error::KeyEmpty`], [`Error::KeyTooLong`], [`Error::KeyspaceDropped`]; nothing was applied
     /// then.
     pub fn commit(&self, batch: Batch) -> Result<(), Error> {
-        batch
-            .changes
-            .iter()
-            .try_for_each(|change| check_key(&change.key))?;
+        batch.changes.iter().try_for_each(|change| check_key(&change.key))?;
         memory::commit(batch.changes)
     }
 }
 
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Db")
-            .field("keyspaces", &self.keyspace_names())
-            .finish_non_exhaustive()
+        f.debug_struct("Db").field("keyspaces", &self.keyspace_names()).finish_non_exhaustive()
     }
 }
 
@@ -226,20 +209,12 @@ impl Batch {
     /// Both are copied, because they may be slices of a far larger network buffer that the row
     /// would keep alive.
     pub fn put(&mut self, keyspace: &Keyspace, key: Bytes, value: Bytes) {
-        self.put_owned(
-            keyspace,
-            Bytes::copy_from_slice(&key),
-            Bytes::copy_from_slice(&value),
-        );
+        self.put_owned(keyspace, Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value));
     }
 
     /// Removes the row at `key`, if there is one.
     pub fn delete(&mut self, keyspace: &Keyspace, key: Bytes) {
-        self.changes.push(Change {
-            keyspace: keyspace.clone(),
-            key,
-            value: None,
-        });
+        self.changes.push(Change { keyspace: keyspace.clone(), key, value: None });
     }
 
     /// Whether there is nothing to apply.
@@ -256,11 +231,7 @@ impl Batch {
 
     /// As [`put`](Self::put), for bytes that fill their allocation, which need no copy.
     pub(crate) fn put_owned(&mut self, keyspace: &Keyspace, key: Bytes, value: Bytes) {
-        self.changes.push(Change {
-            keyspace: keyspace.clone(),
-            key,
-            value: Some(value),
-        });
+        self.changes.push(Change { keyspace: keyspace.clone(), key, value: Some(value) });
     }
 }
 

@@ -57,21 +57,12 @@ impl fmt::Display for Error {
         match self {
             Self::KeyEmpty => write!(f, "the key is empty"),
             Self::KeyTooLong { len } => {
-                write!(
-                    f,
-                    "the key has {len} bytes, the store holds keys of at most {MAX_KEY_BYTES}"
-                )
+                write!(f, "the key has {len} bytes, the store holds keys of at most {MAX_KEY_BYTES}")
             }
             Self::KeyspaceDropped { name } => write!(f, "the keyspace {name:?} was dropped"),
             Self::Corrupt { what } => write!(f, "stored {what} cannot be understood"),
-            Self::UnknownPartition {
-                partition,
-                partition_count,
-            } => {
-                write!(
-                    f,
-                    "there is no partition {partition} in a table of {partition_count}"
-                )
+            Self::UnknownPartition { partition, partition_count } => {
+                write!(f, "there is no partition {partition} in a table of {partition_count}")
             }
         }
     }

@@ -48,9 +48,7 @@ impl Memory {
             return Arc::clone(rows);
         }
         let mut keyspaces = self.keyspaces.write();
-        let rows = keyspaces
-            .entry(name.to_owned())
-            .or_insert_with(|| Arc::new(Rows::new(name)));
+        let rows = keyspaces.entry(name.to_owned()).or_insert_with(|| Arc::new(Rows::new(name)));
         Arc::clone(rows)
     }
 
@@ -72,10 +70,7 @@ impl Memory {
         let mut all: Vec<&Arc<Rows>> = keyspaces.values().collect();
         all.sort_unstable_by_key(|rows| rows.id);
         let locked: Vec<_> = all.iter().map(|rows| (rows.id, rows.map.read())).collect();
-        let maps = locked
-            .iter()
-            .filter_map(|(id, map)| Some((*id, Map::clone(map.as_ref()?))))
-            .collect();
+        let maps = locked.iter().filter_map(|(id, map)| Some((*id, Map::clone(map.as_ref()?)))).collect();
         View { maps }
     }
 }
@@ -95,43 +90,29 @@ impl Rows {
     /// The values of several keys at one instant, in the order of the keys.
     pub(crate) fn get_many<K: AsRef<[u8]>>(&self, keys: &[K]) -> Result<Vec<Option<Bytes>>, Error> {
         match &*self.map.read() {
-            Some(map) => Ok(keys
-                .iter()
-                .map(|key| map.get(key.as_ref()).cloned())
-                .collect()),
+            Some(map) => Ok(keys.iter().map(|key| map.get(key.as_ref()).cloned()).collect()),
             None => Err(self.dropped()),
         }
     }
 
     pub(crate) fn view(&self) -> Result<View, Error> {
         let map = self.map.read().clone().ok_or_else(|| self.dropped())?;
-        Ok(View {
-            maps: SmallVec::from_iter([(self.id, map)]),
-        })
+        Ok(View { maps: SmallVec::from_iter([(self.id, map)]) })
     }
 
     fn new(name: &str) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Self {
-            id,
-            name: name.to_owned(),
-            map: RwLock::new(Some(Map::new())),
-        }
+        Self { id, name: name.to_owned(), map: RwLock::new(Some(Map::new())) }
     }
 
     fn dropped(&self) -> Error {
-        Error::KeyspaceDropped {
-            name: self.name.clone(),
-        }
+        Error::KeyspaceDropped { name: self.name.clone() }
     }
 }
 
 impl fmt::Debug for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows")
-            .field("id", &self.id)
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Rows").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -174,52 +155,28 @@ impl View {
 
 /// Applies the changes in order, all of them or, when a keyspace was dropped, none.
 pub(crate) fn commit(changes: SmallVec<[Change; 1]>) -> Result<(), Error> {
-    let Some(first) = changes
-        .first()
-        .map(|change| Arc::clone(change.keyspace.rows()))
-    else {
+    let Some(first) = changes.first().map(|change| Arc::clone(change.keyspace.rows())) else {
         return Ok(());
     };
-    if changes
-        .iter()
-        .all(|change| change.keyspace.rows().id == first.id)
-    {
+    if changes.iter().all(|change| change.keyspace.rows().id == first.id) {
         let mut locked = first.map.write();
         let map = locked.as_mut().ok_or_else(|| first.dropped())?;
-        changes
-            .into_iter()
-            .for_each(|change| apply(map, change.key, change.value));
+        changes.into_iter().for_each(|change| apply(map, change.key, change.value));
         return Ok(());
     }
     commit_over_several(changes)
 }
 
 fn commit_over_several(changes: SmallVec<[Change; 1]>) -> Result<(), Error> {
-    let touched: BTreeMap<u64, Arc<Rows>> = changes
-        .iter()
-        .map(|change| {
-            (
-                change.keyspace.rows().id,
-                Arc::clone(change.keyspace.rows()),
-            )
-        })
-        .collect();
-    let mut locked: BTreeMap<u64, RwLockWriteGuard<'_, Option<Map>>> = touched
-        .iter()
-        .map(|(id, rows)| (*id, rows.map.write()))
-        .collect();
-    if let Some((rows, _)) = touched
-        .values()
-        .zip(locked.values())
-        .find(|(_, map)| map.is_none())
-    {
+    let touched: BTreeMap<u64, Arc<Rows>> =
+        changes.iter().map(|change| (change.keyspace.rows().id, Arc::clone(change.keyspace.rows()))).collect();
+    let mut locked: BTreeMap<u64, RwLockWriteGuard<'_, Option<Map>>> =
+        touched.iter().map(|(id, rows)| (*id, rows.map.write())).collect();
+    if let Some((rows, _)) = touched.values().zip(locked.values()).find(|(_, map)| map.is_none()) {
         return Err(rows.dropped());
     }
     for change in changes {
-        if let Some(map) = locked
-            .get_mut(&change.keyspace.rows().id)
-            .and_then(|map| map.as_mut())
-        {
+        if let Some(map) = locked.get_mut(&change.keyspace.rows().id).and_then(|map| map.as_mut()) {
             apply(map, change.key, change.value);
         }
     }
@@ -237,9 +194,6 @@ fn is_empty(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
     match range {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
         (Bound::Included(start), Bound::Included(end)) => start > end,
-        (
-            Bound::Included(start) | Bound::Excluded(start),
-            Bound::Included(end) | Bound::Excluded(end),
-        ) => start >= end,
+        (Bound::Included(start) | Bound::Excluded(start), Bound::Included(end) | Bound::Excluded(end)) => start >= end,
     }
 }

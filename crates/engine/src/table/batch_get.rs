@@ -48,10 +48,7 @@ impl BatchGet {
     /// Reads the rows with these hash keys and sort keys.
     #[must_use]
     pub fn new(full_keys: Vec<(Bytes, Bytes)>) -> Self {
-        let keys = full_keys
-            .iter()
-            .map(|(hash_key, sort_key)| raw_key(hash_key, sort_key))
-            .collect();
+        let keys = full_keys.iter().map(|(hash_key, sort_key)| raw_key(hash_key, sort_key)).collect();
         Self { full_keys, keys }
     }
 }
@@ -68,21 +65,11 @@ impl Operation for BatchGet {
     }
 
     fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
-        let status = if self.full_keys.is_empty() {
-            Status::InvalidArgument
-        } else {
-            Status::Ok
-        };
+        let status = if self.full_keys.is_empty() { Status::InvalidArgument } else { Status::Ok };
         let found = self.full_keys.into_iter().zip(rows);
         let found = found.filter_map(|((hash_key, sort_key), row)| {
             live(Some(row), context).map(|row| (hash_key, sort_key, row.value.clone()))
         });
-        (
-            BatchGetReply {
-                status,
-                rows: found.collect(),
-            },
-            Writes::new(),
-        )
+        (BatchGetReply { status, rows: found.collect() }, Writes::new())
     }
 }

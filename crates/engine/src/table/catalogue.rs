@@ -112,15 +112,9 @@ impl Catalogue {
     /// A catalogue as it was: the tables it had, and the id the next one gets.
     #[must_use]
     pub fn restore(next_id: i32, tables: impl IntoIterator<Item = TableInfo>) -> Self {
-        let tables: BTreeMap<i32, TableInfo> =
-            tables.into_iter().map(|table| (table.id, table)).collect();
-        let after_last = tables
-            .last_key_value()
-            .map_or(1, |(id, _)| id.saturating_add(1));
-        Self {
-            next_id: next_id.max(after_last).max(1),
-            tables,
-        }
+        let tables: BTreeMap<i32, TableInfo> = tables.into_iter().map(|table| (table.id, table)).collect();
+        let after_last = tables.last_key_value().map_or(1, |(id, _)| id.saturating_add(1));
+        Self { next_id: next_id.max(after_last).max(1), tables }
     }
 
     /// The id the next table gets.
@@ -132,8 +126,7 @@ impl Catalogue {
     /// The available table of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&TableInfo> {
-        self.list()
-            .find(|table| table.name == name && table.status == TableStatus::Available)
+        self.list().find(|table| table.name == name && table.status == TableStatus::Available)
     }
 
     /// The table of this id, available or dropped.
@@ -152,23 +145,14 @@ impl Catalogue {
     /// # Errors
     /// [`CatalogueError::InvalidParameters`], also if the existing table differs;
     /// [`CatalogueError::Exists`].
-    pub fn create(
-        &mut self,
-        table: CreateTable,
-        now: Duration,
-    ) -> Result<TableInfo, CatalogueError> {
-        table
-            .check()
-            .map_err(|hint| CatalogueError::InvalidParameters { hint })?;
+    pub fn create(&mut self, table: CreateTable, now: Duration) -> Result<TableInfo, CatalogueError> {
+        table.check().map_err(|hint| CatalogueError::InvalidParameters { hint })?;
         if let Some(existing) = self.get(&table.name) {
             return match (table.success_if_exists, table.matches(existing)) {
                 (false, _) => Err(CatalogueError::Exists { name: table.name }),
                 (true, true) => Ok(existing.clone()),
                 (true, false) => {
-                    let hint = format!(
-                        "the table {:?} exists and was created differently",
-                        table.name
-                    );
+                    let hint = format!("the table {:?} exists and was created differently", table.name);
                     Err(CatalogueError::InvalidParameters { hint })
                 }
             };
@@ -206,9 +190,7 @@ impl Catalogue {
         reserve: Option<Duration>,
         now: Duration,
     ) -> Result<Option<TableInfo>, CatalogueError> {
-        let hold = reserve
-            .filter(|reserve| !reserve.is_zero())
-            .unwrap_or(DEFAULT_HOLD);
+        let hold = reserve.filter(|reserve| !reserve.is_zero()).unwrap_or(DEFAULT_HOLD);
         let dropped = self.change(name, |table| {
             table.status = TableStatus::Dropped;
             table.dropped_at = Some(now);
@@ -225,34 +207,19 @@ impl Catalogue {
     /// # Errors
     /// [`CatalogueError::UnknownId`], [`CatalogueError::NotDropped`],
     /// [`CatalogueError::NameTaken`].
-    pub fn recall(
-        &mut self,
-        id: i32,
-        new_name: &str,
-        now: Duration,
-    ) -> Result<TableInfo, CatalogueError> {
-        let table = self
-            .tables
-            .get(&id)
-            .ok_or(CatalogueError::UnknownId { id })?;
+    pub fn recall(&mut self, id: i32, new_name: &str, now: Duration) -> Result<TableInfo, CatalogueError> {
+        let table = self.tables.get(&id).ok_or(CatalogueError::UnknownId { id })?;
         if table.status != TableStatus::Dropped {
             return Err(CatalogueError::NotDropped { id });
         }
         if table.hold_has_passed(now) {
             return Err(CatalogueError::UnknownId { id });
         }
-        let name = if new_name.is_empty() {
-            table.name.clone()
-        } else {
-            new_name.to_owned()
-        };
+        let name = if new_name.is_empty() { table.name.clone() } else { new_name.to_owned() };
         if self.get(&name).is_some() {
             return Err(CatalogueError::NameTaken { name });
         }
-        let table = self
-            .tables
-            .get_mut(&id)
-            .ok_or(CatalogueError::UnknownId { id })?;
+        let table = self.tables.get_mut(&id).ok_or(CatalogueError::UnknownId { id })?;
         (table.status, table.name) = (TableStatus::Available, name);
         (table.dropped_at, table.expires_at) = (None, None);
         Ok(table.clone())
@@ -264,9 +231,7 @@ impl Catalogue {
     /// [`CatalogueError::Missing`], [`CatalogueError::NameTaken`] (also by the table itself).
     pub fn rename(&mut self, old_name: &str, new_name: &str) -> Result<TableInfo, CatalogueError> {
         if self.get(old_name).is_some() && self.get(new_name).is_some() {
-            return Err(CatalogueError::NameTaken {
-                name: new_name.to_owned(),
-            });
+            return Err(CatalogueError::NameTaken { name: new_name.to_owned() });
         }
         self.change(old_name, |table| new_name.clone_into(&mut table.name))
     }
@@ -275,15 +240,9 @@ impl Catalogue {
     ///
     /// # Errors
     /// [`CatalogueError::InvalidParameters`], also without any; [`CatalogueError::Missing`].
-    pub fn set_envs(
-        &mut self,
-        name: &str,
-        envs: &[(String, String)],
-    ) -> Result<TableInfo, CatalogueError> {
+    pub fn set_envs(&mut self, name: &str, envs: &[(String, String)]) -> Result<TableInfo, CatalogueError> {
         if envs.is_empty() {
-            return Err(CatalogueError::InvalidParameters {
-                hint: "no setting is given".to_owned(),
-            });
+            return Err(CatalogueError::InvalidParameters { hint: "no setting is given".to_owned() });
         }
         let mut verdicts = envs.iter().map(|(env, text)| validate_env(env, text));
         if let Some(hint) = verdicts.find_map(Result::err) {
@@ -296,19 +255,11 @@ impl Catalogue {
     ///
     /// # Errors
     /// [`CatalogueError::InvalidParameters`] without any, [`CatalogueError::Missing`].
-    pub fn remove_envs(
-        &mut self,
-        name: &str,
-        envs: &[String],
-    ) -> Result<TableInfo, CatalogueError> {
+    pub fn remove_envs(&mut self, name: &str, envs: &[String]) -> Result<TableInfo, CatalogueError> {
         if envs.is_empty() {
-            return Err(CatalogueError::InvalidParameters {
-                hint: "no setting is given".to_owned(),
-            });
+            return Err(CatalogueError::InvalidParameters { hint: "no setting is given".to_owned() });
         }
-        self.change(name, |table| {
-            table.envs.retain(|env, _| !envs.contains(env))
-        })
+        self.change(name, |table| table.envs.retain(|env, _| !envs.contains(env)))
     }
 
     /// Removes all settings of a table that start with `prefix` and a dot; an empty prefix removes
@@ -319,44 +270,27 @@ impl Catalogue {
     pub fn clear_envs(&mut self, name: &str, prefix: &str) -> Result<TableInfo, CatalogueError> {
         let is_cleared = |env: &str| {
             prefix.is_empty()
-                || env
-                    .strip_prefix(prefix)
-                    .and_then(|rest| rest.strip_prefix('.'))
-                    .is_some_and(|rest| !rest.is_empty())
+                || env.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| !rest.is_empty())
         };
         self.change(name, |table| table.envs.retain(|env, _| !is_cleared(env)))
     }
 
     /// Forgets the dropped tables whose hold time has passed, and says which they were.
     pub fn forget_expired(&mut self, now: Duration) -> Vec<TableInfo> {
-        self.tables
-            .extract_if(.., |_, table| table.hold_has_passed(now))
-            .map(|(_, table)| table)
-            .collect()
+        self.tables.extract_if(.., |_, table| table.hold_has_passed(now)).map(|(_, table)| table).collect()
     }
 
-    fn change(
-        &mut self,
-        name: &str,
-        change: impl FnOnce(&mut TableInfo),
-    ) -> Result<TableInfo, CatalogueError> {
-        let mut available = self
-            .tables
-            .values_mut()
-            .filter(|table| table.status == TableStatus::Available);
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut TableInfo)) -> Result<TableInfo, CatalogueError> {
+        let mut available = self.tables.values_mut().filter(|table| table.status == TableStatus::Available);
         let found = available.find(|table| table.name == name);
-        let table = found.ok_or_else(|| CatalogueError::Missing {
-            name: name.to_owned(),
-        })?;
+        let table = found.ok_or_else(|| CatalogueError::Missing { name: name.to_owned() })?;
         change(table);
         Ok(table.clone())
     }
 
     fn take_id(&mut self) -> Result<i32, CatalogueError> {
         let id = self.next_id;
-        let used_up = || CatalogueError::InvalidParameters {
-            hint: "all table ids were used".to_owned(),
-        };
+        let used_up = || CatalogueError::InvalidParameters { hint: "all table ids were used".to_owned() };
         self.next_id = id.checked_add(1).ok_or_else(used_up)?;
         Ok(id)
     }

@@ -74,11 +74,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn new(check_type: i32, operand: Bytes, return_value: bool) -> Self {
-        Self {
-            condition: Condition::from_wire(check_type),
-            operand,
-            return_value,
-        }
+        Self { condition: Condition::from_wire(check_type), operand, return_value }
     }
 
     /// The answer for the row as readers see it; the writes are due when its status is
@@ -93,9 +89,7 @@ impl Check {
             Some(false) => Status::TryAgain,
             None => Status::InvalidArgument,
         };
-        let checked = self.return_value.then(|| Checked {
-            value: value.cloned(),
-        });
+        let checked = self.return_value.then(|| Checked { value: value.cloned() });
         CheckReply { status, checked }
     }
 }
@@ -103,10 +97,7 @@ impl Check {
 impl CheckReply {
     /// The answer to a request that makes no sense: nothing was looked at.
     pub(super) const fn invalid() -> Self {
-        Self {
-            status: Status::InvalidArgument,
-            checked: None,
-        }
+        Self { status: Status::InvalidArgument, checked: None }
     }
 }
 
@@ -130,10 +121,7 @@ impl Condition {
     /// `None` when integers are to be compared and one of the two is none.
     fn holds(self, value: Option<&[u8]>, operand: &[u8]) -> Option<bool> {
         let Some(value) = value else {
-            return Some(matches!(
-                self,
-                Self::Always | Self::Missing | Self::MissingOrEmpty
-            ));
+            return Some(matches!(self, Self::Always | Self::Missing | Self::MissingOrEmpty));
         };
         Some(match self {
             Self::Always | Self::Exists => true,
@@ -144,9 +132,7 @@ impl Condition {
             Self::StartsWith => value.starts_with(operand),
             Self::EndsWith => value.ends_with(operand),
             Self::Bytes(comparison) => comparison.accepts(value.cmp(operand)),
-            Self::Integer(comparison) => {
-                comparison.accepts(integer::parse(value)?.cmp(&integer::parse(operand)?))
-            }
+            Self::Integer(comparison) => comparison.accepts(integer::parse(value)?.cmp(&integer::parse(operand)?)),
         })
     }
 }

@@ -81,33 +81,21 @@ impl CheckAndMutate {
         return_check_value: bool,
     ) -> Self {
         let keys = [raw_key(&hash_key, &check_sort_key)];
-        Self {
-            keys,
-            check: Check::new(check_type, check_operand, return_check_value),
-            hash_key,
-            mutations,
-        }
+        Self { keys, check: Check::new(check_type, check_operand, return_check_value), hash_key, mutations }
     }
 
     /// `None` when there is nothing to write, or something that is no write.
     fn writes(&self, context: &Context) -> Option<Writes> {
         let write = |mutation: &Mutation| {
             let key = raw_key(&self.hash_key, &mutation.sort_key);
-            let row = || Row {
-                expire_ts: context.expire_at(mutation.expire_ts),
-                value: mutation.value.clone(),
-            };
+            let row = || Row { expire_ts: context.expire_at(mutation.expire_ts), value: mutation.value.clone() };
             match mutation.operation {
                 0 => Some((key, Some(row()))),
                 1 => Some((key, None)),
                 _ => None,
             }
         };
-        self.mutations
-            .iter()
-            .map(write)
-            .collect::<Option<Writes>>()
-            .filter(|writes| !writes.is_empty())
+        self.mutations.iter().map(write).collect::<Option<Writes>>().filter(|writes| !writes.is_empty())
     }
 }
 
@@ -127,10 +115,6 @@ impl Operation for CheckAndMutate {
             return (CheckReply::invalid(), Writes::new());
         };
         let reply = self.check.evaluate(live(rows.first(), context));
-        if reply.status == Status::Ok {
-            (reply, writes)
-        } else {
-            (reply, Writes::new())
-        }
+        if reply.status == Status::Ok { (reply, writes) } else { (reply, Writes::new()) }
     }
 }

@@ -85,11 +85,7 @@ impl CheckAndSet {
     pub fn new(request: CheckAndSetRequest) -> Self {
         Self {
             keys: [raw_key(&request.hash_key, &request.check_sort_key)],
-            check: Check::new(
-                request.check_type,
-                request.check_operand,
-                request.return_check_value,
-            ),
+            check: Check::new(request.check_type, request.check_operand, request.return_check_value),
             hash_key: request.hash_key,
             set_sort_key: request.set_sort_key,
             value: request.set_value,
@@ -115,13 +111,8 @@ impl Operation for CheckAndSet {
             return (reply, Writes::new());
         }
         let [checked_key] = self.keys;
-        let set_key = self
-            .set_sort_key
-            .map_or(checked_key, |sort_key| raw_key(&self.hash_key, &sort_key));
-        let row = Row {
-            expire_ts: context.expire_at(self.expire_ts),
-            value: self.value,
-        };
+        let set_key = self.set_sort_key.map_or(checked_key, |sort_key| raw_key(&self.hash_key, &sort_key));
+        let row = Row { expire_ts: context.expire_at(self.expire_ts), value: self.value };
         (reply, smallvec![(set_key, Some(row))])
     }
 }

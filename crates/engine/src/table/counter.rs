@@ -53,11 +53,7 @@ impl Increment {
     /// row's expiry, 0 keeps the one it has, negative clears it.
     #[must_use]
     pub fn new(raw_key: Bytes, increment: i64, expire_ts: i32) -> Self {
-        Self {
-            keys: [raw_key],
-            increment,
-            expire_ts,
-        }
+        Self { keys: [raw_key], increment, expire_ts }
     }
 
     fn expire_ts(&self, existing: Option<&Row>) -> u32 {
@@ -88,26 +84,14 @@ impl Operation for Increment {
         };
         let sum = base.and_then(|base| base.checked_add(self.increment));
         let Some(new_value) = sum else {
-            let reply = IncrementReply {
-                status: Status::InvalidArgument,
-                new_value: base.unwrap_or(0),
-            };
+            let reply = IncrementReply { status: Status::InvalidArgument, new_value: base.unwrap_or(0) };
             return (reply, Writes::new());
         };
         // A row left without an expiry gets the table's default here too, even one that had none
         // before.
         let expire_ts = context.expire_or_default(self.expire_ts(existing));
-        let row = Row {
-            expire_ts,
-            value: new_value.to_string().into(),
-        };
+        let row = Row { expire_ts, value: new_value.to_string().into() };
         let [raw_key] = self.keys;
-        (
-            IncrementReply {
-                status: Status::Ok,
-                new_value,
-            },
-            smallvec![(raw_key, Some(row))],
-        )
+        (IncrementReply { status: Status::Ok, new_value }, smallvec![(raw_key, Some(row))])
     }
 }

@@ -128,10 +128,7 @@ impl Table {
             settings: RwLock::new(Settings::of(info)),
             locks: HashKeyLocks::new(),
             decrees: (0..partition_count).map(|_| AtomicI64::new(0)).collect(),
-            scans: Mutex::new(ScanContexts::new(
-                u32::from_be_bytes([a, b, c, d]),
-                MAX_OPEN_SCANS,
-            )),
+            scans: Mutex::new(ScanContexts::new(u32::from_be_bytes([a, b, c, d]), MAX_OPEN_SCANS)),
         }
     }
 
@@ -161,9 +158,7 @@ impl Table {
     /// written then.
     pub fn run<O: Operation>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
         let last_decree = self.last_decree(partition)?;
-        let held = operation
-            .lock()
-            .map(|hash_key| self.locks.lock(partition, hash_key));
+        let held = operation.lock().map(|hash_key| self.locks.lock(partition, hash_key));
         let context = self.context();
         let (reply, writes) = match operation.keys() {
             [] => operation.apply(&[], &context),
@@ -177,11 +172,7 @@ impl Table {
             }
         };
         self.write(partition, writes)?;
-        let decree = if held.is_some() {
-            last_decree.fetch_add(1, Ordering::Relaxed) + 1
-        } else {
-            0
-        };
+        let decree = if held.is_some() { last_decree.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
         Ok(Done { reply, decree })
     }
 
@@ -214,24 +205,11 @@ impl Table {
     /// As [`walk`](Self::walk).
     pub fn next_scan(&self, partition: u32, context_id: i64) -> Result<Option<ScanBatch>, Error> {
         let now = self.clock.now();
-        let open = self
-            .scans
-            .lock()
-            .take_if(context_id, now, |open| open.partition == partition);
-        let Some(OpenScan {
-            scan,
-            next,
-            snapshot,
-            ..
-        }) = open
-        else {
+        let open = self.scans.lock().take_if(context_id, now, |open| open.partition == partition);
+        let Some(OpenScan { scan, next, snapshot, .. }) = open else {
             return Ok(None);
         };
-        let page = self.walk_in(
-            &snapshot,
-            partition,
-            ScanPage::resume(Arc::clone(&scan), next),
-        )?;
+        let page = self.walk_in(&snapshot, partition, ScanPage::resume(Arc::clone(&scan), next))?;
         Ok(Some(self.keep_open(page, partition, scan, snapshot)))
     }
 
@@ -241,15 +219,10 @@ impl Table {
     }
 
     fn last_decree(&self, partition: u32) -> Result<&AtomicI64, Error> {
-        let known = usize::try_from(partition)
-            .ok()
-            .and_then(|partition| self.decrees.get(partition));
+        let known = usize::try_from(partition).ok().and_then(|partition| self.decrees.get(partition));
         known.ok_or_else(|| {
             let partition_count = u32::try_from(self.decrees.len()).unwrap_or(u32::MAX);
-            Error::UnknownPartition {
-                partition,
-                partition_count,
-            }
+            Error::UnknownPartition { partition, partition_count }
         })
     }
 
@@ -272,11 +245,7 @@ impl Table {
         let mut found = self.db.get_many(&self.rows, &storable)?.into_iter();
         let mut row_of = |key: &StoredKey| {
             // A key too long to be stored was not looked for: its row is missing.
-            let row = if is_storable(&key) {
-                found.next().flatten()
-            } else {
-                None
-            };
+            let row = if is_storable(&key) { found.next().flatten() } else { None };
             row.map(decode).transpose()
         };
         stored.iter().map(&mut row_of).collect()
@@ -299,12 +268,7 @@ impl Table {
         self.db.commit(batch)
     }
 
-    fn walk_in<W: Walk>(
-        &self,
-        snapshot: &Snapshot,
-        partition: u32,
-        mut walk: W,
-    ) -> Result<W::Reply, Error> {
+    fn walk_in<W: Walk>(&self, snapshot: &Snapshot, partition: u32, mut walk: W) -> Result<W::Reply, Error> {
         let Some(range) = walk.range() else {
             return Ok(walk.finish(Ended::Exhausted));
         };
@@ -323,42 +287,24 @@ impl Table {
         let deadline = self.clock.now().saturating_add(self.envs().iteration_limit);
         let (start, end) = stored_range(partition, range);
         let (mut shown, mut ended) = (0_usize, Ok(Ended::Exhausted));
-        snapshot.visit(
-            &self.rows,
-            (as_slice(&start), as_slice(&end)),
-            range.direction,
-            |key, value| {
-                shown += 1;
-                if shown.is_multiple_of(ROWS_PER_CLOCK) && self.clock.now() > deadline {
-                    ended = Ok(Ended::OutOfTime);
-                    return ControlFlow::Break(());
-                }
-                let step = match decode(value.clone()) {
-                    Ok(row) => walk
-                        .visit(&raw_of(key), row, &context)
-                        .map_break(|()| Ok(Ended::Stopped)),
-                    Err(error) => ControlFlow::Break(Err(error)),
-                };
-                step.map_break(|why| ended = why)
-            },
-        )?;
+        snapshot.visit(&self.rows, (as_slice(&start), as_slice(&end)), range.direction, |key, value| {
+            shown += 1;
+            if shown.is_multiple_of(ROWS_PER_CLOCK) && self.clock.now() > deadline {
+                ended = Ok(Ended::OutOfTime);
+                return ControlFlow::Break(());
+            }
+            let step = match decode(value.clone()) {
+                Ok(row) => walk.visit(&raw_of(key), row, &context).map_break(|()| Ok(Ended::Stopped)),
+                Err(error) => ControlFlow::Break(Err(error)),
+            };
+            step.map_break(|why| ended = why)
+        })?;
         ended
     }
 
-    fn keep_open(
-        &self,
-        page: ScanPageReply,
-        partition: u32,
-        scan: Arc<Scan>,
-        snapshot: Snapshot,
-    ) -> ScanBatch {
+    fn keep_open(&self, page: ScanPageReply, partition: u32, scan: Arc<Scan>, snapshot: Snapshot) -> ScanBatch {
         let context_id = page.next.clone().map_or(NO_CONTEXT, |next| {
-            let open = OpenScan {
-                partition,
-                scan,
-                next,
-                snapshot,
-            };
+            let open = OpenScan { partition, scan, next, snapshot };
             let now = self.clock.now();
             self.scans.lock().insert(open, now)
         });
@@ -368,18 +314,13 @@ impl Table {
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table")
-            .field("info", &self.info())
-            .finish_non_exhaustive()
+        f.debug_struct("Table").field("info", &self.info()).finish_non_exhaustive()
     }
 }
 
 impl Settings {
     fn of(info: TableInfo) -> Self {
-        Self {
-            envs: Arc::new(TableEnvs::from_texts(&info.envs)),
-            info: Arc::new(info),
-        }
+        Self { envs: Arc::new(TableEnvs::from_texts(&info.envs)), info: Arc::new(info) }
     }
 }
 

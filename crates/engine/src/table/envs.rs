@@ -68,29 +68,17 @@ impl TableEnvs {
     /// Reads the settings that are served from; the others mean nothing to this store.
     #[must_use]
     pub fn from_texts(texts: &BTreeMap<String, String>) -> Self {
-        let integer = |name| {
-            texts
-                .get(name)
-                .and_then(|text| integer::parse(text.as_bytes()))
-        };
+        let integer = |name| texts.get(name).and_then(|text| integer::parse(text.as_bytes()));
         let throttle = |name| texts.get(name).and_then(|text| Throttle::parse(text).ok());
         Self {
-            default_ttl: integer(DEFAULT_TTL)
-                .and_then(|ttl| i32::try_from(ttl).ok()?.try_into().ok())
-                .unwrap_or(0),
-            iteration_limit: integer(ITERATION_LIMIT_MS)
-                .map_or(DEFAULT_ITERATION_LIMIT, iteration_limit),
+            default_ttl: integer(DEFAULT_TTL).and_then(|ttl| i32::try_from(ttl).ok()?.try_into().ok()).unwrap_or(0),
+            iteration_limit: integer(ITERATION_LIMIT_MS).map_or(DEFAULT_ITERATION_LIMIT, iteration_limit),
             deny_client_request: texts.get(DENY).and_then(|text| Deny::parse(text)),
-            validate_partition_hash: texts
-                .get(VALIDATE_HASH)
-                .and_then(|text| parse_bool(text))
-                .unwrap_or(false),
+            validate_partition_hash: texts.get(VALIDATE_HASH).and_then(|text| parse_bool(text)).unwrap_or(false),
             write_throttle: throttle(WRITE_THROTTLE),
             write_throttle_by_size: throttle(WRITE_THROTTLE_SIZE),
             read_throttle: throttle(READ_THROTTLE),
-            read_throttle_by_size: texts
-                .get(READ_THROTTLE_SIZE)
-                .and_then(|text| Throttle::parse_size(text).ok()),
+            read_throttle_by_size: texts.get(READ_THROTTLE_SIZE).and_then(|text| Throttle::parse_size(text).ok()),
             backup_request_throttle: throttle(BACKUP_THROTTLE),
         }
     }
@@ -192,33 +180,25 @@ impl Deny {
 /// A sentence that says what is wrong with it.
 pub fn validate_env(name: &str, text: &str) -> Result<(), String> {
     match name {
-        DEFAULT_TTL
-        | "rocksdb.checkpoint.reserve_time_seconds"
-        | "manual_compact.max_concurrent_running_count" => check_i32(text, 0),
+        DEFAULT_TTL | "rocksdb.checkpoint.reserve_time_seconds" | "manual_compact.max_concurrent_running_count" => {
+            check_i32(text, 0)
+        }
         "rocksdb.checkpoint.reserve_min_count" => check_i32(text, 1),
         "replica.slow_query_threshold" => check_integer(text, ">= 20", |number| number >= 20),
-        ITERATION_LIMIT_MS | "manual_compact.once.trigger_time" => {
-            check_integer(text, ">= 0", |number| number >= 0)
-        }
+        ITERATION_LIMIT_MS | "manual_compact.once.trigger_time" => check_integer(text, ">= 0", |number| number >= 0),
         WRITE_BUFFER_SIZE => {
             let sizes = 16 * MIB..=512 * MIB;
-            check_integer(text, "from 16777216 to 536870912", |number| {
-                sizes.contains(&number)
-            })
+            check_integer(text, "from 16777216 to 536870912", |number| sizes.contains(&number))
         }
         NUM_LEVELS => check_integer(text, "from 1 to 10", |number| (1..=10).contains(&number)),
         "manual_compact.once.target_level" | "manual_compact.periodic.target_level" => {
             check_integer(text, "-1 or >= 1", |number| number == -1 || number >= 1)
         }
-        WRITE_THROTTLE | WRITE_THROTTLE_SIZE | READ_THROTTLE | BACKUP_THROTTLE => {
-            Throttle::parse(text).map(drop)
-        }
+        WRITE_THROTTLE | WRITE_THROTTLE_SIZE | READ_THROTTLE | BACKUP_THROTTLE => Throttle::parse(text).map(drop),
         READ_THROTTLE_SIZE => Throttle::parse_size(text).map(drop),
-        DENY => Deny::parse(text).map(drop).ok_or_else(|| {
-            format!(
-                "invalid value '{text}', must be timeout or reconfig, '*', and all, write or read"
-            )
-        }),
+        DENY => Deny::parse(text)
+            .map(drop)
+            .ok_or_else(|| format!("invalid value '{text}', must be timeout or reconfig, '*', and all, write or read")),
         _ => validate_word(name, text),
     }
 }
@@ -238,13 +218,12 @@ fn validate_word(name: &str, text: &str) -> Result<(), String> {
         | "replica.rocksdb_block_cache_enabled"
         | "rocksdb.allow_ingest_behind"
         | "manual_compact.disabled" => {
-            return parse_bool(text)
-                .map(drop)
-                .ok_or_else(|| format!("invalid value '{text}', must be a boolean"));
+            return parse_bool(text).map(drop).ok_or_else(|| format!("invalid value '{text}', must be a boolean"));
         }
         "rocksdb.usage_scenario" => &["normal", "prefer_write", "bulk_load"],
-        "manual_compact.once.bottommost_level_compaction"
-        | "manual_compact.periodic.bottommost_level_compaction" => &["force", "skip"],
+        "manual_compact.once.bottommost_level_compaction" | "manual_compact.periodic.bottommost_level_compaction" => {
+            &["force", "skip"]
+        }
         "user_specified_compaction"
         | "business.info"
         | "manual_compact.periodic.trigger_time"
@@ -255,10 +234,7 @@ fn validate_word(name: &str, text: &str) -> Result<(), String> {
     if words.contains(&text) {
         Ok(())
     } else {
-        Err(format!(
-            "invalid value '{text}', must be one of {}",
-            words.join(", ")
-        ))
+        Err(format!("invalid value '{text}', must be one of {}", words.join(", ")))
     }
 }
 

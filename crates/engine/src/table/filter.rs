@@ -71,10 +71,7 @@ impl Filter {
     }
 
     pub(super) fn from_wire(filter_type: i32, pattern: Bytes) -> Option<Self> {
-        Some(Self {
-            kind: FilterKind::from_wire(filter_type)?,
-            pattern,
-        })
+        Some(Self { kind: FilterKind::from_wire(filter_type)?, pattern })
     }
 }
 

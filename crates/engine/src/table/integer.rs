@@ -16,19 +16,14 @@ pub(super) fn parse(value: &[u8]) -> Option<i64> {
     let mut magnitude: i128 = 0;
     for byte in digits {
         let digit = char::from(*byte).to_digit(radix)?;
-        magnitude = magnitude
-            .saturating_mul(i128::from(radix))
-            .saturating_add(i128::from(digit));
+        magnitude = magnitude.saturating_mul(i128::from(radix)).saturating_add(i128::from(digit));
     }
     i64::try_from(if negative { -magnitude } else { magnitude }).ok()
 }
 
 fn trim_start(value: &[u8]) -> &[u8] {
     // What C calls white space: Rust's ASCII white space and the vertical tab.
-    let blanks = value
-        .iter()
-        .take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b)
-        .count();
+    let blanks = value.iter().take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b).count();
     value.get(blanks..).unwrap_or_default()
 }
 

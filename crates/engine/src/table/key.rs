@@ -7,6 +7,7 @@
 use std::ops::Bound;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use crc::{CRC_64_NVME, Crc, Table};
 
 const LENGTH_BYTES: usize = size_of::<u16>();
 
@@ -50,10 +51,7 @@ pub fn split(raw: &[u8]) -> Option<(&[u8], &[u8])> {
 /// ```
 #[must_use]
 pub fn next_after(prefix: &[u8]) -> Bound<Bytes> {
-    let kept = prefix
-        .iter()
-        .rposition(|byte| *byte != u8::MAX)
-        .map_or(0, |at| at + 1);
+    let kept = prefix.iter().rposition(|byte| *byte != u8::MAX).map_or(0, |at| at + 1);
     let mut next = BytesMut::from(prefix.get(..kept).unwrap_or_default());
     match next.last_mut() {
         Some(last) => *last += 1,
@@ -105,9 +103,7 @@ pub(super) fn lock_of(raw: &[u8]) -> &[u8] {
 
 /// The sort key of a raw key, sharing its memory; empty if the key is malformed.
 pub(super) fn sort_key_of(raw: &Bytes) -> Bytes {
-    split(raw).map_or_else(Bytes::new, |(_, sort_key)| {
-        raw.slice(raw.len() - sort_key.len()..)
-    })
+    split(raw).map_or_else(Bytes::new, |(_, sort_key)| raw.slice(raw.len() - sort_key.len()..))
 }
 
 /// The CRC-64 that Pegasus places keys with: reflected polynomial `9a6c9329ac4bc9b5`, initial value
@@ -120,31 +116,7 @@ pub(super) fn sort_key_of(raw: &Bytes) -> Bytes {
 /// ```
 #[must_use]
 pub fn crc64(bytes: &[u8]) -> u64 {
-    !bytes.iter().fold(u64::MAX, |crc, byte| {
-        let [low, ..] = crc.to_le_bytes();
-        CRC64_TABLE[usize::from(low ^ byte)] ^ (crc >> 8)
-    })
+    CRC64.checksum(bytes)
 }
 
-const CRC64_TABLE: [u64; 256] = crc64_table();
-
-const fn crc64_table() -> [u64; 256] {
-    const POLYNOMIAL: u64 = 0x9a6c_9329_ac4b_c9b5;
-    let mut table = [0; 256];
-    let mut index = 0;
-    while index < table.len() {
-        let mut crc = index as u64;
-        let mut bit = 0;
-        while bit < u8::BITS {
-            crc = if crc & 1 == 1 {
-                (crc >> 1) ^ POLYNOMIAL
-            } else {
-                crc >> 1
-            };
-            bit += 1;
-        }
-        table[index] = crc;
-        index += 1;
-    }
-    table
-}
+static CRC64: Crc<u64, Table<1>> = Crc::<u64, Table<1>>::new(&CRC_64_NVME);

@@ -19,9 +19,7 @@ pub(super) struct HashKeyLocks {
 
 impl HashKeyLocks {
     pub(super) fn new() -> Self {
-        Self {
-            stripes: Box::new(array::from_fn(|_| Mutex::new(()))),
-        }
+        Self { stripes: Box::new(array::from_fn(|_| Mutex::new(()))) }
     }
 
     pub(super) fn lock(&self, partition: u32, hash_key: &[u8]) -> MutexGuard<'_, ()> {

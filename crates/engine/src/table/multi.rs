@@ -37,11 +37,7 @@ impl MultiPut {
     /// Writes `rows`, pairs of sort key and value; `expire_ts` as in [`Put`](super::Put).
     #[must_use]
     pub fn new(hash_key: Bytes, rows: Vec<(Bytes, Bytes)>, expire_ts: i32) -> Self {
-        Self {
-            hash_key,
-            rows,
-            expire_ts,
-        }
+        Self { hash_key, rows, expire_ts }
     }
 }
 
@@ -63,9 +59,7 @@ impl Operation for MultiPut {
         let expire_ts = context.expire_at(self.expire_ts);
         let hash_key = &self.hash_key;
         let writes = self.rows.into_iter();
-        let writes = writes.map(|(sort_key, value)| {
-            (raw_key(hash_key, &sort_key), Some(Row { expire_ts, value }))
-        });
+        let writes = writes.map(|(sort_key, value)| (raw_key(hash_key, &sort_key), Some(Row { expire_ts, value })));
         (Status::Ok, writes.collect())
     }
 }
@@ -105,10 +99,7 @@ impl MultiRemove {
     /// Removes the rows of `hash_key` with these sort keys.
     #[must_use]
     pub fn new(hash_key: Bytes, sort_keys: Vec<Bytes>) -> Self {
-        Self {
-            hash_key,
-            sort_keys,
-        }
+        Self { hash_key, sort_keys }
     }
 }
 
@@ -124,17 +115,9 @@ impl Operation for MultiRemove {
     }
 
     fn apply(self, _: &[Option<Row>], _: &Context) -> (Self::Reply, Writes) {
-        let status = if self.sort_keys.is_empty() {
-            Status::InvalidArgument
-        } else {
-            Status::Ok
-        };
+        let status = if self.sort_keys.is_empty() { Status::InvalidArgument } else { Status::Ok };
         let count = i64::try_from(self.sort_keys.len()).unwrap_or(i64::MAX);
-        let writes = self
-            .sort_keys
-            .iter()
-            .map(|sort_key| (raw_key(&self.hash_key, sort_key), None))
-            .collect();
+        let writes = self.sort_keys.iter().map(|sort_key| (raw_key(&self.hash_key, sort_key), None)).collect();
         (MultiRemoveReply { status, count }, writes)
     }
 }

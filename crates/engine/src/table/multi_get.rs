@@ -55,26 +55,11 @@ impl MultiGet {
     /// bytes of sort keys and values, about `max_size`; neither limits when it is not positive.
     /// With `no_value` values come empty.
     #[must_use]
-    pub fn new(
-        hash_key: Bytes,
-        sort_keys: Vec<Bytes>,
-        max_count: i32,
-        max_size: i32,
-        no_value: bool,
-    ) -> Self {
-        let keys = sort_keys
-            .iter()
-            .map(|sort_key| raw_key(&hash_key, sort_key))
-            .collect();
+    pub fn new(hash_key: Bytes, sort_keys: Vec<Bytes>, max_count: i32, max_size: i32, no_value: bool) -> Self {
+        let keys = sort_keys.iter().map(|sort_key| raw_key(&hash_key, sort_key)).collect();
         let max_count = positive(max_count).map_or(MAX_ROWS, |count| count.min(MAX_ROWS));
         let max_size = positive(max_size).unwrap_or(usize::MAX);
-        Self {
-            sort_keys,
-            keys,
-            max_count,
-            max_size,
-            no_value,
-        }
+        Self { sort_keys, keys, max_count, max_size, no_value }
     }
 }
 
@@ -90,10 +75,7 @@ impl Operation for MultiGet {
     }
 
     fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
-        let mut reply = MultiGetReply {
-            status: Status::Ok,
-            rows: Vec::new(),
-        };
+        let mut reply = MultiGetReply { status: Status::Ok, rows: Vec::new() };
         let mut size = 0;
         for (sort_key, row) in self.sort_keys.into_iter().zip(rows) {
             let Some(row) = live(Some(row), context) else {
@@ -103,11 +85,7 @@ impl Operation for MultiGet {
                 reply.status = Status::Incomplete;
                 break;
             }
-            let value = if self.no_value {
-                Bytes::new()
-            } else {
-                row.value.clone()
-            };
+            let value = if self.no_value { Bytes::new() } else { row.value.clone() };
             size += sort_key.len() + value.len();
             reply.rows.push((sort_key, value));
         }

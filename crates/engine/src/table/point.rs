@@ -42,10 +42,7 @@ impl Operation for Get {
     }
 
     fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
-        (
-            live(rows.first(), context).map(|row| row.value.clone()),
-            Writes::new(),
-        )
+        (live(rows.first(), context).map(|row| row.value.clone()), Writes::new())
     }
 }
 
@@ -107,11 +104,10 @@ impl Operation for Ttl {
     }
 
     fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
-        let ttl =
-            live(rows.first(), context).map(|row| match row.expire_ts.checked_sub(context.now) {
-                _ if row.expire_ts == 0 => TimeToLive::Never,
-                left => TimeToLive::Seconds(left.unwrap_or(0)),
-            });
+        let ttl = live(rows.first(), context).map(|row| match row.expire_ts.checked_sub(context.now) {
+            _ if row.expire_ts == 0 => TimeToLive::Never,
+            left => TimeToLive::Seconds(left.unwrap_or(0)),
+        });
         (ttl, Writes::new())
     }
 }
@@ -138,11 +134,7 @@ impl Put {
     /// read as unsigned.
     #[must_use]
     pub fn new(raw_key: Bytes, value: Bytes, expire_ts: i32) -> Self {
-        Self {
-            raw_key,
-            value,
-            expire_ts,
-        }
+        Self { raw_key, value, expire_ts }
     }
 }
 
@@ -158,10 +150,7 @@ impl Operation for Put {
     }
 
     fn apply(self, _: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
-        let row = Row {
-            expire_ts: context.expire_at(self.expire_ts),
-            value: self.value,
-        };
+        let row = Row { expire_ts: context.expire_at(self.expire_ts), value: self.value };
         ((), smallvec![(self.raw_key, Some(row))])
     }
 }

@@ -127,10 +127,7 @@ impl MultiGetRange {
     /// Reads what `request` asks for.
     #[must_use]
     pub fn new(request: RangeRequest) -> Self {
-        let filter = Filter::from_wire(
-            request.sort_key_filter_type,
-            request.sort_key_filter_pattern.clone(),
-        );
+        let filter = Filter::from_wire(request.sort_key_filter_type, request.sort_key_filter_pattern.clone());
         let prefix = filter.as_ref().and_then(Filter::prefix);
         Self {
             bounds: Bounds::of(&request).narrowed_to(&request.hash_key, prefix),
@@ -148,25 +145,16 @@ impl MultiGetRange {
     }
 
     fn limit_reached(&self) -> bool {
-        self.rows.len() >= self.max_count
-            || self.looked_at >= MAX_ROWS
-            || self.size >= self.max_size
+        self.rows.len() >= self.max_count || self.looked_at >= MAX_ROWS || self.size >= self.max_size
     }
 
     fn take(&mut self, key: &Bytes, row: Row, context: &Context) {
         let sort_key = sort_key_of(key);
-        let passes = self
-            .filter
-            .as_ref()
-            .is_some_and(|filter| filter.matches(&sort_key));
+        let passes = self.filter.as_ref().is_some_and(|filter| filter.matches(&sort_key));
         if row.is_expired(context.now) || !passes {
             return;
         }
-        let value = if self.no_value {
-            Bytes::new()
-        } else {
-            row.value
-        };
+        let value = if self.no_value { Bytes::new() } else { row.value };
         self.size += sort_key.len() + value.len();
         self.rows.push((sort_key, value));
     }
@@ -181,17 +169,9 @@ impl Walk for MultiGetRange {
         }
         Some(if self.reverse {
             // Backwards the original's iterator sees the whole partition, not just the hash key.
-            WalkRange {
-                start: Bound::Unbounded,
-                end: self.bounds.upper(),
-                direction: Direction::Backward,
-            }
+            WalkRange { start: Bound::Unbounded, end: self.bounds.upper(), direction: Direction::Backward }
         } else {
-            WalkRange {
-                start: self.bounds.lower(),
-                end: self.hash_end.clone(),
-                direction: Direction::Forward,
-            }
+            WalkRange { start: self.bounds.lower(), end: self.hash_end.clone(), direction: Direction::Forward }
         })
     }
 
@@ -200,21 +180,13 @@ impl Walk for MultiGetRange {
             self.more = true;
             return ControlFlow::Break(());
         }
-        let position = if self.reverse {
-            self.bounds.against_start(key)
-        } else {
-            self.bounds.against_stop(key)
-        };
+        let position = if self.reverse { self.bounds.against_start(key) } else { self.bounds.against_stop(key) };
         if position == Position::Outside {
             return ControlFlow::Break(());
         }
         self.looked_at += 1;
         self.take(key, row, context);
-        if position == Position::Last {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if position == Position::Last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn finish(mut self, ended: Ended) -> MultiGetReply {
@@ -227,10 +199,7 @@ impl Walk for MultiGetRange {
             Ended::Stopped | Ended::Exhausted if self.more => Status::Incomplete,
             Ended::Stopped | Ended::Exhausted => Status::Ok,
         };
-        MultiGetReply {
-            status,
-            rows: self.rows,
-        }
+        MultiGetReply { status, rows: self.rows }
     }
 }
 
@@ -249,20 +218,10 @@ impl Bounds {
         let start_inclusive = request.start_inclusive;
         if request.stop_sort_key.is_empty() {
             let stop = excluded(next_after_hash_key(&request.hash_key));
-            return Self {
-                start,
-                start_inclusive,
-                stop,
-                stop_inclusive: false,
-            };
+            return Self { start, start_inclusive, stop, stop_inclusive: false };
         }
         let stop = Some(raw_key(&request.hash_key, &request.stop_sort_key));
-        Self {
-            start,
-            start_inclusive,
-            stop,
-            stop_inclusive: request.stop_inclusive,
-        }
+        Self { start, start_inclusive, stop, stop_inclusive: request.stop_inclusive }
     }
 
     fn narrowed_to(mut self, hash_key: &[u8], prefix: Option<&Bytes>) -> Self {
@@ -297,9 +256,7 @@ impl Bounds {
     }
 
     fn upper(&self) -> Bound<Bytes> {
-        self.stop
-            .clone()
-            .map_or(Bound::Unbounded, |stop| bound(stop, self.stop_inclusive))
+        self.stop.clone().map_or(Bound::Unbounded, |stop| bound(stop, self.stop_inclusive))
     }
 
     fn against_stop(&self, key: &[u8]) -> Position {
@@ -326,11 +283,7 @@ impl Position {
 }
 
 fn bound(key: Bytes, inclusive: bool) -> Bound<Bytes> {
-    if inclusive {
-        Bound::Included(key)
-    } else {
-        Bound::Excluded(key)
-    }
+    if inclusive { Bound::Included(key) } else { Bound::Excluded(key) }
 }
 
 fn excluded(bound: Bound<Bytes>) -> Option<Bytes> {

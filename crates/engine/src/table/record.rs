@@ -49,11 +49,7 @@ pub(super) fn decode(mut row: Bytes) -> Option<TableInfo> {
         id: row.try_get_i32().ok()?,
         name: get_text(&mut row)?,
         app_type: get_text(&mut row)?,
-        status: if get_flag(&mut row)? {
-            TableStatus::Available
-        } else {
-            TableStatus::Dropped
-        },
+        status: if get_flag(&mut row)? { TableStatus::Available } else { TableStatus::Dropped },
         partition_count: row.try_get_i32().ok()?,
         init_partition_count: row.try_get_i32().ok()?,
         replica_count: row.try_get_i32().ok()?,
@@ -91,9 +87,7 @@ fn get_time(row: &mut Bytes) -> Option<Option<Duration>> {
         return Some(None);
     }
     let (secs, nanos) = (row.try_get_u64().ok()?, row.try_get_u32().ok()?);
-    Some(Some(
-        Duration::from_secs(secs).checked_add(Duration::from_nanos(u64::from(nanos)))?,
-    ))
+    Some(Some(Duration::from_secs(secs).checked_add(Duration::from_nanos(u64::from(nanos)))?))
 }
 
 fn get_flag(row: &mut Bytes) -> Option<bool> {
@@ -142,11 +136,7 @@ mod tests {
     #[test]
     fn damaged_rows_are_refused() {
         let row = encode(&table());
-        let without_envs = encode(&TableInfo {
-            envs: BTreeMap::new(),
-            ..table()
-        })
-        .len();
+        let without_envs = encode(&TableInfo { envs: BTreeMap::new(), ..table() }).len();
         for len in (0..row.len()).filter(|len| *len != without_envs) {
             assert_eq!(decode(row.slice(..len)), None, "cut to {len} bytes");
         }

@@ -55,11 +55,7 @@ impl Context {
     }
 
     pub(super) fn expire_or_default(&self, expire_ts: u32) -> u32 {
-        if expire_ts == 0 && self.default_ttl != 0 {
-            self.now.saturating_add(self.default_ttl)
-        } else {
-            expire_ts
-        }
+        if expire_ts == 0 && self.default_ttl != 0 { self.now.saturating_add(self.default_ttl) } else { expire_ts }
     }
 }
 
@@ -104,10 +100,7 @@ impl Row {
     #[must_use]
     pub fn decode(mut stored: Bytes) -> Option<Self> {
         let expire_ts = stored.try_get_u32().ok()?;
-        Some(Self {
-            expire_ts,
-            value: stored,
-        })
+        Some(Self { expire_ts, value: stored })
     }
 }
 

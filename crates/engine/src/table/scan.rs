@@ -84,8 +84,7 @@ impl Owner {
     /// Whether the row at `raw_key` belongs to this partition.
     #[must_use]
     pub fn owns(&self, raw_key: &[u8]) -> bool {
-        partition_hash(raw_key) & u64::from(self.partition_version)
-            == u64::from(self.partition_index)
+        partition_hash(raw_key) & u64::from(self.partition_version) == u64::from(self.partition_index)
     }
 }
 
@@ -198,9 +197,7 @@ impl ScanPage {
         let prefixed = FilterKind::from_wire(scan.hash_key_filter_type) == Some(FilterKind::Prefix)
             && !scan.hash_key_filter_pattern.is_empty();
         let first = prefixed.then(|| raw_key(&scan.hash_key_filter_pattern, b""));
-        let start = first
-            .filter(|first| *first > scan.start_key)
-            .map_or(asked, Bound::Included);
+        let start = first.filter(|first| *first > scan.start_key).map_or(asked, Bound::Included);
         Self::new(scan, start, true)
     }
 
@@ -211,14 +208,8 @@ impl ScanPage {
     }
 
     fn new(scan: Arc<Scan>, start: Bound<Bytes>, is_first: bool) -> Self {
-        let hash_keys = Filter::from_wire(
-            scan.hash_key_filter_type,
-            scan.hash_key_filter_pattern.clone(),
-        );
-        let sort_keys = Filter::from_wire(
-            scan.sort_key_filter_type,
-            scan.sort_key_filter_pattern.clone(),
-        );
+        let hash_keys = Filter::from_wire(scan.hash_key_filter_type, scan.hash_key_filter_pattern.clone());
+        let sort_keys = Filter::from_wire(scan.sort_key_filter_type, scan.sort_key_filter_pattern.clone());
         let max_rows = positive(scan.batch_size).map_or(MAX_ROWS, |rows| rows.min(MAX_ROWS));
         Self {
             filters: hash_keys.zip(sort_keys),
@@ -238,9 +229,7 @@ impl ScanPage {
     /// full one.
     fn end(&self) -> Bound<Bytes> {
         match split(&self.scan.start_key) {
-            Some((hash_key, _)) if !hash_key.is_empty() && !self.scan.full_scan => {
-                next_after_hash_key(hash_key)
-            }
+            Some((hash_key, _)) if !hash_key.is_empty() && !self.scan.full_scan => next_after_hash_key(hash_key),
             _ => Bound::Unbounded,
         }
     }
@@ -271,17 +260,9 @@ impl ScanPage {
         if self.scan.only_return_count {
             return;
         }
-        let value = if self.scan.no_value {
-            Bytes::new()
-        } else {
-            row.value
-        };
+        let value = if self.scan.no_value { Bytes::new() } else { row.value };
         let expire_ts = self.scan.return_expire_ts.then_some(row.expire_ts);
-        self.rows.push(ScanRow {
-            raw_key: key.clone(),
-            value,
-            expire_ts,
-        });
+        self.rows.push(ScanRow { raw_key: key.clone(), value, expire_ts });
     }
 }
 
@@ -290,11 +271,7 @@ impl Walk for ScanPage {
 
     fn range(&self) -> Option<WalkRange> {
         let walked = self.filters.is_some() && (!self.is_first || !self.is_empty());
-        walked.then(|| WalkRange {
-            start: self.start.clone(),
-            end: self.end(),
-            direction: Direction::Forward,
-        })
+        walked.then(|| WalkRange { start: self.start.clone(), end: self.end(), direction: Direction::Forward })
     }
 
     fn visit(&mut self, key: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
@@ -310,11 +287,7 @@ impl Walk for ScanPage {
         if !row.is_expired(context.now) && self.passes(key) {
             self.take(key, row);
         }
-        if on_stop {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if on_stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn finish(self, ended: Ended) -> ScanPageReply {
@@ -326,11 +299,6 @@ impl Walk for ScanPage {
         // As in the original, nothing is counted where nothing is walked.
         let counted = self.scan.only_return_count && self.range().is_some();
         let count = counted.then(|| i32::try_from(self.count).unwrap_or(i32::MAX));
-        ScanPageReply {
-            status,
-            rows: self.rows,
-            count,
-            next: self.next,
-        }
+        ScanPageReply { status, rows: self.rows, count, next: self.next }
     }
 }

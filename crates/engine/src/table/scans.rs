@@ -47,11 +47,7 @@ impl<C> ScanContexts<C> {
     pub fn new(seed: u32, max_open: usize) -> Self {
         // One bit keeps ids positive, another leaves the counter room to carry into.
         let next_id = i64::from(seed >> 2).max(1) << 32;
-        Self {
-            next_id,
-            max_open,
-            open: BTreeMap::new(),
-        }
+        Self { next_id, max_open, open: BTreeMap::new() }
     }
 
     /// Keeps a scan and gives it an id. `now` may be any time that does not run backwards.
@@ -59,13 +55,7 @@ impl<C> ScanContexts<C> {
         self.make_room(now);
         let id = self.next_id;
         self.next_id += 1;
-        self.open.insert(
-            id,
-            Open {
-                since: now,
-                context,
-            },
-        );
+        self.open.insert(id, Open { since: now, context });
         id
     }
 
@@ -76,17 +66,9 @@ impl<C> ScanContexts<C> {
     }
 
     /// As [`take`](Self::take), but leaves a scan that is not `wanted` where it is.
-    pub fn take_if(
-        &mut self,
-        id: i64,
-        now: Duration,
-        wanted: impl FnOnce(&C) -> bool,
-    ) -> Option<C> {
+    pub fn take_if(&mut self, id: i64, now: Duration, wanted: impl FnOnce(&C) -> bool) -> Option<C> {
         self.open.get(&id).filter(|open| wanted(&open.context))?;
-        self.open
-            .remove(&id)
-            .filter(|open| !open.is_idle(now))
-            .map(|open| open.context)
+        self.open.remove(&id).filter(|open| !open.is_idle(now)).map(|open| open.context)
     }
 
     /// Forgets a scan; an unknown id is fine.

@@ -30,11 +30,7 @@ impl SortKeyCount {
     /// Counts the rows of `hash_key`, which is plain: without the length in front.
     #[must_use]
     pub fn new(hash_key: &[u8]) -> Self {
-        Self {
-            start: raw_key(hash_key, b""),
-            end: next_after_hash_key(hash_key),
-            count: 0,
-        }
+        Self { start: raw_key(hash_key, b""), end: next_after_hash_key(hash_key), count: 0 }
     }
 }
 
@@ -43,11 +39,7 @@ impl Walk for SortKeyCount {
 
     fn range(&self) -> Option<WalkRange> {
         let start = Bound::Included(self.start.clone());
-        Some(WalkRange {
-            start,
-            end: self.end.clone(),
-            direction: Direction::Forward,
-        })
+        Some(WalkRange { start, end: self.end.clone(), direction: Direction::Forward })
     }
 
     fn visit(&mut self, _: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
@@ -56,10 +48,6 @@ impl Walk for SortKeyCount {
     }
 
     fn finish(self, ended: Ended) -> i64 {
-        if ended == Ended::OutOfTime {
-            -1
-        } else {
-            self.count
-        }
+        if ended == Ended::OutOfTime { -1 } else { self.count }
     }
 }

@@ -34,10 +34,7 @@ pub(super) fn raw_of(stored: &Bytes) -> Bytes {
 }
 
 /// The stored keys of a walk; its open ends are those of the partition.
-pub(super) fn stored_range(
-    partition: u32,
-    range: &WalkRange,
-) -> (Bound<StoredKey>, Bound<StoredKey>) {
+pub(super) fn stored_range(partition: u32, range: &WalkRange) -> (Bound<StoredKey>, Bound<StoredKey>) {
     let start = match &range.start {
         Bound::Included(raw) => Bound::Included(lookup_key(partition, raw)),
         Bound::Excluded(raw) => Bound::Excluded(lookup_key(partition, raw)),

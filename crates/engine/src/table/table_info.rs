@@ -73,8 +73,7 @@ pub struct TableInfo {
 impl TableInfo {
     /// Whether it was dropped and can no longer be recalled.
     pub(super) fn hold_has_passed(&self, now: Duration) -> bool {
-        self.status == TableStatus::Dropped
-            && self.expires_at.is_none_or(|expires_at| expires_at <= now)
+        self.status == TableStatus::Dropped && self.expires_at.is_none_or(|expires_at| expires_at <= now)
     }
 }
 
@@ -125,19 +124,12 @@ impl CreateTable {
     /// What is not allowed about it, if anything, as a sentence.
     pub(super) fn check(&self) -> Result<(), String> {
         if !(1..=MAX_PARTITION_COUNT).contains(&self.partition_count) {
-            return Err(format!(
-                "the partition count must be from 1 to {MAX_PARTITION_COUNT}"
-            ));
+            return Err(format!("the partition count must be from 1 to {MAX_PARTITION_COUNT}"));
         }
         if !(1..=MAX_REPLICA_COUNT).contains(&self.replica_count) {
-            return Err(format!(
-                "the replica count must be from 1 to {MAX_REPLICA_COUNT}"
-            ));
+            return Err(format!("the replica count must be from 1 to {MAX_REPLICA_COUNT}"));
         }
-        let checked = self
-            .envs
-            .iter()
-            .filter(|(name, _)| is_checked_at_creation(name));
+        let checked = self.envs.iter().filter(|(name, _)| is_checked_at_creation(name));
         let mut verdicts = checked.map(|(name, text)| validate_env(name, text));
         verdicts.try_for_each(|verdict| verdict)
     }

@@ -125,16 +125,11 @@ impl Tables {
             db,
             clock,
             catalogue_rows,
-            shelf: Mutex::new(Shelf {
-                catalogue: Catalogue::new(),
-                tables: HashMap::new(),
-            }),
+            shelf: Mutex::new(Shelf { catalogue: Catalogue::new(), tables: HashMap::new() }),
             available: RwLock::default(),
         };
         inner.install(&mut inner.shelf.lock(), catalogue)?;
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The available table of this id.
@@ -166,8 +161,7 @@ impl Tables {
     /// # Errors
     /// A broken rule, or what the store gives.
     pub fn create(&self, table: CreateTable) -> Result<TableInfo, AdminError> {
-        self.inner
-            .change(|catalogue, now| catalogue.create(table, now))
+        self.inner.change(|catalogue, now| catalogue.create(table, now))
     }
 
     /// Drops a table; see [`Catalogue::drop_table`].
@@ -180,8 +174,7 @@ impl Tables {
         success_if_missing: bool,
         reserve: Option<Duration>,
     ) -> Result<Option<TableInfo>, AdminError> {
-        self.inner
-            .change(|catalogue, now| catalogue.drop_table(name, success_if_missing, reserve, now))
+        self.inner.change(|catalogue, now| catalogue.drop_table(name, success_if_missing, reserve, now))
     }
 
     /// Makes a dropped table available again, with its rows; see [`Catalogue::recall`].
@@ -189,8 +182,7 @@ impl Tables {
     /// # Errors
     /// A broken rule, or what the store gives.
     pub fn recall(&self, id: i32, new_name: &str) -> Result<TableInfo, AdminError> {
-        self.inner
-            .change(|catalogue, now| catalogue.recall(id, new_name, now))
+        self.inner.change(|catalogue, now| catalogue.recall(id, new_name, now))
     }
 
     /// Renames a table; see [`Catalogue::rename`].
@@ -198,8 +190,7 @@ impl Tables {
     /// # Errors
     /// A broken rule, or what the store gives.
     pub fn rename(&self, old_name: &str, new_name: &str) -> Result<TableInfo, AdminError> {
-        self.inner
-            .change(|catalogue, _| catalogue.rename(old_name, new_name))
+        self.inner.change(|catalogue, _| catalogue.rename(old_name, new_name))
     }
 
     /// Sets settings of a table; see [`Catalogue::set_envs`].
@@ -207,8 +198,7 @@ impl Tables {
     /// # Errors
     /// A broken rule, or what the store gives.
     pub fn set_envs(&self, name: &str, envs: &[(String, String)]) -> Result<TableInfo, AdminError> {
-        self.inner
-            .change(|catalogue, _| catalogue.set_envs(name, envs))
+        self.inner.change(|catalogue, _| catalogue.set_envs(name, envs))
     }
 
     /// Removes settings of a table; see [`Catalogue::remove_envs`].
@@ -216,8 +206,7 @@ impl Tables {
     /// # Errors
     /// A broken rule, or what the store gives.
     pub fn remove_envs(&self, name: &str, envs: &[String]) -> Result<TableInfo, AdminError> {
-        self.inner
-            .change(|catalogue, _| catalogue.remove_envs(name, envs))
+        self.inner.change(|catalogue, _| catalogue.remove_envs(name, envs))
     }
 
     /// Removes the settings of a table under a prefix; see [`Catalogue::clear_envs`].
@@ -225,16 +214,13 @@ impl Tables {
     /// # Errors
     /// A broken rule, or what the store gives.
     pub fn clear_envs(&self, name: &str, prefix: &str) -> Result<TableInfo, AdminError> {
-        self.inner
-            .change(|catalogue, _| catalogue.clear_envs(name, prefix))
+        self.inner.change(|catalogue, _| catalogue.clear_envs(name, prefix))
     }
 }
 
 impl fmt::Debug for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tables")
-            .field("infos", &self.infos())
-            .finish_non_exhaustive()
+        f.debug_struct("Tables").field("infos", &self.infos()).finish_non_exhaustive()
     }
 }
 
@@ -260,26 +246,15 @@ impl Inner {
 
     fn store(&self, old: &Catalogue, new: &Catalogue) -> Result<(), Error> {
         let mut batch = Batch::new();
-        for table in new
-            .list()
-            .filter(|table| old.by_id(table.id) != Some(table))
-        {
-            batch.put(
-                &self.catalogue_rows,
-                table_key(table.id),
-                record::encode(table),
-            );
+        for table in new.list().filter(|table| old.by_id(table.id) != Some(table)) {
+            batch.put(&self.catalogue_rows, table_key(table.id), record::encode(table));
         }
         for table in old.list().filter(|table| new.by_id(table.id).is_none()) {
             batch.delete(&self.catalogue_rows, table_key(table.id));
         }
         if new.next_id() != old.next_id() {
             let next_id = Bytes::copy_from_slice(&new.next_id().to_be_bytes());
-            batch.put(
-                &self.catalogue_rows,
-                Bytes::from_static(NEXT_ID_KEY),
-                next_id,
-            );
+            batch.put(&self.catalogue_rows, Bytes::from_static(NEXT_ID_KEY), next_id);
         }
         self.db.commit(batch)
     }
@@ -291,9 +266,7 @@ impl Inner {
             let table = self.table_for(shelf, info)?;
             if info.status == TableStatus::Available {
                 available.by_id.insert(info.id, Arc::clone(&table));
-                available
-                    .by_name
-                    .insert(info.name.clone(), Arc::clone(&table));
+                available.by_name.insert(info.name.clone(), Arc::clone(&table));
             }
             tables.insert(info.id, table);
         }
@@ -305,12 +278,7 @@ impl Inner {
     fn table_for(&self, shelf: &Shelf, info: &TableInfo) -> Result<Arc<Table>, Error> {
         let Some(table) = shelf.tables.get(&info.id) else {
             let rows = self.db.keyspace(&keyspace_of(info.id))?;
-            return Ok(Arc::new(Table::new(
-                self.db.clone(),
-                self.clock.clone(),
-                rows,
-                info.clone(),
-            )));
+            return Ok(Arc::new(Table::new(self.db.clone(), self.clock.clone(), rows, info.clone())));
         };
         if *table.info() != *info {
             table.set_info(info.clone());
@@ -328,30 +296,25 @@ fn load(db: &Db, rows: &Keyspace) -> Result<Catalogue, Error> {
 
     let (mut next_id, mut tables) = (Some(1), Some(Vec::new()));
     let all = (Bound::Unbounded, Bound::Unbounded);
-    db.snapshot_of(rows)?
-        .visit(rows, all, Direction::Forward, |key, row| {
-            if key == NEXT_ID_KEY {
-                next_id = row.clone().try_get_i32().ok();
-            } else if let Some(read) = &mut tables {
-                match record::decode(row.clone()) {
-                    Some(table) => read.push(table),
-                    None => tables = None,
-                }
+    db.snapshot_of(rows)?.visit(rows, all, Direction::Forward, |key, row| {
+        if key == NEXT_ID_KEY {
+            next_id = row.clone().try_get_i32().ok();
+        } else if let Some(read) = &mut tables {
+            match record::decode(row.clone()) {
+                Some(table) => read.push(table),
+                None => tables = None,
             }
-            ControlFlow::Continue(())
-        })?;
-    let (next_id, tables) = next_id.zip(tables).ok_or(Error::Corrupt {
-        what: "catalogue of tables",
+        }
+        ControlFlow::Continue(())
     })?;
+    let (next_id, tables) = next_id.zip(tables).ok_or(Error::Corrupt { what: "catalogue of tables" })?;
     Ok(Catalogue::restore(next_id, tables))
 }
 
 /// Drops what a table left behind whose record was removed just before the process ended.
 fn drop_orphans(db: &Db, catalogue: &Catalogue) -> Result<(), Error> {
     for name in db.keyspace_names() {
-        let id = name
-            .strip_prefix(TABLE_PREFIX)
-            .and_then(|id| id.parse().ok());
+        let id = name.strip_prefix(TABLE_PREFIX).and_then(|id| id.parse().ok());
         if id.is_some_and(|id| catalogue.by_id(id).is_none()) {
             db.drop_keyspace(&name)?;
         }

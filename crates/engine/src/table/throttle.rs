@@ -33,19 +33,11 @@ impl Throttle {
     pub fn parse(setting: &str) -> Result<Self, String> {
         let mut throttle = Self::default();
         let mut any = false;
-        for limit in setting
-            .split(',')
-            .map(str::trim)
-            .filter(|limit| !limit.is_empty())
-        {
+        for limit in setting.split(',').map(str::trim).filter(|limit| !limit.is_empty()) {
             any = true;
             throttle.add(limit)?;
         }
-        if any {
-            Ok(throttle)
-        } else {
-            Err("the value must not be empty".to_owned())
-        }
+        if any { Ok(throttle) } else { Err("the value must not be empty".to_owned()) }
     }
 
     /// Reads a setting of read throttling by size, which also knows a bare `N`, and then refuses at
@@ -54,18 +46,12 @@ impl Throttle {
         if let Ok(rate) = parse_rate(setting.trim())
             && rate > 0
         {
-            return Ok(Self {
-                delay: None,
-                reject: Some((rate, Duration::ZERO)),
-            });
+            return Ok(Self { delay: None, reject: Some((rate, Duration::ZERO)) });
         }
         let throttle = Self::parse(setting)?;
         match (throttle.delay, throttle.reject) {
             (Some(_), None) => Ok(Self::default()),
-            (_, Some((rate, _))) if rate > 0 => Ok(Self {
-                delay: None,
-                reject: throttle.reject,
-            }),
+            (_, Some((rate, _))) if rate > 0 => Ok(Self { delay: None, reject: throttle.reject }),
             _ => Err("the rate of 'reject' must be greater than 0".to_owned()),
         }
     }
@@ -95,9 +81,7 @@ fn parse_rate(rate: &str) -> Result<u64, String> {
         Some(b'M') => (rate.strip_suffix('M').unwrap_or(rate), 1 << 20),
         _ => (rate, 1),
     };
-    parse_unsigned(digits)?
-        .checked_mul(multiplier)
-        .ok_or_else(|| format!("'{rate}' is too large"))
+    parse_unsigned(digits)?.checked_mul(multiplier).ok_or_else(|| format!("'{rate}' is too large"))
 }
 
 fn parse_unsigned(text: &str) -> Result<u64, String> {
@@ -153,35 +137,20 @@ impl Throttler {
     pub fn new(throttle: Throttle, partition_count: u32) -> Self {
         let share = |limit: Option<(u64, Duration)>| {
             let (rate, wait) = limit.filter(|(rate, _)| *rate > 0)?;
-            Some((
-                (rate / u64::from(partition_count.max(1))).saturating_add(1),
-                wait,
-            ))
+            Some(((rate / u64::from(partition_count.max(1))).saturating_add(1), wait))
         };
-        Self {
-            delay: share(throttle.delay),
-            reject: share(throttle.reject),
-            second: 0,
-            units: 0,
-        }
+        Self { delay: share(throttle.delay), reject: share(throttle.reject), second: 0, units: 0 }
     }
 
     /// Asks for a request of so many units (1, or its bytes) at `now`.
     ///
     /// Nobody waits for longer than half of what its client waits, where that is known. A refused
     /// request does not count.
-    pub fn admit(
-        &mut self,
-        units: u64,
-        now: Duration,
-        client_timeout: Option<Duration>,
-    ) -> Admission {
+    pub fn admit(&mut self, units: u64, now: Duration, client_timeout: Option<Duration>) -> Admission {
         if now.as_secs() != self.second {
             (self.second, self.units) = (now.as_secs(), 0);
         }
-        let patience = client_timeout
-            .filter(|timeout| !timeout.is_zero())
-            .map_or(Duration::MAX, |timeout| timeout / 2);
+        let patience = client_timeout.filter(|timeout| !timeout.is_zero()).map_or(Duration::MAX, |timeout| timeout / 2);
         let counted = self.units.saturating_add(units);
         if let Some((_, wait)) = self.reject.filter(|(rate, _)| counted > *rate) {
             return Admission::Reject(wait.min(patience));

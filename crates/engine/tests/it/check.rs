@@ -1,6 +1,5 @@
 use charioteer_engine::table::{
-    CheckAndMutate, CheckAndSet, CheckAndSetRequest, CheckReply, Checked, Mutation, Status,
-    TimeToLive,
+    CheckAndMutate, CheckAndSet, CheckAndSetRequest, CheckReply, Checked, Mutation, Status, TimeToLive,
 };
 
 use crate::fixture::{Fixture, START, bytes};
@@ -25,18 +24,9 @@ fn check(value: Option<&str>, check_type: i32, operand: &str) -> Status {
         f.put("h", "check", value);
     }
     let reply = f.run(CheckAndSet::new(request(check_type, operand)));
-    assert_eq!(
-        reply.checked,
-        Some(Checked {
-            value: value.map(bytes)
-        })
-    );
+    assert_eq!(reply.checked, Some(Checked { value: value.map(bytes) }));
     let written = f.get("h", "set").is_some();
-    assert_eq!(
-        written,
-        reply.status == Status::Ok,
-        "it writes if and only if the check passes"
-    );
+    assert_eq!(written, reply.status == Status::Ok, "it writes if and only if the check passes");
     reply.status
 }
 
@@ -64,17 +54,9 @@ fn every_check_type_does_what_it_says() {
     ];
     for (check_type, operand, passing) in cases {
         for value in values {
-            let expected = if passing.contains(&value) {
-                Status::Ok
-            } else {
-                Status::TryAgain
-            };
+            let expected = if passing.contains(&value) { Status::Ok } else { Status::TryAgain };
             let stored = (value != "-").then_some(value);
-            assert_eq!(
-                check(stored, check_type, operand),
-                expected,
-                "type {check_type} of {value:?} by {operand:?}"
-            );
+            assert_eq!(check(stored, check_type, operand), expected, "type {check_type} of {value:?} by {operand:?}");
         }
     }
 }
@@ -90,16 +72,8 @@ fn integers_are_compared_as_numbers() {
     ];
     for (check_type, passing) in cases {
         for value in ["9", "-100", "10", "0xa", "11", "100"] {
-            let expected = if passing.contains(&value) {
-                Status::Ok
-            } else {
-                Status::TryAgain
-            };
-            assert_eq!(
-                check(Some(value), check_type, "10"),
-                expected,
-                "type {check_type} of {value:?}"
-            );
+            let expected = if passing.contains(&value) { Status::Ok } else { Status::TryAgain };
+            assert_eq!(check(Some(value), check_type, "10"), expected, "type {check_type} of {value:?}");
         }
     }
 }
@@ -107,21 +81,11 @@ fn integers_are_compared_as_numbers() {
 #[test]
 fn comparing_integers_with_something_else_is_invalid() {
     for check_type in 13..=17 {
-        assert_eq!(
-            check(Some("ten"), check_type, "10"),
-            Status::InvalidArgument
-        );
+        assert_eq!(check(Some("ten"), check_type, "10"), Status::InvalidArgument);
         assert_eq!(check(Some(""), check_type, "10"), Status::InvalidArgument);
-        assert_eq!(
-            check(Some("10"), check_type, "ten"),
-            Status::InvalidArgument
-        );
+        assert_eq!(check(Some("10"), check_type, "ten"), Status::InvalidArgument);
         assert_eq!(check(Some("10"), check_type, ""), Status::InvalidArgument);
-        assert_eq!(
-            check(None, check_type, "ten"),
-            Status::TryAgain,
-            "a missing row is not compared"
-        );
+        assert_eq!(check(None, check_type, "ten"), Status::TryAgain, "a missing row is not compared");
     }
 }
 
@@ -131,13 +95,7 @@ fn an_unknown_check_is_invalid_and_returns_no_value() {
     f.put("h", "check", "v");
     for check_type in [-1, 18, i32::MAX, i32::MIN] {
         let reply = f.run(CheckAndSet::new(request(check_type, "")));
-        assert_eq!(
-            reply,
-            CheckReply {
-                status: Status::InvalidArgument,
-                checked: None
-            }
-        );
+        assert_eq!(reply, CheckReply { status: Status::InvalidArgument, checked: None });
         assert_eq!(f.get("h", "set"), None);
     }
 }
@@ -145,40 +103,19 @@ fn an_unknown_check_is_invalid_and_returns_no_value() {
 #[test]
 fn the_checked_value_is_returned_only_if_asked_for() {
     let f = Fixture::new();
-    let quiet = CheckAndSetRequest {
-        return_check_value: false,
-        ..request(3, "")
-    };
-    assert_eq!(
-        f.run(CheckAndSet::new(quiet)),
-        CheckReply {
-            status: Status::TryAgain,
-            checked: None
-        }
-    );
+    let quiet = CheckAndSetRequest { return_check_value: false, ..request(3, "") };
+    assert_eq!(f.run(CheckAndSet::new(quiet)), CheckReply { status: Status::TryAgain, checked: None });
 }
 
 #[test]
 fn the_checked_value_is_the_one_before_the_write() {
     let f = Fixture::new();
     f.put("h", "check", "old");
-    let same = CheckAndSetRequest {
-        set_sort_key: None,
-        ..request(3, "")
-    };
+    let same = CheckAndSetRequest { set_sort_key: None, ..request(3, "") };
     let reply = f.run(CheckAndSet::new(same));
-    assert_eq!(
-        reply.checked,
-        Some(Checked {
-            value: Some("old".into())
-        })
-    );
+    assert_eq!(reply.checked, Some(Checked { value: Some("old".into()) }));
     assert_eq!(f.get("h", "check").as_deref(), Some("new"));
-    assert_eq!(
-        f.get("h", "set"),
-        None,
-        "without a sort key of its own it sets the checked row"
-    );
+    assert_eq!(f.get("h", "set"), None, "without a sort key of its own it sets the checked row");
 }
 
 #[test]
@@ -186,29 +123,17 @@ fn an_expired_row_counts_as_missing() {
     let f = Fixture::new();
     f.put_until("h", "check", "v", START);
     let reply = f.run(CheckAndSet::new(request(1, "")));
-    assert_eq!(
-        reply,
-        CheckReply {
-            status: Status::Ok,
-            checked: Some(Checked { value: None })
-        }
-    );
+    assert_eq!(reply, CheckReply { status: Status::Ok, checked: Some(Checked { value: None }) });
 }
 
 #[test]
 fn setting_drops_the_expiry_a_row_had() {
     let f = Fixture::new();
     f.put_until("h", "check", "v", START + 10);
-    f.run(CheckAndSet::new(CheckAndSetRequest {
-        set_sort_key: None,
-        ..request(3, "")
-    }));
+    f.run(CheckAndSet::new(CheckAndSetRequest { set_sort_key: None, ..request(3, "") }));
     assert_eq!(f.ttl("h", "check"), Some(TimeToLive::Never));
     let expire_ts = (START + 5).cast_signed();
-    f.run(CheckAndSet::new(CheckAndSetRequest {
-        set_expire_ts: expire_ts,
-        ..request(3, "")
-    }));
+    f.run(CheckAndSet::new(CheckAndSetRequest { set_expire_ts: expire_ts, ..request(3, "") }));
     assert_eq!(f.ttl("h", "set"), Some(TimeToLive::Seconds(5)));
 }
 
@@ -230,31 +155,15 @@ fn a_failed_check_is_numbered_like_a_write() {
 }
 
 fn put(sort_key: &str, value: &str) -> Mutation {
-    Mutation {
-        operation: 0,
-        sort_key: bytes(sort_key),
-        value: bytes(value),
-        expire_ts: 0,
-    }
+    Mutation { operation: 0, sort_key: bytes(sort_key), value: bytes(value), expire_ts: 0 }
 }
 
 fn remove(sort_key: &str) -> Mutation {
-    Mutation {
-        operation: 1,
-        sort_key: bytes(sort_key),
-        ..Mutation::default()
-    }
+    Mutation { operation: 1, sort_key: bytes(sort_key), ..Mutation::default() }
 }
 
 fn mutate(f: &Fixture, check_type: i32, mutations: &[Mutation]) -> CheckReply {
-    f.run(CheckAndMutate::new(
-        "h".into(),
-        "check".into(),
-        check_type,
-        "".into(),
-        mutations.to_vec(),
-        true,
-    ))
+    f.run(CheckAndMutate::new("h".into(), "check".into(), check_type, "".into(), mutations.to_vec(), true))
 }
 
 #[test]
@@ -262,29 +171,10 @@ fn mutations_are_applied_in_order_when_the_check_passes() {
     let f = Fixture::new();
     f.put("h", "check", "v");
     f.put("h", "old", "v");
-    let late = Mutation {
-        expire_ts: (START + 3).cast_signed(),
-        ..put("late", "1")
-    };
-    let mutations = [
-        put("a", "1"),
-        remove("a"),
-        remove("b"),
-        put("b", "2"),
-        remove("old"),
-        late,
-        remove("check"),
-    ];
+    let late = Mutation { expire_ts: (START + 3).cast_signed(), ..put("late", "1") };
+    let mutations = [put("a", "1"), remove("a"), remove("b"), put("b", "2"), remove("old"), late, remove("check")];
     let reply = mutate(&f, 3, &mutations);
-    assert_eq!(
-        reply,
-        CheckReply {
-            status: Status::Ok,
-            checked: Some(Checked {
-                value: Some("v".into())
-            })
-        }
-    );
+    assert_eq!(reply, CheckReply { status: Status::Ok, checked: Some(Checked { value: Some("v".into()) }) });
     assert_eq!(f.get("h", "a"), None);
     assert_eq!(f.get("h", "b").as_deref(), Some("2"));
     assert_eq!(f.get("h", "old"), None);
@@ -296,30 +186,18 @@ fn mutations_are_applied_in_order_when_the_check_passes() {
 fn no_mutation_is_applied_when_the_check_fails() {
     let f = Fixture::new();
     let reply = mutate(&f, 3, &[put("a", "1")]);
-    assert_eq!(
-        reply,
-        CheckReply {
-            status: Status::TryAgain,
-            checked: Some(Checked { value: None })
-        }
-    );
+    assert_eq!(reply, CheckReply { status: Status::TryAgain, checked: Some(Checked { value: None }) });
     assert_eq!(f.get("h", "a"), None);
 }
 
 #[test]
 fn mutations_that_make_no_sense_are_invalid() {
     let f = Fixture::new();
-    let invalid = CheckReply {
-        status: Status::InvalidArgument,
-        checked: None,
-    };
+    let invalid = CheckReply { status: Status::InvalidArgument, checked: None };
     assert_eq!(mutate(&f, 0, &[]), invalid);
     assert_eq!(mutate(&f, 18, &[put("a", "1")]), invalid);
     for operation in [-1, 2] {
-        let unknown = Mutation {
-            operation,
-            ..put("b", "1")
-        };
+        let unknown = Mutation { operation, ..put("b", "1") };
         assert_eq!(mutate(&f, 0, &[put("a", "1"), unknown]), invalid);
     }
     assert_eq!(f.get("h", "a"), None);
@@ -330,14 +208,6 @@ fn a_check_that_compares_text_as_integers_is_invalid_for_mutations_too() {
     let f = Fixture::new();
     f.put("h", "check", "text");
     let reply = mutate(&f, 15, &[put("a", "1")]);
-    let checked = Some(Checked {
-        value: Some("text".into()),
-    });
-    assert_eq!(
-        reply,
-        CheckReply {
-            status: Status::InvalidArgument,
-            checked
-        }
-    );
+    let checked = Some(Checked { value: Some("text".into()) });
+    assert_eq!(reply, CheckReply { status: Status::InvalidArgument, checked });
 }

@@ -4,9 +4,8 @@ use std::thread;
 
 use bytes::Bytes;
 use charioteer_engine::table::{
-    CheckAndMutate, CheckAndSet, CheckAndSetRequest, Context, CreateTable, Get, Increment,
-    MultiGet, MultiGetRange, MultiPut, MultiRemove, Mutation, Operation, Put, RangeRequest, Remove,
-    Row, Scan, Status, Writes,
+    CheckAndMutate, CheckAndSet, CheckAndSetRequest, Context, CreateTable, Get, Increment, MultiGet, MultiGetRange,
+    MultiPut, MultiRemove, Mutation, Operation, Put, RangeRequest, Remove, Row, Scan, Status, Writes,
 };
 
 use crate::fixture::{Fixture, bytes, full_scan, key, text};
@@ -68,10 +67,7 @@ fn writes_of_a_partition_are_numbered_without_gaps() {
             f.put(&thread.to_string(), "s", "v");
         }
     });
-    let next = f
-        .table
-        .run(0, Put::new(key("h", "s"), "v".into(), 0))
-        .unwrap();
+    let next = f.table.run(0, Put::new(key("h", "s"), "v".into(), 0)).unwrap();
     assert_eq!(next.decree, THREADS * ROUNDS + 1);
 }
 
@@ -115,24 +111,10 @@ fn only_one_thread_takes_a_lock_while_others_write_blindly() {
             // A blind write to the same hash key must not slip in between another's check and
             // write.
             f.put("h", &format!("noise {thread}"), &round.to_string());
-            let take = Mutation {
-                sort_key: "lock".into(),
-                value: thread.to_string().into(),
-                ..Mutation::default()
-            };
-            let if_missing = CheckAndMutate::new(
-                "h".into(),
-                "lock".into(),
-                1,
-                Bytes::new(),
-                vec![take],
-                false,
-            );
+            let take = Mutation { sort_key: "lock".into(), value: thread.to_string().into(), ..Mutation::default() };
+            let if_missing = CheckAndMutate::new("h".into(), "lock".into(), 1, Bytes::new(), vec![take], false);
             if f.run(Slowly(if_missing)).status == Status::Ok {
-                assert!(
-                    !held.swap(true, Ordering::SeqCst),
-                    "two threads hold the lock"
-                );
+                assert!(!held.swap(true, Ordering::SeqCst), "two threads hold the lock");
                 held.store(false, Ordering::SeqCst);
                 f.run(Remove::new(key("h", "lock")));
             }
@@ -146,22 +128,8 @@ fn a_blind_write_waits_for_an_operation_that_has_read() {
     for writer in [
         (|f| f.run(Put::new(key("h", "s"), "1000".into(), 0))) as fn(&Fixture),
         |f| f.run(Remove::new(key("h", "s"))),
-        |f| {
-            assert_eq!(
-                f.run(MultiPut::new(
-                    "h".into(),
-                    vec![("s".into(), "1000".into())],
-                    0
-                )),
-                Status::Ok
-            )
-        },
-        |f| {
-            assert_eq!(
-                f.run(MultiRemove::new("h".into(), vec!["s".into()])).count,
-                1
-            )
-        },
+        |f| assert_eq!(f.run(MultiPut::new("h".into(), vec![("s".into(), "1000".into())], 0)), Status::Ok),
+        |f| assert_eq!(f.run(MultiRemove::new("h".into(), vec!["s".into()])).count, 1),
     ] {
         f.put("h", "s", "1");
         let has_read = Barrier::new(2);
@@ -171,10 +139,7 @@ fn a_blind_write_waits_for_an_operation_that_has_read() {
             writer(&f);
         });
         let value = f.get("h", "s");
-        assert!(
-            value.is_none_or(|value| value == "1000"),
-            "the increment undid a write that came after its read"
-        );
+        assert!(value.is_none_or(|value| value == "1000"), "the increment undid a write that came after its read");
     }
 }
 
@@ -206,13 +171,8 @@ impl Operation for Meeting<'_> {
 fn readers_see_all_of_a_multi_put_or_nothing() {
     let f = Fixture::new();
     let done = AtomicBool::new(false);
-    let put_both = |value: &str| {
-        f.run(MultiPut::new(
-            "h".into(),
-            ["a", "b"].map(|s| (bytes(s), bytes(value))).into(),
-            0,
-        ))
-    };
+    let put_both =
+        |value: &str| f.run(MultiPut::new("h".into(), ["a", "b"].map(|s| (bytes(s), bytes(value))).into(), 0));
     put_both("0");
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -222,13 +182,7 @@ fn readers_see_all_of_a_multi_put_or_nothing() {
             done.store(true, Ordering::SeqCst);
         });
         while !done.load(Ordering::SeqCst) {
-            let point = f.run(MultiGet::new(
-                "h".into(),
-                vec!["b".into(), "a".into()],
-                0,
-                0,
-                false,
-            ));
+            let point = f.run(MultiGet::new("h".into(), vec!["b".into(), "a".into()], 0, 0, false));
             let range = f.walk(MultiGetRange::new(RangeRequest {
                 hash_key: "h".into(),
                 start_inclusive: true,
@@ -267,10 +221,7 @@ fn scans_run_beside_writes() {
                 f.put("h", &format!("{:03}", round % 100), &round.to_string());
                 continue;
             }
-            let scan = Scan {
-                batch_size: 30,
-                ..full_scan()
-            };
+            let scan = Scan { batch_size: 30, ..full_scan() };
             let mut batch = f.table.open_scan(0, scan).unwrap();
             let mut rows = batch.page.rows.len();
             while !batch.is_last() {
@@ -290,9 +241,7 @@ fn tables_are_created_and_dropped_beside_requests() {
         for round in 1..20 {
             let id = f.tables.create(CreateTable::new(&*name, 2)).unwrap().id;
             let table = f.tables.table(id).unwrap();
-            table
-                .run(1, Increment::new(key("h", "s"), round, 0))
-                .unwrap();
+            table.run(1, Increment::new(key("h", "s"), round, 0)).unwrap();
             f.run(Increment::new(key("all", "rounds"), 1, 0));
             f.tables.drop_table(&name, false, None).unwrap();
             assert!(f.tables.table(id).is_none());

@@ -7,16 +7,10 @@ fn increment(f: &Fixture, by: i64, expire_ts: i32) -> IncrementReply {
 }
 
 fn ok(new_value: i64) -> IncrementReply {
-    IncrementReply {
-        status: Status::Ok,
-        new_value,
-    }
+    IncrementReply { status: Status::Ok, new_value }
 }
 
-const INVALID: IncrementReply = IncrementReply {
-    status: Status::InvalidArgument,
-    new_value: 0,
-};
+const INVALID: IncrementReply = IncrementReply { status: Status::InvalidArgument, new_value: 0 };
 
 #[test]
 fn a_missing_expired_or_empty_value_counts_as_zero() {
@@ -32,14 +26,7 @@ fn a_missing_expired_or_empty_value_counts_as_zero() {
 #[test]
 fn the_sum_is_stored_as_decimal_text() {
     let f = Fixture::new();
-    for (value, sum) in [
-        ("41", 42),
-        (" 41", 42),
-        ("+41", 42),
-        ("0x29", 42),
-        ("051", 42),
-        ("-43", -42),
-    ] {
+    for (value, sum) in [("41", 42), (" 41", 42), ("+41", 42), ("0x29", 42), ("051", 42), ("-43", -42)] {
         f.put("h", "s", value);
         assert_eq!(increment(&f, 1, 0), ok(sum), "{value:?}");
         assert_eq!(f.get("h", "s"), Some(sum.to_string()));
@@ -62,13 +49,7 @@ fn a_sum_that_does_not_fit_answers_with_the_old_value_and_writes_nothing() {
     for (value, by) in [(i64::MAX, 1), (i64::MIN, -1), (1, i64::MAX)] {
         f.put("h", "s", &value.to_string());
         let reply = increment(&f, by, 0);
-        assert_eq!(
-            reply,
-            IncrementReply {
-                status: Status::InvalidArgument,
-                new_value: value
-            }
-        );
+        assert_eq!(reply, IncrementReply { status: Status::InvalidArgument, new_value: value });
         assert_eq!(f.get("h", "s"), Some(value.to_string()));
     }
 }
@@ -111,11 +92,7 @@ fn the_default_ttl_applies_whenever_no_expiry_is_left() {
     assert_eq!(f.ttl("h", "s"), Some(TimeToLive::Seconds(60)));
     f.advance(10);
     increment(&f, 1, 0);
-    assert_eq!(
-        f.ttl("h", "s"),
-        Some(TimeToLive::Seconds(50)),
-        "the expiry it has now is kept"
-    );
+    assert_eq!(f.ttl("h", "s"), Some(TimeToLive::Seconds(50)), "the expiry it has now is kept");
     increment(&f, 1, -1);
     assert_eq!(f.ttl("h", "s"), Some(TimeToLive::Seconds(60)));
 }

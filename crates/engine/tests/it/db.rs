@@ -6,11 +6,7 @@ use charioteer_engine::{Batch, Db, Direction, Error, Keyspace, MAX_KEY_BYTES, Sn
 
 fn put(db: &Db, keyspace: &Keyspace, key: &str, value: &str) {
     let mut batch = Batch::new();
-    batch.put(
-        keyspace,
-        Bytes::copy_from_slice(key.as_bytes()),
-        Bytes::copy_from_slice(value.as_bytes()),
-    );
+    batch.put(keyspace, Bytes::copy_from_slice(key.as_bytes()), Bytes::copy_from_slice(value.as_bytes()));
     db.commit(batch).unwrap();
 }
 
@@ -18,12 +14,7 @@ fn get(db: &Db, keyspace: &Keyspace, key: &str) -> Option<Bytes> {
     db.get(keyspace, key.as_bytes()).unwrap()
 }
 
-fn keys_in(
-    snapshot: &Snapshot,
-    keyspace: &Keyspace,
-    range: Range<'_>,
-    direction: Direction,
-) -> Vec<Bytes> {
+fn keys_in(snapshot: &Snapshot, keyspace: &Keyspace, range: Range<'_>, direction: Direction) -> Vec<Bytes> {
     let mut keys = Vec::new();
     let visit = |key: &Bytes, _: &Bytes| {
         keys.push(key.clone());
@@ -91,18 +82,9 @@ fn a_snapshot_sees_no_later_write() {
         batch.delete(&rows, "b".into());
         db.commit(batch).unwrap();
 
-        assert_eq!(
-            snapshot.get(&rows, b"a").unwrap().as_deref(),
-            Some(&b"1"[..])
-        );
-        assert_eq!(
-            keys_in(&snapshot, &rows, ALL, Direction::Forward),
-            ["a", "b"]
-        );
-        assert_eq!(
-            keys_in(&db.snapshot(), &rows, ALL, Direction::Forward),
-            ["a", "c"]
-        );
+        assert_eq!(snapshot.get(&rows, b"a").unwrap().as_deref(), Some(&b"1"[..]));
+        assert_eq!(keys_in(&snapshot, &rows, ALL, Direction::Forward), ["a", "b"]);
+        assert_eq!(keys_in(&db.snapshot(), &rows, ALL, Direction::Forward), ["a", "c"]);
 
         let mut batch = Batch::new();
         batch.put(&rows, "a".into(), "1".into());
@@ -129,10 +111,7 @@ fn get_many_answers_in_the_order_of_the_keys() {
     put(&db, &rows, "a", "1");
     put(&db, &rows, "b", "2");
     let found = db.get_many(&rows, &["b", "none", "a", "b"]).unwrap();
-    assert_eq!(
-        found,
-        [Some("2".into()), None, Some("1".into()), Some("2".into())]
-    );
+    assert_eq!(found, [Some("2".into()), None, Some("1".into()), Some("2".into())]);
     assert_eq!(db.get_many(&rows, &["a", ""]), Err(Error::KeyEmpty));
 }
 
@@ -155,15 +134,9 @@ fn ranges_keep_to_their_bounds_in_both_directions() {
         ((Bound::Included(b"c"), Bound::Included(b"a")), &[]),
     ];
     for (range, expected) in cases {
-        assert_eq!(
-            keys_in(&snapshot, &rows, range, Direction::Forward),
-            expected
-        );
+        assert_eq!(keys_in(&snapshot, &rows, range, Direction::Forward), expected);
         let backward: Vec<&str> = expected.iter().rev().copied().collect();
-        assert_eq!(
-            keys_in(&snapshot, &rows, range, Direction::Backward),
-            backward
-        );
+        assert_eq!(keys_in(&snapshot, &rows, range, Direction::Backward), backward);
     }
 }
 
@@ -179,9 +152,7 @@ fn a_walk_stops_when_told() {
         shown += 1;
         ControlFlow::Break(())
     };
-    db.snapshot()
-        .visit(&rows, ALL, Direction::Forward, visit)
-        .unwrap();
+    db.snapshot().visit(&rows, ALL, Direction::Forward, visit).unwrap();
     assert_eq!(shown, 1);
 }
 
@@ -192,15 +163,7 @@ fn keys_the_store_cannot_hold_are_refused_and_nothing_of_their_batch_is_applied(
     let longest = Bytes::from(vec![7; MAX_KEY_BYTES]);
     let too_long = Bytes::from(vec![7; MAX_KEY_BYTES + 1]);
 
-    for (bad, error) in [
-        (Bytes::new(), Error::KeyEmpty),
-        (
-            too_long,
-            Error::KeyTooLong {
-                len: MAX_KEY_BYTES + 1,
-            },
-        ),
-    ] {
+    for (bad, error) in [(Bytes::new(), Error::KeyEmpty), (too_long, Error::KeyTooLong { len: MAX_KEY_BYTES + 1 })] {
         let mut batch = Batch::new();
         batch.put(&rows, "good".into(), "v".into());
         batch.put(&rows, bad.clone(), "v".into());
@@ -225,9 +188,7 @@ fn a_dropped_keyspace_is_an_error_for_its_handles_and_empty_when_created_again()
     db.drop_keyspace("rows").unwrap();
     db.drop_keyspace("rows").unwrap();
 
-    let dropped = Error::KeyspaceDropped {
-        name: "rows".to_owned(),
-    };
+    let dropped = Error::KeyspaceDropped { name: "rows".to_owned() };
     let mut batch = Batch::new();
     batch.put(&old, "k".into(), "v".into());
     assert_eq!(db.commit(batch), Err(dropped.clone()));
@@ -235,11 +196,7 @@ fn a_dropped_keyspace_is_an_error_for_its_handles_and_empty_when_created_again()
     assert_eq!(db.get_many(&old, &["k"]), Err(dropped.clone()));
     assert_eq!(db.snapshot().get(&old, b"k"), Err(dropped.clone()));
     assert_eq!(db.snapshot_of(&old).err(), Some(dropped));
-    assert_eq!(
-        before.get(&old, b"k").unwrap().as_deref(),
-        Some(&b"v"[..]),
-        "a snapshot taken before keeps it"
-    );
+    assert_eq!(before.get(&old, b"k").unwrap().as_deref(), Some(&b"v"[..]), "a snapshot taken before keeps it");
 
     let new = db.keyspace("rows").unwrap();
     assert_eq!(get(&db, &new, "k"), None);
@@ -254,12 +211,7 @@ fn a_batch_over_several_keyspaces_is_refused_whole_when_one_was_dropped() {
     let mut batch = Batch::new();
     batch.put(&a, "k".into(), "v".into());
     batch.put(&b, "k".into(), "v".into());
-    assert_eq!(
-        db.commit(batch),
-        Err(Error::KeyspaceDropped {
-            name: "b".to_owned()
-        })
-    );
+    assert_eq!(db.commit(batch), Err(Error::KeyspaceDropped { name: "b".to_owned() }));
     assert_eq!(get(&db, &a, "k"), None);
 }
 
@@ -282,10 +234,7 @@ fn a_snapshot_never_sees_half_a_batch_over_several_keyspaces() {
         let last = (WRITES - 1).to_string();
         loop {
             let snapshot = db.snapshot();
-            let (in_a, in_b) = (
-                snapshot.get(&a, b"n").unwrap(),
-                snapshot.get(&b, b"n").unwrap(),
-            );
+            let (in_a, in_b) = (snapshot.get(&a, b"n").unwrap(), snapshot.get(&b, b"n").unwrap());
             assert_eq!(in_a, in_b);
             if in_a.is_some_and(|number| number == last) {
                 break;
@@ -309,27 +258,10 @@ fn rows_do_not_keep_the_buffer_alive_they_were_cut_from() {
 fn errors_say_what_is_wrong_in_one_line() {
     let errors = [
         (Error::KeyEmpty, "the key is empty"),
-        (
-            Error::KeyTooLong { len: 70_000 },
-            "the key has 70000 bytes, the store holds keys of at most 65535",
-        ),
-        (
-            Error::KeyspaceDropped {
-                name: "a".to_owned(),
-            },
-            "the keyspace \"a\" was dropped",
-        ),
-        (
-            Error::Corrupt { what: "row" },
-            "stored row cannot be understood",
-        ),
-        (
-            Error::UnknownPartition {
-                partition: 8,
-                partition_count: 8,
-            },
-            "there is no partition 8 in a table of 8",
-        ),
+        (Error::KeyTooLong { len: 70_000 }, "the key has 70000 bytes, the store holds keys of at most 65535"),
+        (Error::KeyspaceDropped { name: "a".to_owned() }, "the keyspace \"a\" was dropped"),
+        (Error::Corrupt { what: "row" }, "stored row cannot be understood"),
+        (Error::UnknownPartition { partition: 8, partition_count: 8 }, "there is no partition 8 in a table of 8"),
     ];
     for (error, sentence) in errors {
         assert_eq!(error.to_string(), sentence);

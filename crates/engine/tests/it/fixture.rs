@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use charioteer_engine::table::{
-    CreateTable, Get, Operation, PEGASUS_EPOCH, Put, Table, Tables, Ttl, Walk, raw_key,
-};
+use charioteer_engine::table::{CreateTable, Get, Operation, PEGASUS_EPOCH, Put, Table, Tables, Ttl, Walk, raw_key};
 use charioteer_engine::table::{RangeRequest, Scan, TimeToLive};
 use charioteer_engine::{Clock, Db};
 
@@ -29,18 +27,11 @@ impl Fixture {
         let tables = Tables::open(db.clone(), clock.clone()).unwrap();
         tables.create(CreateTable::new("test", PARTITIONS)).unwrap();
         let table = tables.table_by_name("test").unwrap();
-        Self {
-            tables,
-            table,
-            clock,
-            db,
-        }
+        Self { tables, table, clock, db }
     }
 
     pub(crate) fn set_env(&self, name: &str, text: &str) {
-        self.tables
-            .set_envs("test", &[(name.to_owned(), text.to_owned())])
-            .unwrap();
+        self.tables.set_envs("test", &[(name.to_owned(), text.to_owned())]).unwrap();
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
@@ -63,11 +54,7 @@ impl Fixture {
 
     pub(crate) fn put_until(&self, hash_key: &str, sort_key: &str, value: &str, expire_ts: u32) {
         let value = Bytes::copy_from_slice(value.as_bytes());
-        self.run(Put::new(
-            key(hash_key, sort_key),
-            value,
-            expire_ts.cast_signed(),
-        ));
+        self.run(Put::new(key(hash_key, sort_key), value, expire_ts.cast_signed()));
     }
 
     pub(crate) fn get(&self, hash_key: &str, sort_key: &str) -> Option<String> {
@@ -94,11 +81,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// All rows of one hash key.
 pub(crate) fn whole_hash_key(hash_key: &str) -> RangeRequest {
-    RangeRequest {
-        hash_key: bytes(hash_key),
-        start_inclusive: true,
-        ..RangeRequest::default()
-    }
+    RangeRequest { hash_key: bytes(hash_key), start_inclusive: true, ..RangeRequest::default() }
 }
 
 /// All rows of a partition, as clients ask for them.

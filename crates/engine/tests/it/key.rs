@@ -1,9 +1,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use charioteer_engine::table::{
-    crc64, next_after, next_after_hash_key, partition_hash, raw_key, split,
-};
+use charioteer_engine::table::{crc64, next_after, next_after_hash_key, partition_hash, raw_key, split};
 
 #[test]
 fn hashes_are_those_that_clients_compute() {
@@ -26,28 +24,16 @@ fn hashes_are_those_that_clients_compute() {
 
 #[test]
 fn a_row_is_placed_by_its_hash_key_or_else_by_its_sort_key() {
-    assert_eq!(
-        partition_hash(&raw_key(b"hk", b"a")),
-        partition_hash(&raw_key(b"hk", b"b"))
-    );
+    assert_eq!(partition_hash(&raw_key(b"hk", b"a")), partition_hash(&raw_key(b"hk", b"b")));
     assert_eq!(partition_hash(&raw_key(b"", b"s")), 0x0a12_9aee_5c1e_814f);
     assert_eq!(partition_hash(&raw_key(b"", b"")), 0);
 }
 
 #[test]
 fn raw_keys_split_where_they_were_joined() {
-    let keys: [(&[u8], &[u8]); 5] = [
-        (b"", b""),
-        (b"h", b""),
-        (b"", b"s"),
-        (b"hash", b"sort"),
-        (b"\0\0", b"\xff"),
-    ];
+    let keys: [(&[u8], &[u8]); 5] = [(b"", b""), (b"h", b""), (b"", b"s"), (b"hash", b"sort"), (b"\0\0", b"\xff")];
     for (hash_key, sort_key) in keys {
-        assert_eq!(
-            split(&raw_key(hash_key, sort_key)),
-            Some((hash_key, sort_key))
-        );
+        assert_eq!(split(&raw_key(hash_key, sort_key)), Some((hash_key, sort_key)));
     }
     let long = vec![b'h'; 65_534];
     assert_eq!(split(&raw_key(&long, b"s")), Some((&long[..], &b"s"[..])));
@@ -79,24 +65,9 @@ fn the_bound_after_a_prefix_carries_over_bytes_of_all_ones() {
 
 #[test]
 fn the_bound_after_a_hash_key_may_carry_into_its_length() {
-    assert_eq!(
-        next_after_hash_key(b""),
-        Bound::Excluded(Bytes::from_static(b"\0\x01"))
-    );
-    assert_eq!(
-        next_after_hash_key(b"a"),
-        Bound::Excluded(Bytes::from_static(b"\0\x01b"))
-    );
-    assert_eq!(
-        next_after_hash_key(b"a\xff"),
-        Bound::Excluded(Bytes::from_static(b"\0\x02b"))
-    );
-    assert_eq!(
-        next_after_hash_key(b"\xff"),
-        Bound::Excluded(Bytes::from_static(b"\0\x02"))
-    );
-    assert_eq!(
-        next_after_hash_key(b"\xff\xff"),
-        Bound::Excluded(Bytes::from_static(b"\0\x03"))
-    );
+    assert_eq!(next_after_hash_key(b""), Bound::Excluded(Bytes::from_static(b"\0\x01")));
+    assert_eq!(next_after_hash_key(b"a"), Bound::Excluded(Bytes::from_static(b"\0\x01b")));
+    assert_eq!(next_after_hash_key(b"a\xff"), Bound::Excluded(Bytes::from_static(b"\0\x02b")));
+    assert_eq!(next_after_hash_key(b"\xff"), Bound::Excluded(Bytes::from_static(b"\0\x02")));
+    assert_eq!(next_after_hash_key(b"\xff\xff"), Bound::Excluded(Bytes::from_static(b"\0\x03")));
 }

@@ -11,38 +11,17 @@ fn rows_expire_while_a_scan_is_open() {
     for sort_key in ["a", "b", "c"] {
         f.put_until("h", sort_key, "v", START + 2);
     }
-    let first = f
-        .table
-        .open_scan(
-            0,
-            Scan {
-                batch_size: 1,
-                ..full_scan()
-            },
-        )
-        .unwrap();
+    let first = f.table.open_scan(0, Scan { batch_size: 1, ..full_scan() }).unwrap();
     f.advance(2);
     let second = f.table.next_scan(0, first.context_id).unwrap().unwrap();
     assert_eq!(names(&second).len(), 0);
-    assert!(
-        !second.is_last(),
-        "a page looks at as many rows as it may hold"
-    );
+    assert!(!second.is_last(), "a page looks at as many rows as it may hold");
 }
 
 #[test]
 fn an_open_scan_sees_no_later_write() {
     let f = sample();
-    let first = f
-        .table
-        .open_scan(
-            0,
-            Scan {
-                batch_size: 2,
-                ..full_scan()
-            },
-        )
-        .unwrap();
+    let first = f.table.open_scan(0, Scan { batch_size: 2, ..full_scan() }).unwrap();
     f.put("a", "3", "v");
     f.put("ab", "1", "changed");
     f.run(Remove::new(key("b", "1")));
@@ -60,16 +39,7 @@ fn an_open_scan_sees_no_later_write() {
 #[test]
 fn every_page_has_an_id_that_is_good_for_one_use() {
     let f = sample();
-    let first = f
-        .table
-        .open_scan(
-            0,
-            Scan {
-                batch_size: 1,
-                ..full_scan()
-            },
-        )
-        .unwrap();
+    let first = f.table.open_scan(0, Scan { batch_size: 1, ..full_scan() }).unwrap();
     let second = f.table.next_scan(0, first.context_id).unwrap().unwrap();
     assert!(first.context_id > 0 && second.context_id > 0);
     assert_ne!(first.context_id, second.context_id);
@@ -80,38 +50,15 @@ fn every_page_has_an_id_that_is_good_for_one_use() {
 #[test]
 fn a_scan_belongs_to_its_partition() {
     let f = sample();
-    let first = f
-        .table
-        .open_scan(
-            0,
-            Scan {
-                batch_size: 1,
-                ..full_scan()
-            },
-        )
-        .unwrap();
+    let first = f.table.open_scan(0, Scan { batch_size: 1, ..full_scan() }).unwrap();
     assert_eq!(f.table.next_scan(1, first.context_id).unwrap(), None);
-    assert!(
-        f.table.next_scan(0, first.context_id).unwrap().is_some(),
-        "asking elsewhere does not use it up"
-    );
+    assert!(f.table.next_scan(0, first.context_id).unwrap().is_some(), "asking elsewhere does not use it up");
 }
 
 #[test]
 fn unknown_closed_and_idle_scans_are_gone() {
     let f = sample();
-    let open = || {
-        f.table
-            .open_scan(
-                0,
-                Scan {
-                    batch_size: 1,
-                    ..full_scan()
-                },
-            )
-            .unwrap()
-            .context_id
-    };
+    let open = || f.table.open_scan(0, Scan { batch_size: 1, ..full_scan() }).unwrap().context_id;
     assert_eq!(f.table.next_scan(0, 12345).unwrap(), None);
     assert_eq!(f.table.next_scan(0, -1).unwrap(), None);
 
@@ -132,9 +79,5 @@ fn unknown_closed_and_idle_scans_are_gone() {
 fn scans_of_partitions_that_do_not_exist_are_refused() {
     let f = sample();
     assert!(f.table.open_scan(4, full_scan()).is_err());
-    assert!(
-        f.table
-            .run(4, Put::new(key("h", "s"), "v".into(), 0))
-            .is_err()
-    );
+    assert!(f.table.run(4, Put::new(key("h", "s"), "v".into(), 0)).is_err());
 }

@@ -86,18 +86,9 @@ fn removing_a_row_twice_is_fine() {
 #[test]
 fn partitions_keep_their_rows_apart() {
     let f = Fixture::new();
-    f.table
-        .run(1, Put::new(key("h", "s"), "in 1".into(), 0))
-        .unwrap();
+    f.table.run(1, Put::new(key("h", "s"), "in 1".into(), 0)).unwrap();
     assert_eq!(f.table.run(0, Get::new(key("h", "s"))).unwrap().reply, None);
-    assert_eq!(
-        f.table
-            .run(1, Get::new(key("h", "s")))
-            .unwrap()
-            .reply
-            .as_deref(),
-        Some(&b"in 1"[..])
-    );
+    assert_eq!(f.table.run(1, Get::new(key("h", "s"))).unwrap().reply.as_deref(), Some(&b"in 1"[..]));
 }
 
 #[test]
@@ -105,13 +96,7 @@ fn writes_are_numbered_by_partition_and_reads_are_not() {
     let f = Fixture::new();
     let put = || Put::new(key("h", "s"), "v".into(), 0);
     assert_eq!(f.table.run(0, put()).unwrap().decree, 1);
-    assert_eq!(
-        f.table
-            .run(0, Remove::new(key("h", "none")))
-            .unwrap()
-            .decree,
-        2
-    );
+    assert_eq!(f.table.run(0, Remove::new(key("h", "none"))).unwrap().decree, 2);
     assert_eq!(f.table.run(1, put()).unwrap().decree, 1);
     assert_eq!(f.table.run(0, Get::new(key("h", "s"))).unwrap().decree, 0);
     assert_eq!(f.table.run(0, Ttl::new(key("h", "s"))).unwrap().decree, 0);

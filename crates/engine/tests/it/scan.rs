@@ -6,15 +6,8 @@ use charioteer_engine::table::{
 use crate::fixture::{Fixture, START, bytes, full_scan, key, text};
 
 pub(crate) fn names(batch: &ScanBatch) -> Vec<String> {
-    let name = |raw: &Bytes| {
-        split(raw).map(|(hash_key, sort_key)| format!("{}/{}", text(hash_key), text(sort_key)))
-    };
-    batch
-        .page
-        .rows
-        .iter()
-        .map(|row| name(&row.raw_key).unwrap())
-        .collect()
+    let name = |raw: &Bytes| split(raw).map(|(hash_key, sort_key)| format!("{}/{}", text(hash_key), text(sort_key)));
+    batch.page.rows.iter().map(|row| name(&row.raw_key).unwrap()).collect()
 }
 
 /// All pages of a scan, each as the names of its rows.
@@ -35,14 +28,7 @@ fn all(f: &Fixture, scan: &Scan) -> Vec<String> {
 
 pub(crate) fn sample() -> Fixture {
     let f = Fixture::new();
-    for (hash_key, sort_key) in [
-        ("", "x"),
-        ("a", "1"),
-        ("a", "2"),
-        ("b", "1"),
-        ("aa", "1"),
-        ("ab", "1"),
-    ] {
+    for (hash_key, sort_key) in [("", "x"), ("a", "1"), ("a", "2"), ("b", "1"), ("aa", "1"), ("ab", "1")] {
         f.put(hash_key, sort_key, "v");
     }
     f
@@ -50,28 +36,15 @@ pub(crate) fn sample() -> Fixture {
 
 #[test]
 fn a_full_scan_returns_raw_keys_in_their_order() {
-    assert_eq!(
-        all(&sample(), &full_scan()),
-        ["/x", "a/1", "a/2", "b/1", "aa/1", "ab/1"]
-    );
+    assert_eq!(all(&sample(), &full_scan()), ["/x", "a/1", "a/2", "b/1", "aa/1", "ab/1"]);
 }
 
 #[test]
 fn pages_hold_as_many_rows_as_asked_for() {
     let f = sample();
-    let paged = |batch_size| Scan {
-        batch_size,
-        ..full_scan()
-    };
-    assert_eq!(
-        pages(&f, &paged(4)),
-        [vec!["/x", "a/1", "a/2", "b/1"], vec!["aa/1", "ab/1"]]
-    );
-    assert_eq!(
-        pages(&f, &paged(6)).len(),
-        1,
-        "no row is left: the scan is finished at once"
-    );
+    let paged = |batch_size| Scan { batch_size, ..full_scan() };
+    assert_eq!(pages(&f, &paged(4)), [vec!["/x", "a/1", "a/2", "b/1"], vec!["aa/1", "ab/1"]]);
+    assert_eq!(pages(&f, &paged(6)).len(), 1, "no row is left: the scan is finished at once");
     assert_eq!(pages(&f, &paged(1)).len(), 6);
     assert_eq!(pages(&f, &paged(-1)).len(), 1);
 }
@@ -79,22 +52,10 @@ fn pages_hold_as_many_rows_as_asked_for() {
 #[test]
 fn a_page_that_ends_in_front_of_the_stop_key_is_followed_by_an_empty_one() {
     let f = sample();
-    let scan = Scan {
-        stop_key: key("a", "2"),
-        batch_size: 2,
-        ..full_scan()
-    };
+    let scan = Scan { stop_key: key("a", "2"), batch_size: 2, ..full_scan() };
     assert_eq!(pages(&f, &scan), [vec!["/x", "a/1"], vec![]]);
-    let inclusive = Scan {
-        stop_key: key("a", "1"),
-        stop_inclusive: true,
-        ..scan
-    };
-    assert_eq!(
-        pages(&f, &inclusive),
-        [["/x", "a/1"]],
-        "nothing can follow the stop key itself"
-    );
+    let inclusive = Scan { stop_key: key("a", "1"), stop_inclusive: true, ..scan };
+    assert_eq!(pages(&f, &inclusive), [["/x", "a/1"]], "nothing can follow the stop key itself");
 }
 
 #[test]
@@ -115,37 +76,18 @@ fn bounds_belong_to_the_scan_if_inclusive() {
 #[test]
 fn a_scan_from_a_hash_key_ends_with_it_unless_it_is_a_full_one() {
     let f = sample();
-    let from_a = Scan {
-        start_key: key("a", ""),
-        full_scan: false,
-        ..full_scan()
-    };
+    let from_a = Scan { start_key: key("a", ""), full_scan: false, ..full_scan() };
     assert_eq!(all(&f, &from_a), ["a/1", "a/2"]);
-    let full = Scan {
-        full_scan: true,
-        ..from_a.clone()
-    };
+    let full = Scan { full_scan: true, ..from_a.clone() };
     assert_eq!(all(&f, &full), ["a/1", "a/2", "b/1", "aa/1", "ab/1"]);
-    let from_empty = Scan {
-        start_key: key("", ""),
-        ..from_a
-    };
-    assert_eq!(
-        all(&f, &from_empty),
-        ["/x", "a/1", "a/2", "b/1", "aa/1", "ab/1"],
-        "an empty hash key has no end"
-    );
+    let from_empty = Scan { start_key: key("", ""), ..from_a };
+    assert_eq!(all(&f, &from_empty), ["/x", "a/1", "a/2", "b/1", "aa/1", "ab/1"], "an empty hash key has no end");
 }
 
 #[test]
 fn a_hash_scan_is_finished_when_the_last_row_of_the_hash_key_fills_the_page() {
     let f = sample();
-    let scan = Scan {
-        start_key: key("a", ""),
-        full_scan: false,
-        batch_size: 2,
-        ..full_scan()
-    };
+    let scan = Scan { start_key: key("a", ""), full_scan: false, batch_size: 2, ..full_scan() };
     assert_eq!(pages(&f, &scan), [["a/1", "a/2"]]);
 }
 
@@ -159,19 +101,9 @@ fn an_empty_range_is_a_finished_scan() {
         stop_inclusive,
         ..Scan::default()
     };
-    for scan in [
-        scan(true, false),
-        scan(false, true),
-        Scan {
-            stop_key: Bytes::new(),
-            ..full_scan()
-        },
-    ] {
+    for scan in [scan(true, false), scan(false, true), Scan { stop_key: Bytes::new(), ..full_scan() }] {
         let batch = f.table.open_scan(0, scan).unwrap();
-        assert_eq!(
-            (batch.page.status, batch.page.rows.len(), batch.context_id),
-            (Status::Ok, 0, -1)
-        );
+        assert_eq!((batch.page.status, batch.page.rows.len(), batch.context_id), (Status::Ok, 0, -1));
     }
     assert_eq!(all(&f, &scan(true, true)), ["a/1"]);
 }
@@ -185,17 +117,10 @@ fn filters_look_at_hash_keys_and_sort_keys() {
         ..full_scan()
     };
     assert_eq!(all(&f, &by_hash_key(1, "b")), ["b/1", "ab/1"]);
-    assert_eq!(
-        all(&f, &by_hash_key(2, "a")),
-        ["a/1", "a/2", "aa/1", "ab/1"]
-    );
+    assert_eq!(all(&f, &by_hash_key(2, "a")), ["a/1", "a/2", "aa/1", "ab/1"]);
     assert_eq!(all(&f, &by_hash_key(3, "b")), ["b/1", "ab/1"]);
     assert_eq!(all(&f, &by_hash_key(2, "")).len(), 6);
-    let by_both = Scan {
-        sort_key_filter_type: 2,
-        sort_key_filter_pattern: "2".into(),
-        ..by_hash_key(2, "a")
-    };
+    let by_both = Scan { sort_key_filter_type: 2, sort_key_filter_pattern: "2".into(), ..by_hash_key(2, "a") };
     assert_eq!(all(&f, &by_both), ["a/2"]);
 }
 
@@ -220,9 +145,7 @@ fn a_scan_keeps_to_its_partition() {
     let f = Fixture::new();
     for partition in 0..4 {
         let hash_key = partition.to_string();
-        f.table
-            .run(partition, Put::new(key(&hash_key, "s"), "v".into(), 0))
-            .unwrap();
+        f.table.run(partition, Put::new(key(&hash_key, "s"), "v".into(), 0)).unwrap();
     }
     for partition in 0..4 {
         let batch = f.table.open_scan(partition, full_scan()).unwrap();
@@ -233,22 +156,12 @@ fn a_scan_keeps_to_its_partition() {
 #[test]
 fn an_unknown_filter_is_invalid() {
     let f = sample();
-    let by_hash_key = Scan {
-        hash_key_filter_type: 4,
-        ..full_scan()
-    };
-    let by_sort_key = Scan {
-        sort_key_filter_type: -1,
-        only_return_count: true,
-        ..full_scan()
-    };
+    let by_hash_key = Scan { hash_key_filter_type: 4, ..full_scan() };
+    let by_sort_key = Scan { sort_key_filter_type: -1, only_return_count: true, ..full_scan() };
     for scan in [by_hash_key, by_sort_key] {
         let batch = f.table.open_scan(0, scan).unwrap();
         assert_eq!(batch.page.status, Status::InvalidArgument);
-        assert_eq!(
-            (batch.page.rows.len(), batch.page.count, batch.context_id),
-            (0, None, -1)
-        );
+        assert_eq!((batch.page.rows.len(), batch.page.count, batch.context_id), (0, None, -1));
     }
 }
 
@@ -259,16 +172,8 @@ fn values_and_expiries_come_as_asked_for() {
     f.put_until("h", "b", "v", START + 5);
     let rows = |scan| f.table.open_scan(0, scan).unwrap().page.rows;
     let plain = rows(full_scan());
-    assert!(
-        plain
-            .iter()
-            .all(|row| row.value == "v" && row.expire_ts.is_none())
-    );
-    let bare = rows(Scan {
-        no_value: true,
-        return_expire_ts: true,
-        ..full_scan()
-    });
+    assert!(plain.iter().all(|row| row.value == "v" && row.expire_ts.is_none()));
+    let bare = rows(Scan { no_value: true, return_expire_ts: true, ..full_scan() });
     assert!(bare.iter().all(|row| row.value.is_empty()));
     let expiries: Vec<_> = bare.iter().map(|row| row.expire_ts).collect();
     assert_eq!(expiries, [Some(0), Some(START + 5)]);
@@ -277,52 +182,25 @@ fn values_and_expiries_come_as_asked_for() {
 #[test]
 fn counting_returns_no_rows() {
     let f = sample();
-    let scan = Scan {
-        only_return_count: true,
-        batch_size: 4,
-        ..full_scan()
-    };
+    let scan = Scan { only_return_count: true, batch_size: 4, ..full_scan() };
     let first = f.table.open_scan(0, scan).unwrap();
     assert_eq!((first.page.rows.len(), first.page.count), (0, Some(4)));
     let second = f.table.next_scan(0, first.context_id).unwrap().unwrap();
-    assert_eq!(
-        (second.page.rows.len(), second.page.count, second.is_last()),
-        (0, Some(2), true)
-    );
+    assert_eq!((second.page.rows.len(), second.page.count, second.is_last()), (0, Some(2), true));
 }
 
 #[test]
 fn an_empty_range_is_not_counted() {
-    let empty = Scan {
-        stop_key: Bytes::new(),
-        only_return_count: true,
-        ..full_scan()
-    };
+    let empty = Scan { stop_key: Bytes::new(), only_return_count: true, ..full_scan() };
     assert_eq!(sample().table.open_scan(0, empty).unwrap().page.count, None);
-    let without_rows = Scan {
-        only_return_count: true,
-        ..full_scan()
-    };
-    assert_eq!(
-        Fixture::new()
-            .table
-            .open_scan(0, without_rows)
-            .unwrap()
-            .page
-            .count,
-        Some(0)
-    );
+    let without_rows = Scan { only_return_count: true, ..full_scan() };
+    assert_eq!(Fixture::new().table.open_scan(0, without_rows).unwrap().page.count, Some(0));
 }
 
 #[test]
 fn a_later_page_behind_the_stop_key_is_counted() {
     let f = sample();
-    let scan = Scan {
-        stop_key: key("a", "2"),
-        batch_size: 2,
-        only_return_count: true,
-        ..full_scan()
-    };
+    let scan = Scan { stop_key: key("a", "2"), batch_size: 2, only_return_count: true, ..full_scan() };
     let first = f.table.open_scan(0, scan).unwrap();
     assert_eq!((first.page.count, first.is_last()), (Some(2), false));
     let second = f.table.next_scan(0, first.context_id).unwrap().unwrap();
@@ -342,17 +220,8 @@ fn a_page_may_be_empty_and_not_the_last() {
         ..full_scan()
     };
     let pages_of_100 = pages(&f, &scan(100));
-    assert_eq!(
-        pages_of_100.len(),
-        1 + 5,
-        "1000 rows are looked at for the first page, then 100 for each"
-    );
-    assert!(
-        pages_of_100
-            .iter()
-            .enumerate()
-            .all(|(at, page)| page.len() == usize::from(at == 5))
-    );
+    assert_eq!(pages_of_100.len(), 1 + 5, "1000 rows are looked at for the first page, then 100 for each");
+    assert!(pages_of_100.iter().enumerate().all(|(at, page)| page.len() == usize::from(at == 5)));
     assert_eq!(pages(&f, &scan(0)).len(), 2);
 }
 
@@ -362,16 +231,7 @@ fn a_page_holds_at_most_1000_rows() {
     for number in 0..2001 {
         f.put("h", &format!("{number:04}"), "v");
     }
-    let lens: Vec<usize> = pages(
-        &f,
-        &Scan {
-            batch_size: 5000,
-            ..full_scan()
-        },
-    )
-    .iter()
-    .map(Vec::len)
-    .collect();
+    let lens: Vec<usize> = pages(&f, &Scan { batch_size: 5000, ..full_scan() }).iter().map(Vec::len).collect();
     assert_eq!(lens, [1000, 1000, 1]);
 }
 
@@ -382,17 +242,8 @@ fn rows_of_other_partitions_are_left_out_if_asked_for() {
         f.put(&number.to_string(), "s", "v");
     }
     let owned_by = |partition_index| {
-        let owner = Some(Owner {
-            partition_index,
-            partition_version: 3,
-        });
-        all(
-            &f,
-            &Scan {
-                owner,
-                ..full_scan()
-            },
-        )
+        let owner = Some(Owner { partition_index, partition_version: 3 });
+        all(&f, &Scan { owner, ..full_scan() })
     };
     let shares: Vec<Vec<String>> = (0..4).map(owned_by).collect();
     assert_eq!(shares.iter().map(Vec::len).sum::<usize>(), 100);

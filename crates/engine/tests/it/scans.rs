@@ -44,8 +44,5 @@ fn a_scan_that_is_not_wanted_stays() {
     let mut scans = ScanContexts::new(7, 10);
     let id = scans.insert("mine", NOW);
     assert_eq!(scans.take_if(id, NOW, |context| *context == "yours"), None);
-    assert_eq!(
-        scans.take_if(id, NOW, |context| *context == "mine"),
-        Some("mine")
-    );
+    assert_eq!(scans.take_if(id, NOW, |context| *context == "mine"), Some("mine"));
 }

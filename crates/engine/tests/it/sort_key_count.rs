@@ -60,11 +60,7 @@ impl Walk for SecondPerRow {
     type Reply = (usize, Ended);
 
     fn range(&self) -> Option<WalkRange> {
-        Some(WalkRange {
-            start: Bound::Unbounded,
-            end: Bound::Unbounded,
-            direction: Direction::Forward,
-        })
+        Some(WalkRange { start: Bound::Unbounded, end: Bound::Unbounded, direction: Direction::Forward })
     }
 
     fn visit(&mut self, _: &Bytes, _: Row, _: &Context) -> ControlFlow<()> {
@@ -85,11 +81,7 @@ fn a_walk_that_takes_too_long_is_ended() {
         f.put("h", &number.to_string(), "v");
     }
     let walk = || f.walk(SecondPerRow(f.clock.clone(), 0));
-    assert_eq!(
-        walk(),
-        (99, Ended::OutOfTime),
-        "the clock is looked at once in 100 rows, 30 seconds are allowed"
-    );
+    assert_eq!(walk(), (99, Ended::OutOfTime), "the clock is looked at once in 100 rows, 30 seconds are allowed");
     f.set_env("replica.rocksdb_iteration_threshold_time_ms", "150000");
     assert_eq!(walk(), (199, Ended::OutOfTime));
     f.set_env("replica.rocksdb_iteration_threshold_time_ms", "0");

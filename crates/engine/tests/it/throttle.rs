@@ -15,24 +15,9 @@ fn throttler(setting: &str, partition_count: u32) -> Throttler {
 #[test]
 fn settings_are_read() {
     let read = |setting| Throttle::parse(setting).unwrap();
-    assert_eq!(
-        read("20*delay*100"),
-        Throttle {
-            delay: Some((20, ms(100))),
-            reject: None
-        }
-    );
-    assert_eq!(
-        read("20K*reject*0"),
-        Throttle {
-            delay: None,
-            reject: Some((20 << 10, ms(0)))
-        }
-    );
-    let both = Throttle {
-        delay: Some((1 << 20, ms(5))),
-        reject: Some((2 << 20, ms(6))),
-    };
+    assert_eq!(read("20*delay*100"), Throttle { delay: Some((20, ms(100))), reject: None });
+    assert_eq!(read("20K*reject*0"), Throttle { delay: None, reject: Some((20 << 10, ms(0))) });
+    let both = Throttle { delay: Some((1 << 20, ms(5))), reject: Some((2 << 20, ms(6))) };
     assert_eq!(read("1M*delay*5,2M*reject*6"), both);
     assert_eq!(read("2M*reject*6, 1M*delay*5"), both);
     assert_eq!(read("0*delay*5").delay, Some((0, ms(5))));
@@ -65,9 +50,7 @@ fn settings_that_make_no_sense_are_refused() {
 #[test]
 fn each_partition_gets_its_share_and_one_more() {
     let mut throttler = throttler("10*delay*100", 4);
-    let passed = (0..10)
-        .take_while(|_| throttler.admit(1, NOW, None) == Admission::Pass)
-        .count();
+    let passed = (0..10).take_while(|_| throttler.admit(1, NOW, None) == Admission::Pass).count();
     assert_eq!(passed, 3);
 }
 
@@ -91,10 +74,7 @@ fn requests_wait_beyond_the_first_rate_and_are_refused_beyond_the_second() {
 fn each_second_starts_anew() {
     let mut throttler = throttler("1*reject*100", 1);
     assert_eq!(throttler.admit(2, NOW + ms(999), None), Admission::Pass);
-    assert_eq!(
-        throttler.admit(1, NOW + ms(999), None),
-        Admission::Reject(ms(100))
-    );
+    assert_eq!(throttler.admit(1, NOW + ms(999), None), Admission::Reject(ms(100)));
     assert_eq!(throttler.admit(1, NOW + ms(1000), None), Admission::Pass);
 }
 
@@ -110,23 +90,10 @@ fn a_refused_request_does_not_count() {
 fn nobody_waits_longer_than_half_of_what_the_client_waits() {
     let mut throttler = throttler("1*delay*1000,3*reject*1000", 1);
     throttler.admit(2, NOW, None);
-    assert_eq!(
-        throttler.admit(1, NOW, Some(ms(300))),
-        Admission::Delay(ms(150))
-    );
-    assert_eq!(
-        throttler.admit(1, NOW, Some(ms(0))),
-        Admission::Delay(ms(1000)),
-        "0 is unknown"
-    );
-    assert_eq!(
-        throttler.admit(1, NOW, Some(ms(300))),
-        Admission::Reject(ms(150))
-    );
-    assert_eq!(
-        throttler.admit(1, NOW, Some(ms(5000))),
-        Admission::Reject(ms(1000))
-    );
+    assert_eq!(throttler.admit(1, NOW, Some(ms(300))), Admission::Delay(ms(150)));
+    assert_eq!(throttler.admit(1, NOW, Some(ms(0))), Admission::Delay(ms(1000)), "0 is unknown");
+    assert_eq!(throttler.admit(1, NOW, Some(ms(300))), Admission::Reject(ms(150)));
+    assert_eq!(throttler.admit(1, NOW, Some(ms(5000))), Admission::Reject(ms(1000)));
 }
 
 #[test]
@@ -137,8 +104,5 @@ fn a_rate_of_zero_is_no_limit() {
 
 #[test]
 fn a_table_without_partitions_divides_by_one() {
-    assert_eq!(
-        throttler("1*reject*100", 0).admit(2, NOW, None),
-        Admission::Pass
-    );
+    assert_eq!(throttler("1*reject*100", 0).admit(2, NOW, None), Admission::Pass);
 }

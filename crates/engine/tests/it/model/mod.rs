@@ -8,9 +8,8 @@ mod step;
 
 use bytes::Bytes;
 use charioteer_engine::table::{
-    BatchGet, CheckAndMutate, CheckAndSet, CheckReply, Get, Increment, MultiGet, MultiGetRange,
-    MultiGetReply, MultiPut, MultiRemove, Mutation, Put, Remove, ScanBatch, SortKeyCount, Status,
-    TimeToLive, Ttl, raw_key,
+    BatchGet, CheckAndMutate, CheckAndSet, CheckReply, Get, Increment, MultiGet, MultiGetRange, MultiGetReply,
+    MultiPut, MultiRemove, Mutation, Put, Remove, ScanBatch, SortKeyCount, Status, TimeToLive, Ttl, raw_key,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -29,11 +28,7 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
-        Self {
-            real: Fixture::new(),
-            reference: Reference::at(START),
-            open_scans: Vec::new(),
-        }
+        Self { real: Fixture::new(), reference: Reference::at(START), open_scans: Vec::new() }
     }
 
     fn run(&mut self, step: Step) {
@@ -52,12 +47,8 @@ impl Pair {
                 self.compare_page(batch, open, true);
             }
             Step::NextScan(choice) => self.next_page(choice),
-            Step::Put(..) | Step::Remove(..) | Step::MultiPut(..) | Step::MultiRemove(..) => {
-                self.write(step)
-            }
-            Step::Increment(..) | Step::CheckAndSet(..) | Step::CheckAndMutate(..) => {
-                self.read_and_write(step)
-            }
+            Step::Put(..) | Step::Remove(..) | Step::MultiPut(..) | Step::MultiRemove(..) => self.write(step),
+            Step::Increment(..) | Step::CheckAndSet(..) | Step::CheckAndMutate(..) => self.read_and_write(step),
             _ => self.read(step),
         }
     }
@@ -67,11 +58,7 @@ impl Pair {
         match step {
             Step::Put((hash_key, sort_key), value, expiry) => {
                 let expire_ts = expiry.at(reference.now);
-                real.run(Put::new(
-                    raw_key(&hash_key, &sort_key),
-                    bytes(&value),
-                    expire_ts,
-                ));
+                real.run(Put::new(raw_key(&hash_key, &sort_key), bytes(&value), expire_ts));
                 reference.put(&hash_key, &sort_key, &value, expire_ts);
             }
             Step::Remove((hash_key, sort_key)) => {
@@ -80,26 +67,16 @@ impl Pair {
             }
             Step::MultiPut(hash_key, rows, expiry) => {
                 let expire_ts = expiry.at(reference.now);
-                let pairs = rows
-                    .iter()
-                    .map(|(sort_key, value)| (bytes(sort_key), bytes(value)))
-                    .collect();
+                let pairs = rows.iter().map(|(sort_key, value)| (bytes(sort_key), bytes(value))).collect();
                 let status = real.run(MultiPut::new(bytes(&hash_key), pairs, expire_ts));
                 assert_eq!(status == Status::InvalidArgument, rows.is_empty());
-                rows.iter().for_each(|(sort_key, value)| {
-                    reference.put(&hash_key, sort_key, value, expire_ts)
-                });
+                rows.iter().for_each(|(sort_key, value)| reference.put(&hash_key, sort_key, value, expire_ts));
             }
             Step::MultiRemove(hash_key, sort_keys) => {
                 let reply = real.run(MultiRemove::new(bytes(&hash_key), all_bytes(&sort_keys)));
-                assert_eq!(
-                    reply.status == Status::InvalidArgument,
-                    sort_keys.is_empty()
-                );
+                assert_eq!(reply.status == Status::InvalidArgument, sort_keys.is_empty());
                 assert_eq!(reply.count, i64::try_from(sort_keys.len()).unwrap());
-                sort_keys
-                    .iter()
-                    .for_each(|sort_key| reference.remove(&hash_key, sort_key));
+                sort_keys.iter().for_each(|sort_key| reference.remove(&hash_key, sort_key));
             }
             other => panic!("no write: {other:?}"),
         }
@@ -110,20 +87,13 @@ impl Pair {
         match step {
             Step::Increment((hash_key, sort_key), increment, expiry) => {
                 let expire_ts = expiry.at(reference.now);
-                let reply = real.run(Increment::new(
-                    raw_key(&hash_key, &sort_key),
-                    increment,
-                    expire_ts,
-                ));
+                let reply = real.run(Increment::new(raw_key(&hash_key, &sort_key), increment, expire_ts));
                 let expected = reference.increment(&hash_key, &sort_key, increment, expire_ts);
                 assert_eq!((reply.status, reply.new_value), expected);
             }
             Step::CheckAndSet(mut request, expiry) => {
                 request.set_expire_ts = expiry.at(reference.now);
-                let set_sort_key = request
-                    .set_sort_key
-                    .clone()
-                    .unwrap_or_else(|| request.check_sort_key.clone());
+                let set_sort_key = request.set_sort_key.clone().unwrap_or_else(|| request.check_sort_key.clone());
                 let mutation = Mutation {
                     operation: 0,
                     sort_key: set_sort_key,
@@ -138,23 +108,14 @@ impl Pair {
                 let wanted = request.return_check_value;
                 compare_check(real.run(CheckAndSet::new(request)), expected, wanted);
             }
-            Step::CheckAndMutate(
-                (hash_key, sort_key),
-                (check_type, operand),
-                mut mutations,
-                expiry,
-                wanted,
-            ) => {
+            Step::CheckAndMutate((hash_key, sort_key), (check_type, operand), mut mutations, expiry, wanted) => {
                 for mutation in &mut mutations {
                     mutation.expire_ts = expiry.at(reference.now);
                 }
                 let check = (check_type, &operand[..]);
-                let expected =
-                    reference.check_and_mutate((&hash_key, &sort_key), check, &mutations);
-                let (hash_key, sort_key, operand) =
-                    (bytes(&hash_key), bytes(&sort_key), bytes(&operand));
-                let mutate =
-                    CheckAndMutate::new(hash_key, sort_key, check_type, operand, mutations, wanted);
+                let expected = reference.check_and_mutate((&hash_key, &sort_key), check, &mutations);
+                let (hash_key, sort_key, operand) = (bytes(&hash_key), bytes(&sort_key), bytes(&operand));
+                let mutate = CheckAndMutate::new(hash_key, sort_key, check_type, operand, mutations, wanted);
                 compare_check(real.run(mutate), expected, wanted);
             }
             other => panic!("not read and write: {other:?}"),
@@ -166,46 +127,26 @@ impl Pair {
         match step {
             Step::Get((hash_key, sort_key)) => {
                 let value = real.run(Get::new(raw_key(&hash_key, &sort_key)));
-                assert_eq!(
-                    value.as_deref(),
-                    reference
-                        .get(&hash_key, &sort_key)
-                        .map(|(value, _)| &value[..])
-                );
+                assert_eq!(value.as_deref(), reference.get(&hash_key, &sort_key).map(|(value, _)| &value[..]));
             }
             Step::Ttl((hash_key, sort_key)) => {
                 let ttl = real.run(Ttl::new(raw_key(&hash_key, &sort_key)));
-                let expected =
-                    reference
-                        .get(&hash_key, &sort_key)
-                        .map(|(_, expire_ts)| match *expire_ts {
-                            0 => TimeToLive::Never,
-                            expire_ts => TimeToLive::Seconds(expire_ts - reference.now),
-                        });
+                let expected = reference.get(&hash_key, &sort_key).map(|(_, expire_ts)| match *expire_ts {
+                    0 => TimeToLive::Never,
+                    expire_ts => TimeToLive::Seconds(expire_ts - reference.now),
+                });
                 assert_eq!(ttl, expected);
             }
             Step::Count(hash_key) => {
-                assert_eq!(
-                    real.walk(SortKeyCount::new(&hash_key)),
-                    reference.count(&hash_key)
-                );
+                assert_eq!(real.walk(SortKeyCount::new(&hash_key)), reference.count(&hash_key));
             }
             Step::MultiGet(hash_key, sort_keys, max_count, max_size, no_value) => {
-                let get = MultiGet::new(
-                    bytes(&hash_key),
-                    all_bytes(&sort_keys),
-                    max_count,
-                    max_size,
-                    no_value,
-                );
-                let expected =
-                    reference.multi_get(&hash_key, &sort_keys, (max_count, max_size), no_value);
+                let get = MultiGet::new(bytes(&hash_key), all_bytes(&sort_keys), max_count, max_size, no_value);
+                let expected = reference.multi_get(&hash_key, &sort_keys, (max_count, max_size), no_value);
                 assert_eq!(plain(&real.run(get)), expected);
             }
             Step::BatchGet(keys) => {
-                let full_keys = keys
-                    .iter()
-                    .map(|(hash_key, sort_key)| (bytes(hash_key), bytes(sort_key)));
+                let full_keys = keys.iter().map(|(hash_key, sort_key)| (bytes(hash_key), bytes(sort_key)));
                 let reply = real.run(BatchGet::new(full_keys.collect()));
                 let found = keys.iter().filter_map(|(hash_key, sort_key)| {
                     let (value, _) = reference.get(hash_key, sort_key)?;
@@ -237,13 +178,8 @@ impl Pair {
         assert!(is_first || !open.is_idle(self.reference.now));
         let page = open.page(self.reference.now, is_first);
         let rows = batch.page.rows.iter();
-        let rows: Vec<_> = rows
-            .map(|row| (row.raw_key.to_vec(), row.value.to_vec(), row.expire_ts))
-            .collect();
-        assert_eq!(
-            (batch.page.status, rows, batch.page.count),
-            (page.status, page.rows, page.count)
-        );
+        let rows: Vec<_> = rows.map(|row| (row.raw_key.to_vec(), row.value.to_vec(), row.expire_ts)).collect();
+        assert_eq!((batch.page.status, rows, batch.page.count), (page.status, page.rows, page.count));
         assert_eq!(batch.is_last(), page.is_last);
         if !batch.is_last() {
             self.open_scans.push((batch.context_id, open));
@@ -251,11 +187,7 @@ impl Pair {
     }
 }
 
-fn compare_check(
-    reply: CheckReply,
-    (status, value): (Status, Option<Text>),
-    value_is_wanted: bool,
-) {
+fn compare_check(reply: CheckReply, (status, value): (Status, Option<Text>), value_is_wanted: bool) {
     assert_eq!(reply.status, status);
     match reply.checked {
         Some(checked) => assert_eq!(checked.value.map(|value| value.to_vec()), value),
@@ -265,14 +197,7 @@ fn compare_check(
 }
 
 fn plain(reply: &MultiGetReply) -> (Status, Vec<(Text, Text)>) {
-    (
-        reply.status,
-        reply
-            .rows
-            .iter()
-            .map(|(sort_key, value)| (sort_key.to_vec(), value.to_vec()))
-            .collect(),
-    )
+    (reply.status, reply.rows.iter().map(|(sort_key, value)| (sort_key.to_vec(), value.to_vec())).collect())
 }
 
 fn bytes(text: &[u8]) -> Bytes {

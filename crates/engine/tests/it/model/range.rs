@@ -6,20 +6,13 @@ use super::reference::{Reference, Row, Text, is_full, passes};
 
 type KeyAndRow<'a> = (&'a (Text, Text), &'a Row);
 
-pub(super) fn multi_get(
-    reference: &Reference,
-    request: &RangeRequest,
-) -> (Status, Vec<(Text, Text)>) {
+pub(super) fn multi_get(reference: &Reference, request: &RangeRequest) -> (Status, Vec<(Text, Text)>) {
     if !(0..=3).contains(&request.sort_key_filter_type) {
         return (Status::InvalidArgument, Vec::new());
     }
     let mut partition: Vec<KeyAndRow<'_>> = reference.rows.iter().collect();
     partition.sort_by_key(|((hash_key, sort_key), _)| (hash_key.len(), hash_key, sort_key));
-    if request.reverse {
-        backward(reference, request, partition)
-    } else {
-        forward(reference, request, partition)
-    }
+    if request.reverse { backward(reference, request, partition) } else { forward(reference, request, partition) }
 }
 
 fn forward(
@@ -39,10 +32,7 @@ fn forward(
             break;
         }
         taken.take(reference, request, sort_key, row);
-        if request.stop_inclusive
-            && !request.stop_sort_key.is_empty()
-            && sort_key == &request.stop_sort_key
-        {
+        if request.stop_inclusive && !request.stop_sort_key.is_empty() && sort_key == &request.stop_sort_key {
             break;
         }
     }
@@ -89,24 +79,10 @@ impl Taken {
         is_full(self.rows.len(), request.max_count) || is_full(self.size, request.max_size)
     }
 
-    fn take(
-        &mut self,
-        reference: &Reference,
-        request: &RangeRequest,
-        sort_key: &[u8],
-        (value, expire_ts): &Row,
-    ) {
-        let passes = passes(
-            request.sort_key_filter_type,
-            &request.sort_key_filter_pattern,
-            sort_key,
-        );
+    fn take(&mut self, reference: &Reference, request: &RangeRequest, sort_key: &[u8], (value, expire_ts): &Row) {
+        let passes = passes(request.sort_key_filter_type, &request.sort_key_filter_pattern, sort_key);
         if passes && !reference.is_expired(*expire_ts) {
-            let value = if request.no_value {
-                Vec::new()
-            } else {
-                value.clone()
-            };
+            let value = if request.no_value { Vec::new() } else { value.clone() };
             self.size += sort_key.len() + value.len();
             self.rows.push((sort_key.to_vec(), value));
         }
@@ -114,11 +90,7 @@ impl Taken {
 }
 
 fn prefix(request: &RangeRequest) -> &[u8] {
-    if request.sort_key_filter_type == 2 {
-        &request.sort_key_filter_pattern
-    } else {
-        b""
-    }
+    if request.sort_key_filter_type == 2 { &request.sort_key_filter_pattern } else { b"" }
 }
 
 fn is_before(request: &RangeRequest, sort_key: &[u8]) -> bool {
@@ -129,8 +101,7 @@ fn is_before(request: &RangeRequest, sort_key: &[u8]) -> bool {
 
 fn is_behind(request: &RangeRequest, sort_key: &[u8]) -> bool {
     let stop = &request.stop_sort_key[..];
-    let behind_stop =
-        !stop.is_empty() && (sort_key > stop || (sort_key == stop && !request.stop_inclusive));
+    let behind_stop = !stop.is_empty() && (sort_key > stop || (sort_key == stop && !request.stop_inclusive));
     behind_stop || (sort_key > prefix(request) && !sort_key.starts_with(prefix(request)))
 }
 

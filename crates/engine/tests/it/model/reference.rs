@@ -17,11 +17,7 @@ pub(super) struct Reference {
 
 impl Reference {
     pub(super) fn at(now: u32) -> Self {
-        Self {
-            rows: BTreeMap::new(),
-            now,
-            default_ttl: 0,
-        }
+        Self { rows: BTreeMap::new(), now, default_ttl: 0 }
     }
 
     pub(super) fn is_expired(&self, expire_ts: u32) -> bool {
@@ -30,11 +26,7 @@ impl Reference {
 
     pub(super) fn get(&self, hash_key: &[u8], sort_key: &[u8]) -> Option<&Row> {
         let row = self.rows.get(&(hash_key.to_vec(), sort_key.to_vec()))?;
-        if self.is_expired(row.1) {
-            None
-        } else {
-            Some(row)
-        }
+        if self.is_expired(row.1) { None } else { Some(row) }
     }
 
     pub(super) fn put(&mut self, hash_key: &[u8], sort_key: &[u8], value: &[u8], expire_ts: i32) {
@@ -42,10 +34,7 @@ impl Reference {
         if expire_ts == 0 && self.default_ttl != 0 {
             expire_ts = self.now + self.default_ttl;
         }
-        self.rows.insert(
-            (hash_key.to_vec(), sort_key.to_vec()),
-            (value.to_vec(), expire_ts),
-        );
+        self.rows.insert((hash_key.to_vec(), sort_key.to_vec()), (value.to_vec(), expire_ts));
     }
 
     pub(super) fn remove(&mut self, hash_key: &[u8], sort_key: &[u8]) {
@@ -62,27 +51,12 @@ impl Reference {
         count
     }
 
-    pub(super) fn increment(
-        &mut self,
-        hash_key: &[u8],
-        sort_key: &[u8],
-        by: i64,
-        expire_ts: i32,
-    ) -> (Status, i64) {
+    pub(super) fn increment(&mut self, hash_key: &[u8], sort_key: &[u8], by: i64, expire_ts: i32) -> (Status, i64) {
         let Some((value, old_expire_ts)) = self.get(hash_key, sort_key).cloned() else {
-            self.put(
-                hash_key,
-                sort_key,
-                by.to_string().as_bytes(),
-                expire_ts.max(0),
-            );
+            self.put(hash_key, sort_key, by.to_string().as_bytes(), expire_ts.max(0));
             return (Status::Ok, by);
         };
-        let old = if value.is_empty() {
-            Some(0)
-        } else {
-            integer(&value)
-        };
+        let old = if value.is_empty() { Some(0) } else { integer(&value) };
         let Some(old) = old else {
             return (Status::InvalidArgument, 0);
         };
@@ -112,12 +86,7 @@ impl Reference {
             Some(true) => {
                 for mutation in mutations {
                     if mutation.operation == 0 {
-                        self.put(
-                            hash_key,
-                            &mutation.sort_key,
-                            &mutation.value,
-                            mutation.expire_ts,
-                        );
+                        self.put(hash_key, &mutation.sort_key, &mutation.value, mutation.expire_ts);
                     } else {
                         self.remove(hash_key, &mutation.sort_key);
                     }

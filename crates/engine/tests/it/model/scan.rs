@@ -23,23 +23,14 @@ impl OpenScan {
     pub(super) fn new(reference: &Reference, scan: Scan) -> Self {
         let mut rows: Vec<_> = reference.rows.iter().collect();
         rows.sort_by_key(|((hash_key, sort_key), _)| (hash_key.len(), hash_key, sort_key));
-        let hash_key = split(&scan.start_key)
-            .map(|(hash_key, _)| hash_key)
-            .unwrap_or_default();
+        let hash_key = split(&scan.start_key).map(|(hash_key, _)| hash_key).unwrap_or_default();
         let ends_with_hash_key = !hash_key.is_empty() && !scan.full_scan;
         rows.retain(|((of, _), _)| !ends_with_hash_key || of == hash_key);
-        let raw = |(key, row): (&(Text, Text), &(Text, u32))| {
-            (raw_key(&key.0, &key.1).to_vec(), row.0.clone(), row.1)
-        };
+        let raw = |(key, row): (&(Text, Text), &(Text, u32))| (raw_key(&key.0, &key.1).to_vec(), row.0.clone(), row.1);
         let mut rows: Vec<_> = rows.into_iter().map(raw).collect();
         let (start, inclusive) = start(&scan);
         rows.retain(|(raw, _, _)| *raw > start || (inclusive && *raw == start));
-        Self {
-            scan,
-            rows,
-            at: 0,
-            last_used: reference.now,
-        }
+        Self { scan, rows, at: 0, last_used: reference.now }
     }
 
     pub(super) fn is_idle(&self, now: u32) -> bool {
@@ -48,20 +39,9 @@ impl OpenScan {
 
     pub(super) fn page(&mut self, now: u32, is_first: bool) -> Page {
         self.last_used = now;
-        let mut page = Page {
-            status: Status::Ok,
-            rows: Vec::new(),
-            count: None,
-            is_last: true,
-        };
-        let filters = [
-            self.scan.hash_key_filter_type,
-            self.scan.sort_key_filter_type,
-        ];
-        if filters
-            .iter()
-            .any(|filter_type| !(0..=3).contains(filter_type))
-        {
+        let mut page = Page { status: Status::Ok, rows: Vec::new(), count: None, is_last: true };
+        let filters = [self.scan.hash_key_filter_type, self.scan.sort_key_filter_type];
+        if filters.iter().any(|filter_type| !(0..=3).contains(filter_type)) {
             page.status = Status::InvalidArgument;
             return page;
         }
@@ -82,16 +62,8 @@ impl OpenScan {
             (looked_at, self.at) = (looked_at + 1, self.at + 1);
             if self.wants(raw) && (*expire_ts == 0 || *expire_ts > now) {
                 count += 1;
-                let value = if self.scan.no_value {
-                    Vec::new()
-                } else {
-                    value.clone()
-                };
-                page.rows.push((
-                    raw.clone(),
-                    value,
-                    self.scan.return_expire_ts.then_some(*expire_ts),
-                ));
+                let value = if self.scan.no_value { Vec::new() } else { value.clone() };
+                page.rows.push((raw.clone(), value, self.scan.return_expire_ts.then_some(*expire_ts)));
             }
             if raw == stop {
                 break;
@@ -107,15 +79,8 @@ impl OpenScan {
     fn wants(&self, raw: &[u8]) -> bool {
         let (hash_key, sort_key) = split(raw).unwrap();
         let scan = &self.scan;
-        passes(
-            scan.hash_key_filter_type,
-            &scan.hash_key_filter_pattern,
-            hash_key,
-        ) && passes(
-            scan.sort_key_filter_type,
-            &scan.sort_key_filter_pattern,
-            sort_key,
-        )
+        passes(scan.hash_key_filter_type, &scan.hash_key_filter_pattern, hash_key)
+            && passes(scan.sort_key_filter_type, &scan.sort_key_filter_pattern, sort_key)
     }
 
     fn is_empty(&self) -> bool {
@@ -128,10 +93,7 @@ impl OpenScan {
 /// Where the scan starts, and whether that belongs to it: a prefix of hash keys moves the start.
 fn start(scan: &Scan) -> (Text, bool) {
     let prefix = raw_key(&scan.hash_key_filter_pattern, b"");
-    if scan.hash_key_filter_type == 2
-        && !scan.hash_key_filter_pattern.is_empty()
-        && prefix > scan.start_key
-    {
+    if scan.hash_key_filter_type == 2 && !scan.hash_key_filter_pattern.is_empty() && prefix > scan.start_key {
         (prefix.to_vec(), true)
     } else {
         (scan.start_key.to_vec(), scan.start_inclusive)

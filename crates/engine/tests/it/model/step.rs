@@ -91,17 +91,7 @@ fn full_key() -> impl Strategy<Value = FullKey> {
 }
 
 fn value() -> impl Strategy<Value = Text> {
-    let values = [
-        &b""[..],
-        b"5",
-        b"-3",
-        b" 7",
-        b"0x10",
-        b"08",
-        b"text",
-        b"5x",
-        b"9223372036854775807",
-    ];
+    let values = [&b""[..], b"5", b"-3", b" 7", b"0x10", b"08", b"text", b"5x", b"9223372036854775807"];
     select(values.to_vec()).prop_map(<[u8]>::to_vec)
 }
 
@@ -123,75 +113,50 @@ fn bytes(text: impl Strategy<Value = Text>) -> impl Strategy<Value = Bytes> {
 }
 
 fn mutation() -> impl Strategy<Value = Mutation> {
-    let mutation = |(operation, sort_key, value)| Mutation {
-        operation,
-        sort_key,
-        value,
-        expire_ts: 0,
-    };
+    let mutation = |(operation, sort_key, value)| Mutation { operation, sort_key, value, expire_ts: 0 };
     (0..2_i32, bytes(sort_key()), bytes(value())).prop_map(mutation)
 }
 
 fn check_and_set() -> impl Strategy<Value = CheckAndSetRequest> {
-    let keys = (
-        bytes(hash_key()),
-        bytes(sort_key()),
-        proptest::option::of(bytes(sort_key())),
-    );
-    (
-        keys,
-        0..18_i32,
-        bytes(value()),
-        bytes(value()),
-        any::<bool>(),
-    )
-        .prop_map(
-            |(
-                (hash_key, check_sort_key, set_sort_key),
+    let keys = (bytes(hash_key()), bytes(sort_key()), proptest::option::of(bytes(sort_key())));
+    (keys, 0..18_i32, bytes(value()), bytes(value()), any::<bool>()).prop_map(
+        |((hash_key, check_sort_key, set_sort_key), check_type, check_operand, set_value, return_check_value)| {
+            CheckAndSetRequest {
+                hash_key,
+                check_sort_key,
                 check_type,
                 check_operand,
+                set_sort_key,
                 set_value,
+                set_expire_ts: 0,
                 return_check_value,
-            )| {
-                CheckAndSetRequest {
-                    hash_key,
-                    check_sort_key,
-                    check_type,
-                    check_operand,
-                    set_sort_key,
-                    set_value,
-                    set_expire_ts: 0,
-                    return_check_value,
-                }
-            },
-        )
+            }
+        },
+    )
 }
 
 /// A type and a pattern; some types do not exist.
 fn filter(pattern: impl Strategy<Value = Text>) -> impl Strategy<Value = (i32, Bytes)> {
-    let filter_type =
-        prop_oneof![4 => Just(0), 1 => Just(1), 3 => Just(2), 1 => Just(3), 1 => Just(4)];
+    let filter_type = prop_oneof![4 => Just(0), 1 => Just(1), 3 => Just(2), 1 => Just(3), 1 => Just(4)];
     (filter_type, bytes(pattern))
 }
 
 fn range() -> impl Strategy<Value = RangeRequest> {
     let keys = (bytes(hash_key()), bytes(sort_key()), bytes(sort_key()));
     let limits = (-1..4_i32, prop_oneof![Just(0), 1..9_i32]);
-    (keys, filter(sort_key()), limits, any::<[bool; 4]>()).prop_map(
-        |(keys, filter, limits, flags)| RangeRequest {
-            hash_key: keys.0,
-            start_sort_key: keys.1,
-            stop_sort_key: keys.2,
-            start_inclusive: flags[0],
-            stop_inclusive: flags[1],
-            sort_key_filter_type: filter.0,
-            sort_key_filter_pattern: filter.1,
-            max_count: limits.0,
-            max_size: limits.1,
-            no_value: flags[2],
-            reverse: flags[3],
-        },
-    )
+    (keys, filter(sort_key()), limits, any::<[bool; 4]>()).prop_map(|(keys, filter, limits, flags)| RangeRequest {
+        hash_key: keys.0,
+        start_sort_key: keys.1,
+        stop_sort_key: keys.2,
+        start_inclusive: flags[0],
+        stop_inclusive: flags[1],
+        sort_key_filter_type: filter.0,
+        sort_key_filter_pattern: filter.1,
+        max_count: limits.0,
+        max_size: limits.1,
+        no_value: flags[2],
+        reverse: flags[3],
+    })
 }
 
 fn scan() -> impl Strategy<Value = Scan> {
