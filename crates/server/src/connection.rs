@@ -50,9 +50,12 @@ pub(crate) struct Unreadable;
 pub(crate) struct Output(Mutex<BytesMut>);
 
 impl Output {
-    /// Appends to the replies. What `write` appends is never torn by other replies.
-    pub(crate) fn write(&self, write: impl FnOnce(&mut BytesMut)) {
-        write(&mut self.0.lock());
+    /// Appends to the replies, and says how many bytes that were. What `write` appends is never torn by other replies.
+    pub(crate) fn write(&self, write: impl FnOnce(&mut BytesMut)) -> usize {
+        let mut gathered = self.0.lock();
+        let before = gathered.len();
+        write(&mut gathered);
+        gathered.len() - before
     }
 
     /// Exchanges the replies for an empty buffer, so that two buffers serve a connection for good.

@@ -147,9 +147,7 @@ impl Throttler {
     /// Nobody waits for longer than half of what its client waits, where that is known. A refused
     /// request does not count.
     pub fn admit(&mut self, units: u64, now: Duration, client_timeout: Option<Duration>) -> Admission {
-        if now.as_secs() != self.second {
-            (self.second, self.units) = (now.as_secs(), 0);
-        }
+        self.begin_second(now);
         let patience = client_timeout.filter(|timeout| !timeout.is_zero()).map_or(Duration::MAX, |timeout| timeout / 2);
         let counted = self.units.saturating_add(units);
         if let Some((_, wait)) = self.reject.filter(|(rate, _)| counted > *rate) {
@@ -159,6 +157,30 @@ impl Throttler {
         match self.delay.filter(|(rate, _)| counted > *rate) {
             Some((_, wait)) => Admission::Delay(wait.min(patience)),
             None => Admission::Pass,
+        }
+    }
+
+    /// Counts units that became known only afterwards, such as the bytes of an answer. They weigh on the requests that
+    /// follow: ask for those with [`admit`](Self::admit) for one unit.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use charioteer_engine::table::{Admission, Throttle, Throttler};
+    ///
+    /// let mut throttler = Throttler::new(Throttle::parse("1K*reject*0")?, 1);
+    /// let now = Duration::from_secs(1_700_000_000);
+    /// throttler.spend(5000, now);
+    /// assert_eq!(throttler.admit(1, now, None), Admission::Reject(Duration::ZERO));
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn spend(&mut self, units: u64, now: Duration) {
+        self.begin_second(now);
+        self.units = self.units.saturating_add(units);
+    }
+
+    fn begin_second(&mut self, now: Duration) {
+        if now.as_secs() != self.second {
+            (self.second, self.units) = (now.as_secs(), 0);
         }
     }
 }

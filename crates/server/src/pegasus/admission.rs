@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use charioteer_engine::Clock;
 use charioteer_engine::table::{
     Admission as Verdict, Deny, DenyKind, DenyScope, TableEnvs, TableInfo, Throttle, Throttler,
 };
@@ -49,16 +50,24 @@ impl<B: Backend> Service<B> {
         let table = self.backend.table(header.table_id).ok_or(Failure::System(ErrorCode::OBJECT_NOT_FOUND))?;
         let info = table.info();
         let partition = self.place(endpoint, access, header, &info)?;
+        let mut meter = None;
         if access != Access::Release {
             let envs = table.envs();
             turn_away(envs.deny_client_request, access)?;
             self.wait_for_turn(&info, &envs, partition, access, request).await?;
+            meter = envs.read_throttle_by_size.filter(|_| access == Access::Read).map(|throttle| Meter {
+                counts: self.admission.of(&info, &envs),
+                throttle,
+                partition,
+                clock: self.clock.clone(),
+            });
         }
         if access == Access::Write && request.body_bytes > MAX_WRITE_BYTES {
             debug!(table = info.name, bytes = request.body_bytes, "write refused: larger than {MAX_WRITE_BYTES} bytes");
             return Err(Failure::System(ErrorCode::INVALID_DATA));
         }
-        Ok(Replica { table, table_id: header.table_id, partition, hash: header.partition_hash, server: server.clone() })
+        let hash = header.partition_hash;
+        Ok(Replica { table, table_id: header.table_id, partition, hash, server: server.clone(), meter })
     }
 
     /// The partition, if it is here and the key belongs to it.
@@ -201,9 +210,29 @@ impl TableCounts {
         now: Duration,
         client_timeout: Option<Duration>,
     ) -> Verdict {
+        self.with(limit, throttle, partition, |throttler| throttler.admit(units, now, client_timeout))
+    }
+
+    fn with<T>(&self, limit: Limit, throttle: Throttle, partition: u32, ask: impl FnOnce(&mut Throttler) -> T) -> T {
         let mut throttlers = self.throttlers.lock();
-        let throttler =
-            throttlers.entry((limit, partition)).or_insert_with(|| Throttler::new(throttle, self.partition_count));
-        throttler.admit(units, now, client_timeout)
+        let begin = || Throttler::new(throttle, self.partition_count);
+        ask(throttlers.entry((limit, partition)).or_insert_with(begin))
+    }
+}
+
+/// Counts the bytes of a read's answer against its table's limit.
+#[derive(Debug)]
+pub(super) struct Meter {
+    counts: Arc<TableCounts>,
+    throttle: Throttle,
+    partition: u32,
+    clock: Clock,
+}
+
+impl Meter {
+    pub(super) fn count(&self, bytes: usize) {
+        let now = self.clock.now();
+        self.counts
+            .with(Limit::ReadBytes, self.throttle, self.partition, |throttler| throttler.spend(bytes as u64, now));
     }
 }

@@ -16,6 +16,7 @@ use charioteer_proto::pegasus::key;
 use charioteer_proto::pegasus::rpc;
 use charioteer_proto::pegasus::special::{ErrorCode, Text};
 
+use super::admission::Meter;
 use super::{Failure, Handle};
 use crate::backend::Table;
 
@@ -28,6 +29,8 @@ pub(super) struct Replica<T> {
     pub(super) hash: u64,
     /// This server's `host:port`, which replies carry.
     pub(super) server: Text,
+    /// What counts the bytes of the answer, where a limit is on them.
+    pub(super) meter: Option<Meter>,
 }
 
 impl<T: Table> Replica<T> {

@@ -52,9 +52,8 @@ impl<B: Backend> connection::Session for Session<'_, B> {
         }
         let Some(call) = Call::from_name(&request.name) else {
             debug!(peer = %self.peer, name = %request.name.escape_ascii(), "unknown call");
-            output.write(|out| {
-                frame::write_error(out, &request.name, request.sequence_id, &ErrorCode::HANDLER_NOT_FOUND);
-            });
+            // Not counted: anyone could make up names without end.
+            let _ = refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output);
             return;
         };
         let refused = self.dispatch(call, request, output).await.is_err();
@@ -116,7 +115,7 @@ impl<B: Backend> Session<'_, B> {
                 output.write(|out| frame::write_reply(out, &request.name, request.sequence_id, &refusal));
                 Err(Refused)
             }
-            _ => reply::<rpc::ProposeBalancer>(&request, Err(Failure::System(ErrorCode::HANDLER_NOT_FOUND)), output),
+            _ => refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output),
         }
     }
 
@@ -125,16 +124,20 @@ impl<B: Backend> Session<'_, B> {
         R: Rpc,
         Replica<B::Table>: Handle<R>,
     {
-        let result = match self.service.admit(self.endpoint, &self.server, access, &request).await {
-            Ok(replica) => match argument::<R>(&request) {
-                Ok(argument) => Handle::<R>::handle(replica, argument).await,
-                Err(failure) => Err(failure),
-            },
+        let (result, meter) = match self.service.admit(self.endpoint, &self.server, access, &request).await {
+            Ok(mut replica) => {
+                let meter = replica.meter.take();
+                (handle(replica, &request).await, meter)
+            }
             // Nobody waits for an answer to a scan being forgotten, and a reply would end the Go client's reading for good.
-            Err(_) if access == Access::Release => Err(Failure::Silence),
-            Err(failure) => Err(failure),
+            Err(_) if access == Access::Release => (Err(Failure::Silence), None),
+            Err(failure) => (Err(failure), None),
         };
-        reply::<R>(&request, result, output)
+        let bytes = reply::<R>(&request, result, output)?;
+        if let Some(meter) = meter {
+            meter.count(bytes);
+        }
+        Ok(())
     }
 
     async fn meta<'s, R>(&'s self, request: Request, output: &Output) -> Result<(), Refused>
@@ -142,16 +145,11 @@ impl<B: Backend> Session<'_, B> {
         R: Rpc,
         Meta<'s, B>: Handle<R>,
     {
-        let result = if self.endpoint.meta {
-            let meta = Meta::new(self.service, self.endpoint, self.local, &request.header);
-            match argument::<R>(&request) {
-                Ok(argument) => Handle::<R>::handle(meta, argument).await,
-                Err(failure) => Err(failure),
-            }
-        } else {
-            Err(Failure::System(ErrorCode::HANDLER_NOT_FOUND))
-        };
-        reply::<R>(&request, result, output)
+        if !self.endpoint.meta {
+            return refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output);
+        }
+        let meta = Meta::new(self.service, self.endpoint, self.local, &request.header);
+        reply::<R>(&request, handle(meta, &request).await, output).map(drop)
     }
 
     async fn node<'s, R>(&'s self, request: Request, output: &Output) -> Result<(), Refused>
@@ -159,12 +157,8 @@ impl<B: Backend> Session<'_, B> {
         R: Rpc,
         Node<'s, B>: Handle<R>,
     {
-        let node = Node { service: self.service, endpoint: self.endpoint };
-        let result = match argument::<R>(&request) {
-            Ok(argument) => Handle::<R>::handle(node, argument).await,
-            Err(failure) => Err(failure),
-        };
-        reply::<R>(&request, result, output)
+        let node = Node { service: self.service };
+        reply::<R>(&request, handle(node, &request).await, output).map(drop)
     }
 
     async fn replica_node<'s, R>(&'s self, request: Request, output: &Output) -> Result<(), Refused>
@@ -172,24 +166,27 @@ impl<B: Backend> Session<'_, B> {
         R: Rpc,
         Node<'s, B>: Handle<R>,
     {
-        if self.endpoint.node.is_some() {
-            self.node::<R>(request, output).await
-        } else {
-            reply::<R>(&request, Err(Failure::System(ErrorCode::HANDLER_NOT_FOUND)), output)
+        if self.endpoint.node.is_none() {
+            return refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output);
         }
+        self.node::<R>(request, output).await
     }
 }
 
-fn reply<R: Rpc>(request: &Request, result: Result<R::Reply, Failure>, output: &Output) -> Result<(), Refused> {
+async fn handle<R: Rpc>(handler: impl Handle<R>, request: &Request) -> Result<R::Reply, Failure> {
+    handler.handle(argument::<R>(request)?).await
+}
+
+/// Writes what a call came to, and says how many bytes that took.
+fn reply<R: Rpc>(request: &Request, result: Result<R::Reply, Failure>, output: &Output) -> Result<usize, Refused> {
     match result {
-        Ok(result) => {
-            output.write(|out| frame::write_reply(out, &request.name, request.sequence_id, &result));
-            Ok(())
-        }
-        Err(Failure::System(error)) => {
-            output.write(|out| frame::write_error(out, &request.name, request.sequence_id, &error));
-            Err(Refused)
-        }
-        Err(Failure::Silence) => Ok(()),
+        Ok(result) => Ok(output.write(|out| frame::write_reply(out, &request.name, request.sequence_id, &result))),
+        Err(Failure::System(error)) => refuse(request, &error, output).map(|()| 0),
+        Err(Failure::Silence) => Ok(0),
     }
+}
+
+fn refuse(request: &Request, error: &ErrorCode, output: &Output) -> Result<(), Refused> {
+    output.write(|out| frame::write_error(out, &request.name, request.sequence_id, error));
+    Err(Refused)
 }
