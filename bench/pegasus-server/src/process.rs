@@ -1,0 +1,58 @@
+//! What Linux tells about a process.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::Error;
+
+/// The unit of times in `/proc`: Linux shows a hundredth of a second to programs, whatever its own clock does.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The processor time that a process has used, in user and in kernel mode, all threads together.
+pub(crate) fn cpu_time(id: u32) -> Result<Duration, Error> {
+    parse_cpu_time(&fs::read_to_string(format!("/proc/{id}/stat"))?).ok_or_else(|| "unreadable /proc/PID/stat".into())
+}
+
+/// How much of a process is in memory, in KiB.
+pub(crate) fn resident_kib(id: u32) -> Result<u32, Error> {
+    parse_resident_kib(&fs::read_to_string(format!("/proc/{id}/status"))?)
+        .ok_or_else(|| "unreadable /proc/PID/status".into())
+}
+
+fn parse_cpu_time(stat: &str) -> Option<Duration> {
+    // The name, in parentheses, may hold anything; `utime` and `stime` are the 14th and 15th field, the name is the second.
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let mut fields = behind_name.split_ascii_whitespace().skip(11);
+    let user: u32 = fields.next()?.parse().ok()?;
+    let system: u32 = fields.next()?.parse().ok()?;
+    Some(TICK * user.checked_add(system)?)
+}
+
+fn parse_resident_kib(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_odd_names() {
+        let stat = "42 (a b) c) S 1 42 42 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 3 0 1 2 3";
+        assert_eq!(parse_cpu_time(stat), Some(Duration::from_secs(3)));
+        assert_eq!(parse_cpu_time("42 (cut) S 1"), None);
+    }
+
+    #[test]
+    fn resident_memory_is_found() {
+        assert_eq!(parse_resident_kib("Name:\tx\nVmHWM:\t 900 kB\nVmRSS:\t    768 kB\n"), Some(768));
+        assert_eq!(parse_resident_kib("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn this_process_can_be_read() {
+        cpu_time(std::process::id()).unwrap();
+        assert!(resident_kib(std::process::id()).unwrap() > 0);
+    }
+}
