@@ -140,6 +140,8 @@ struct Sample {
     per_second: f64,
     server_us: f64,
     generator_us: f64,
+    /// How much of the machine other processes took, from 0 to 1.
+    others: f64,
 }
 
 async fn compare(
@@ -179,19 +181,49 @@ fn echo_traffic(traffic: &Traffic, request_bytes: usize) -> Result<Traffic, Erro
 
 impl Sample {
     async fn take(server: &Server, load: &mut Load, time: Duration) -> Result<Self, Error> {
-        let used =
-            || -> Result<_, Error> { Ok((process::cpu_time(server.id())?, process::cpu_time(std::process::id())?)) };
-        let before = used()?;
+        let before = Used::now(server)?;
         let volume = load.drive(time).await?;
-        let after = used()?;
+        let used = Used::now(server)?.since(&before);
         #[expect(clippy::cast_precision_loss, reason = "a count of requests of minutes is far below 2^52")]
         let requests = volume.requests as f64;
-        let us_each = |time: Duration| time.as_secs_f64() * 1e6 / requests;
         Ok(Self {
             per_second: requests / volume.elapsed.as_secs_f64(),
-            server_us: us_each(after.0.saturating_sub(before.0)),
-            generator_us: us_each(after.1.saturating_sub(before.1)),
+            server_us: used.server.as_secs_f64() * 1e6 / requests,
+            generator_us: used.generator.as_secs_f64() * 1e6 / requests,
+            others: used.others(),
         })
+    }
+}
+
+/// Processor time used, by whom.
+struct Used {
+    server: Duration,
+    generator: Duration,
+    machine: process::Machine,
+}
+
+impl Used {
+    fn now(server: &Server) -> Result<Self, Error> {
+        Ok(Self {
+            server: process::cpu_time(server.id())?,
+            generator: process::cpu_time(std::process::id())?,
+            machine: process::machine()?,
+        })
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        let machine = process::Machine {
+            busy: self.machine.busy.saturating_sub(before.machine.busy),
+            total: self.machine.total.saturating_sub(before.machine.total),
+        };
+        let (server, generator) =
+            (self.server.saturating_sub(before.server), self.generator.saturating_sub(before.generator));
+        Self { server, generator, machine }
+    }
+
+    fn others(&self) -> f64 {
+        let others = self.machine.busy.saturating_sub(self.server + self.generator);
+        others.as_secs_f64() / self.machine.total.max(Duration::from_millis(1)).as_secs_f64()
     }
 }
 
@@ -226,10 +258,12 @@ impl fmt::Display for Comparison {
             f,
             "{operation}: requests of {request_bytes} bytes, replies of {reply_bytes} bytes, {connections} connections"
         )?;
-        writeln!(f, "  pair   charioteer        echo   ratio")?;
+        writeln!(f, "  pair   charioteer        echo   ratio   others took")?;
         for (number, pair) in pairs.iter().enumerate() {
             let (charioteer, echo) = (pair.0.per_second, pair.1.per_second);
-            writeln!(f, "  {:>4} {charioteer:>10.0}/s {echo:>9.0}/s   {:.3}", number + 1, ratio(pair))?;
+            let others = 100.0 * pair.0.others.max(pair.1.others);
+            let (number, ratio) = (number + 1, ratio(pair));
+            writeln!(f, "  {number:>4} {charioteer:>10.0}/s {echo:>9.0}/s   {ratio:.3}   {others:>10.0}%")?;
         }
         writeln!(f, "  median ratio {:.3}; medians of the rest:", self.ratio())?;
         self.write_side(f, "charioteer", |pair| pair.0)?;
@@ -277,6 +311,14 @@ mod tests {
         tokio::spawn(async move { echo::serve(listener, &echo::frame(90)).await });
         let mut load = Load::connect(address, vec![traffic; 4]).await.unwrap();
         assert!(load.drive(Duration::from_millis(20)).await.unwrap().requests >= 4);
+    }
+
+    #[test]
+    fn others_are_all_but_the_two() {
+        let seconds = Duration::from_secs;
+        let machine = process::Machine { busy: seconds(7), total: seconds(8) };
+        let used = Used { server: seconds(3), generator: seconds(2), machine };
+        assert_eq!(used.others(), 0.25);
     }
 
     #[test]
