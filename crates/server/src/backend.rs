@@ -10,7 +10,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use charioteer_engine::table::{
-    CatalogueError, CreateTable, Done, Operation, Scan, ScanBatch, TableEnvs, TableInfo, Walk,
+    CatalogueError, CreateTable, Done, Operation, Scan, ScanBatch, TableInfo, TableSettings, Walk,
 };
 
 pub use embedded::Embedded;
@@ -24,7 +24,7 @@ pub trait Backend: Send + Sync + 'static {
     fn table(&self, id: i32) -> Option<Self::Table>;
 
     /// What is known of the table of that name, if it is in use.
-    fn find(&self, name: &str) -> Option<Arc<TableInfo>>;
+    fn find(&self, name: &str) -> Option<TableInfo>;
 
     /// What is known of all tables, dropped ones that are still kept included, by id.
     fn list(&self) -> Vec<TableInfo>;
@@ -70,11 +70,8 @@ pub enum EnvChange {
 
 /// One table.
 pub trait Table: Clone + Send + Sync + 'static {
-    /// What is known of it.
-    fn info(&self) -> Arc<TableInfo>;
-
-    /// Its environment, as the rules use it.
-    fn envs(&self) -> Arc<TableEnvs>;
+    /// What it is, as of now.
+    fn settings(&self) -> Arc<TableSettings>;
 
     /// Runs an operation on rows of one partition, atomically.
     fn run<O: Operation + 'static>(

@@ -15,7 +15,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
 use crate::Limits;
 
@@ -95,7 +95,10 @@ pub(crate) async fn serve<S: Session>(
 ) -> io::Result<Ended> {
     let output = Output::default();
     let mut state = State::new(input, limits);
-    let mut answers = FuturesUnordered::<Answer<'_>>::new();
+    let mut answers = FuturesUnordered::new();
+    let mut place = ReusableBoxFuture::new(std::future::ready(0));
+    let stopped = stop.cancelled();
+    tokio::pin!(stopped);
     let watchdog = tokio::time::sleep(Duration::ZERO);
     tokio::pin!(watchdog);
     let mut watching = false;
@@ -106,21 +109,21 @@ pub(crate) async fn serve<S: Session>(
         {
             let bytes = S::request_bytes(&request);
             let output = &output;
-            let mut answer: Answer<'_> = Box::pin(async move {
+            place.set(async move {
                 session.answer(request, output).await;
                 bytes
             });
-            // Most answers are ready at the first look, and one write then carries all of them. The others are looked at again,
-            // with a waker, by the set that they join.
-            if answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            // Most answers are ready at the first look, need no memory of their own, and one write then carries all of them. The
+            // others are looked at again, with a waker, by the set that they join.
+            if place.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
                 state.under_way += bytes;
-                answers.push(answer);
+                answers.push(std::mem::replace(&mut place, ReusableBoxFuture::new(std::future::ready(0))));
             }
         }
         if state.outgoing.is_empty() {
             output.exchange(&mut state.outgoing);
         }
-        if let Some(ended) = state.is_over(answers.is_empty(), stop.is_cancelled()) {
+        if let Some(ended) = state.is_over(answers.is_empty()) {
             writer.shutdown().await?;
             return Ok(ended);
         }
@@ -128,13 +131,10 @@ pub(crate) async fn serve<S: Session>(
 
         tokio::select! {
             biased;
-            written = writer.write_buf(&mut state.outgoing), if state.outgoing.has_remaining() => {
-                if written? == 0 {
-                    return Err(io::ErrorKind::WriteZero.into());
-                }
-                state.progress = Instant::now();
-            }
+            written = writer.write(&state.outgoing), if !state.outgoing.is_empty() => state.taken(written?)?,
             Some(bytes) = answers.next(), if !answers.is_empty() => state.under_way -= bytes,
+            // Before reading, which may always be ready.
+            () = &mut stopped, if !state.stopping => state.stopping = true,
             read = read_some(&mut reader, &mut state.input), if state.may_read(limits, &output) => state.received(read?),
             () = &mut watchdog, if watching => {
                 watching = false;
@@ -142,12 +142,9 @@ pub(crate) async fn serve<S: Session>(
                     return Ok(ended);
                 }
             }
-            () = stop.cancelled(), if !state.stopping => state.stopping = true,
         }
     }
 }
-
-type Answer<'a> = Pin<Box<dyn Future<Output = usize> + Send + 'a>>;
 
 /// Keeps the memory of an empty buffer for the next use, unless an unusually large message has left it large.
 fn give_back(emptied: &mut BytesMut) {
@@ -224,6 +221,18 @@ impl State {
         }
     }
 
+    /// The peer has taken some of the replies.
+    fn taken(&mut self, bytes: usize) -> io::Result<()> {
+        if bytes == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.outgoing.advance(bytes);
+        if !self.outgoing.is_empty() {
+            self.progress = Instant::now();
+        }
+        Ok(())
+    }
+
     fn has_room(&self, limits: &Limits, output: &Output) -> bool {
         self.under_way + self.outgoing.len() + output.len() < limits.in_flight_bytes
     }
@@ -232,14 +241,14 @@ impl State {
         !self.end_of_input && !self.unreadable && !self.stopping && self.has_room(limits, output)
     }
 
-    fn is_over(&self, nothing_under_way: bool, stopping: bool) -> Option<Ended> {
+    fn is_over(&self, nothing_under_way: bool) -> Option<Ended> {
         if !nothing_under_way || !self.outgoing.is_empty() {
             return None;
         }
         if self.unreadable {
             return Some(Ended::Unreadable);
         }
-        (self.end_of_input || stopping).then_some(Ended::Closed)
+        (self.end_of_input || self.stopping).then_some(Ended::Closed)
     }
 
     /// Until when the peer must have done something, if anything is expected of it.

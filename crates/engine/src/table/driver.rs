@@ -52,17 +52,32 @@ pub struct Table {
     db: Db,
     clock: Clock,
     rows: Keyspace,
-    settings: RwLock<Settings>,
+    settings: RwLock<Arc<TableSettings>>,
     locks: HashKeyLocks,
     /// For each partition, the number of its last write.
     decrees: Box<[AtomicI64]>,
     scans: Mutex<ScanContexts<OpenScan>>,
 }
 
-#[derive(Clone)]
-struct Settings {
-    info: Arc<TableInfo>,
-    envs: Arc<TableEnvs>,
+/// What a table is and how its requests are served, at one time; a change makes a new one.
+///
+/// ```
+/// use charioteer_engine::table::{CreateTable, Tables};
+/// use charioteer_engine::{Clock, Db};
+///
+/// let tables = Tables::open(Db::memory(), Clock::system())?;
+/// tables.create(CreateTable::new("temp", 8))?;
+/// let settings = tables.table_by_name("temp").ok_or("no such table")?.settings();
+/// assert_eq!((settings.info.partition_count, settings.envs.default_ttl), (8, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TableSettings {
+    /// What is known of the table.
+    pub info: TableInfo,
+    /// Its environment, read from its texts.
+    pub envs: TableEnvs,
 }
 
 struct OpenScan {
@@ -125,27 +140,21 @@ impl Table {
             db,
             clock,
             rows,
-            settings: RwLock::new(Settings::of(info)),
+            settings: RwLock::new(TableSettings::of(info)),
             locks: HashKeyLocks::new(),
             decrees: (0..partition_count).map(|_| AtomicI64::new(0)).collect(),
             scans: Mutex::new(ScanContexts::new(u32::from_be_bytes([a, b, c, d]), MAX_OPEN_SCANS)),
         }
     }
 
-    /// What is known of the table, as it is now.
+    /// What the table is, as of now.
     #[must_use]
-    pub fn info(&self) -> Arc<TableInfo> {
-        Arc::clone(&self.settings.read().info)
-    }
-
-    /// Its settings, as they are now.
-    #[must_use]
-    pub fn envs(&self) -> Arc<TableEnvs> {
-        Arc::clone(&self.settings.read().envs)
+    pub fn settings(&self) -> Arc<TableSettings> {
+        Arc::clone(&self.settings.read())
     }
 
     pub(super) fn set_info(&self, info: TableInfo) {
-        *self.settings.write() = Settings::of(info);
+        *self.settings.write() = TableSettings::of(info);
     }
 
     /// Runs an operation on a partition: reads the rows it asks for, and writes what follows as one
@@ -284,7 +293,7 @@ impl Table {
         range: &WalkRange,
     ) -> Result<Ended, Error> {
         let context = self.context();
-        let deadline = self.clock.now().saturating_add(self.envs().iteration_limit);
+        let deadline = self.clock.now().saturating_add(self.settings.read().envs.iteration_limit);
         let (start, end) = stored_range(partition, range);
         let (mut shown, mut ended) = (0_usize, Ok(Ended::Exhausted));
         snapshot.visit(&self.rows, (as_slice(&start), as_slice(&end)), range.direction, |key, value| {
@@ -314,13 +323,13 @@ impl Table {
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table").field("info", &self.info()).finish_non_exhaustive()
+        f.debug_struct("Table").field("info", &self.settings.read().info).finish_non_exhaustive()
     }
 }
 
-impl Settings {
-    fn of(info: TableInfo) -> Self {
-        Self { envs: Arc::new(TableEnvs::from_texts(&info.envs)), info: Arc::new(info) }
+impl TableSettings {
+    fn of(info: TableInfo) -> Arc<Self> {
+        Arc::new(Self { envs: TableEnvs::from_texts(&info.envs), info })
     }
 }
 

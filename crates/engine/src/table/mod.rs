@@ -45,7 +45,7 @@ pub use check::{CheckReply, Checked};
 pub use check_and_mutate::{CheckAndMutate, Mutation};
 pub use check_and_set::{CheckAndSet, CheckAndSetRequest};
 pub use counter::{Increment, IncrementReply};
-pub use driver::{Done, ScanBatch, Table};
+pub use driver::{Done, ScanBatch, Table, TableSettings};
 pub use envs::{Deny, DenyKind, DenyScope, TableEnvs, validate_env};
 pub use filter::{Filter, FilterKind};
 pub use key::{crc64, next_after, next_after_hash_key, partition_hash, raw_key, split};

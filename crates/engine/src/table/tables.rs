@@ -280,7 +280,7 @@ impl Inner {
             let rows = self.db.keyspace(&keyspace_of(info.id))?;
             return Ok(Arc::new(Table::new(self.db.clone(), self.clock.clone(), rows, info.clone())));
         };
-        if *table.info() != *info {
+        if table.settings().info != *info {
             table.set_info(info.clone());
         }
         Ok(Arc::clone(table))

@@ -18,7 +18,7 @@ fn tables_are_found_by_id_and_by_name() {
     assert!(Arc::ptr_eq(&by_id, &f.table));
     assert!(f.tables.table(2).is_none());
     assert!(f.tables.table_by_name("none").is_none());
-    assert_eq!(f.tables.info(1).as_ref(), Some(&*f.table.info()));
+    assert_eq!(f.tables.info(1).as_ref(), Some(&f.table.settings().info));
     assert_eq!(f.tables.infos().len(), 1);
 }
 
@@ -91,19 +91,19 @@ fn a_renamed_table_is_found_under_its_new_name_only() {
     f.tables.rename("test", "new").unwrap();
     assert!(f.tables.table_by_name("test").is_none());
     assert!(Arc::ptr_eq(&f.tables.table_by_name("new").unwrap(), &f.table));
-    assert_eq!(f.table.info().name, "new");
+    assert_eq!(f.table.settings().info.name, "new");
 }
 
 #[test]
 fn settings_take_effect_at_once() {
     let f = Fixture::new();
     f.set_env("default_ttl", "60");
-    assert_eq!(f.table.envs().default_ttl, 60);
+    assert_eq!(f.table.settings().envs.default_ttl, 60);
     f.set_env("business.info", "x");
     f.tables.remove_envs("test", &["default_ttl".to_owned()]).unwrap();
-    assert_eq!(f.table.envs().default_ttl, 0);
+    assert_eq!(f.table.settings().envs.default_ttl, 0);
     f.tables.clear_envs("test", "").unwrap();
-    assert!(f.table.info().envs.is_empty());
+    assert!(f.table.settings().info.envs.is_empty());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn everything_is_there_when_the_store_is_opened_again() {
     assert_eq!(again.infos(), f.tables.infos());
     let table = again.table_by_name("renamed").unwrap();
     assert_eq!(table.run(0, Get::new(key("h", "s"))).unwrap().reply.as_deref(), Some(&b"v"[..]));
-    assert_eq!(table.envs().default_ttl, 60);
+    assert_eq!(table.settings().envs.default_ttl, 60);
     assert!(again.table(2).is_none());
     again.recall(2, "").unwrap();
     assert_eq!(again.create(CreateTable::new("next", 8)).unwrap().id, 4, "the id of the forgotten one is not reused");

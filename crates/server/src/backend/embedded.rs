@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use charioteer_engine::table::{
-    self, AdminError, CreateTable, Done, Operation, Scan, ScanBatch, TableEnvs, TableInfo, Tables, Walk,
+    self, AdminError, CreateTable, Done, Operation, Scan, ScanBatch, TableInfo, TableSettings, Tables, Walk,
 };
 use charioteer_engine::{Clock, Db};
 
@@ -43,8 +43,8 @@ impl Backend for Embedded {
         self.tables.table(id)
     }
 
-    fn find(&self, name: &str) -> Option<Arc<TableInfo>> {
-        self.tables.table_by_name(name).map(|table| table.info())
+    fn find(&self, name: &str) -> Option<TableInfo> {
+        self.tables.table_by_name(name).map(|table| table.settings().info.clone())
     }
 
     fn list(&self) -> Vec<TableInfo> {
@@ -80,12 +80,8 @@ impl Backend for Embedded {
 }
 
 impl Table for Arc<table::Table> {
-    fn info(&self) -> Arc<TableInfo> {
-        table::Table::info(self)
-    }
-
-    fn envs(&self) -> Arc<TableEnvs> {
-        table::Table::envs(self)
+    fn settings(&self) -> Arc<TableSettings> {
+        table::Table::settings(self)
     }
 
     async fn run<O: Operation + 'static>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error>

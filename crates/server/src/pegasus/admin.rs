@@ -4,7 +4,6 @@
 //! here to do; questions about it are answered truly, orders to do it are refused as not implemented.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use charioteer_engine::table::TableInfo;
@@ -64,7 +63,7 @@ fn level_name(level: i32) -> &'static str {
 }
 
 impl<B: Backend> Meta<'_, B> {
-    fn table(&self, request: &TableRequest) -> Result<Arc<TableInfo>, ErrorCode> {
+    fn table(&self, request: &TableRequest) -> Result<TableInfo, ErrorCode> {
         self.lead()?;
         self.service.backend.find(request.app_name.as_str()).ok_or(ErrorCode::APP_NOT_EXIST)
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use charioteer_engine::Clock;
 use charioteer_engine::table::{
-    Admission as Verdict, Deny, DenyKind, DenyScope, TableEnvs, TableInfo, Throttle, Throttler,
+    Admission as Verdict, Deny, DenyKind, DenyScope, TableEnvs, TableInfo, TableSettings, Throttle, Throttler,
 };
 use charioteer_proto::pegasus::frame::{Request, RequestHeader};
 use charioteer_proto::pegasus::special::{ErrorCode, Text};
@@ -48,22 +48,25 @@ impl<B: Backend> Service<B> {
             return Err(Failure::System(ErrorCode::HANDLER_NOT_FOUND));
         }
         let table = self.backend.table(header.table_id).ok_or(Failure::System(ErrorCode::OBJECT_NOT_FOUND))?;
-        let info = table.info();
-        let partition = self.place(endpoint, access, header, &info)?;
+        let settings = table.settings();
+        let partition = self.place(endpoint, access, header, &settings.info)?;
         let mut meter = None;
         if access != Access::Release {
-            let envs = table.envs();
-            turn_away(envs.deny_client_request, access)?;
-            self.wait_for_turn(&info, &envs, partition, access, request).await?;
-            meter = envs.read_throttle_by_size.filter(|_| access == Access::Read).map(|throttle| Meter {
-                counts: self.admission.of(&info, &envs),
+            turn_away(settings.envs.deny_client_request, access)?;
+            self.wait_for_turn(&settings, partition, access, request).await?;
+            meter = settings.envs.read_throttle_by_size.filter(|_| access == Access::Read).map(|throttle| Meter {
+                counts: self.admission.of(&settings),
                 throttle,
                 partition,
                 clock: self.clock.clone(),
             });
         }
         if access == Access::Write && request.body_bytes > MAX_WRITE_BYTES {
-            debug!(table = info.name, bytes = request.body_bytes, "write refused: larger than {MAX_WRITE_BYTES} bytes");
+            debug!(
+                table = settings.info.name,
+                bytes = request.body_bytes,
+                "write refused: larger than {MAX_WRITE_BYTES} bytes"
+            );
             return Err(Failure::System(ErrorCode::INVALID_DATA));
         }
         let hash = header.partition_hash;
@@ -96,20 +99,19 @@ impl<B: Backend> Service<B> {
 
     async fn wait_for_turn(
         &self,
-        info: &TableInfo,
-        envs: &Arc<TableEnvs>,
+        settings: &Arc<TableSettings>,
         partition: u32,
         access: Access,
         request: &Request,
     ) -> Result<(), Failure> {
         let header = &request.header;
-        let limits = limits(envs, access, header, request.body_bytes);
+        let limits = limits(&settings.envs, access, header, request.body_bytes);
         if limits.iter().all(|(_, throttle, _)| throttle.is_none()) {
             return Ok(());
         }
         let now = self.clock.now();
         let timeout = u64::try_from(header.client_timeout_ms).ok().map(Duration::from_millis);
-        let table = self.admission.of(info, envs);
+        let table = self.admission.of(settings);
         for (kind, throttle, units) in limits {
             let Some(throttle) = throttle else { continue };
             let verdict = table.admit(kind, throttle, partition, units, now, timeout);
@@ -177,26 +179,21 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// The counts of one table, begun anew when its environment has changed.
-    fn of(&self, info: &TableInfo, envs: &Arc<TableEnvs>) -> Arc<TableCounts> {
-        let current = |counts: &&Arc<TableCounts>| Arc::ptr_eq(&counts.envs, envs);
-        if let Some(counts) = self.tables.read().get(&info.id).filter(current) {
+    /// The counts of one table, begun anew when its settings have changed.
+    fn of(&self, settings: &Arc<TableSettings>) -> Arc<TableCounts> {
+        let current = |counts: &&Arc<TableCounts>| Arc::ptr_eq(&counts.settings, settings);
+        if let Some(counts) = self.tables.read().get(&settings.info.id).filter(current) {
             return Arc::clone(counts);
         }
-        let counts = Arc::new(TableCounts {
-            envs: Arc::clone(envs),
-            partition_count: info.partition_count.cast_unsigned(),
-            throttlers: Mutex::default(),
-        });
-        self.tables.write().insert(info.id, Arc::clone(&counts));
+        let counts = Arc::new(TableCounts { settings: Arc::clone(settings), throttlers: Mutex::default() });
+        self.tables.write().insert(settings.info.id, Arc::clone(&counts));
         counts
     }
 }
 
 #[derive(Debug)]
 struct TableCounts {
-    envs: Arc<TableEnvs>,
-    partition_count: u32,
+    settings: Arc<TableSettings>,
     throttlers: Mutex<HashMap<(Limit, u32), Throttler>>,
 }
 
@@ -215,7 +212,7 @@ impl TableCounts {
 
     fn with<T>(&self, limit: Limit, throttle: Throttle, partition: u32, ask: impl FnOnce(&mut Throttler) -> T) -> T {
         let mut throttlers = self.throttlers.lock();
-        let begin = || Throttler::new(throttle, self.partition_count);
+        let begin = || Throttler::new(throttle, self.settings.info.partition_count.cast_unsigned());
         ask(throttlers.entry((limit, partition)).or_insert_with(begin))
     }
 }

@@ -1,7 +1,6 @@
 //! The meta server: where partitions are, and the making, dropping, changing and listing of tables.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::sync::Arc;
 use std::time::Duration;
 
 use charioteer_engine::table::{CatalogueError, CreateTable, TableInfo, TableStatus};
@@ -52,7 +51,7 @@ impl<'a, B: Backend> Meta<'a, B> {
     }
 
     /// The table of that name; made now, where that is wanted and it does not exist.
-    async fn open(&self, name: &str) -> Result<Arc<TableInfo>, ErrorCode> {
+    async fn open(&self, name: &str) -> Result<TableInfo, ErrorCode> {
         if let Some(table) = self.service.backend.find(name) {
             return Ok(table);
         }
@@ -61,7 +60,7 @@ impl<'a, B: Backend> Meta<'a, B> {
         }
         info!(table = name, "making a table that was asked for");
         let made = self.service.backend.create(plain_table(name, PARTITION_COUNT)).await;
-        made.map(Arc::new).map_err(|error| error_code(&error))
+        made.map_err(|error| error_code(&error))
     }
 
     fn configurations(&self, table: &TableInfo, indices: &[i32]) -> Vec<PartitionConfiguration> {

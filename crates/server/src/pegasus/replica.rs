@@ -309,11 +309,12 @@ impl<T: Table> Handle<rpc::ClearScanner> for Replica<T> {
 
 impl<T: Table> Replica<T> {
     fn scan_of(&self, request: GetScannerRequest) -> Scan {
+        let settings = self.table.settings();
         let owner = Owner {
             partition_index: self.partition,
-            partition_version: self.table.info().partition_count.cast_unsigned().saturating_sub(1),
+            partition_version: settings.info.partition_count.cast_unsigned().saturating_sub(1),
         };
-        let validate = request.validate_partition_hash.unwrap_or(true) && self.table.envs().validate_partition_hash;
+        let validate = request.validate_partition_hash.unwrap_or(true) && settings.envs.validate_partition_hash;
         Scan {
             start_key: request.start_key,
             stop_key: request.stop_key,

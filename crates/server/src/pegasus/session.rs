@@ -86,7 +86,8 @@ impl<B: Backend> Session<'_, B> {
             Call::Negotiation => self.node::<rpc::Negotiation>(request, output).await,
             Call::QueryAppInfo => self.replica_node::<rpc::QueryAppInfo>(request, output).await,
             Call::QueryDiskInfo => self.replica_node::<rpc::QueryDiskInfo>(request, output).await,
-            _ => self.dispatch_meta(call, request, output).await,
+            // Boxed, so that the answers to calls on data stay small.
+            _ => Box::pin(self.dispatch_meta(call, request, output)).await,
         }
     }
 
