@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use charioteer_server::{Limits, Options, PegasusOptions, Server};
+use charioteer_server::{HostPorts, Limits, Options, PegasusOptions, Server};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
@@ -38,6 +38,11 @@ pub(crate) struct ServeArguments {
     /// Makes Pegasus tables (of 8 partitions) when they are first opened.
     #[arg(long)]
     auto_create: bool,
+
+    /// Whether Pegasus clients are told servers' host names: auto tells all that can read them, off suits clients of Pegasus 2.5
+    /// and older, which can't.
+    #[arg(long, value_name = "auto|off", value_parser = parse_host_ports, default_value = "auto")]
+    pegasus_host_ports: HostPorts,
 
     /// Where health and metrics are answered over HTTP.
     #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:34600")]
@@ -103,6 +108,7 @@ impl ServeArguments {
             nodes: self.pegasus_nodes.clone(),
             tables: self.table.clone(),
             auto_create: self.auto_create,
+            host_ports: self.pegasus_host_ports,
         });
         if pegasus.is_none() && !(self.pegasus_metas.is_empty() && self.pegasus_nodes.is_empty()) {
             return Err(charioteer_server::Error::NoPegasus);
@@ -122,6 +128,14 @@ impl ServeArguments {
             },
             ..Options::default()
         })
+    }
+}
+
+fn parse_host_ports(text: &str) -> Result<HostPorts, String> {
+    match text {
+        "auto" => Ok(HostPorts::ToThoseThatReadThem),
+        "off" => Ok(HostPorts::ToNobody),
+        _ => Err("neither auto nor off".to_owned()),
     }
 }
 

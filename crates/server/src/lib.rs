@@ -32,5 +32,5 @@ mod server;
 pub use error::Error;
 pub use limits::Limits;
 pub use options::Options;
-pub use pegasus::PegasusOptions;
+pub use pegasus::{HostPorts, PegasusOptions};
 pub use server::{Addresses, Server};

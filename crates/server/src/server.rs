@@ -181,6 +181,7 @@ impl Starting {
             limits: self.options.limits.clone(),
             latency: self.options.latency,
             auto_create: options.auto_create,
+            host_ports: options.host_ports,
             clock: self.options.clock.clone(),
         }));
         for ((listener, _), endpoint) in metas.into_iter().chain(nodes).zip(endpoints) {

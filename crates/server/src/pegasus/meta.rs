@@ -16,7 +16,7 @@ use charioteer_proto::pegasus::special::{ErrorCode, RpcAddress, Text};
 use tracing::{info, warn};
 
 use super::cluster::host_port;
-use super::{Endpoint, Failure, Handle, PARTITION_COUNT, Service, admin, plain_table};
+use super::{Endpoint, Failure, Handle, HostPorts, PARTITION_COUNT, Service, admin, plain_table};
 use crate::backend::{Backend, EnvChange, Error};
 
 /// One call to a meta server.
@@ -35,9 +35,10 @@ impl<'a, B: Backend> Meta<'a, B> {
         local: SocketAddrV4,
         header: &RequestHeader,
     ) -> Self {
-        // The published Python client breaks down at the host-port fields that newer servers send. It and the Node client are
-        // known by a header of version 0 without a timeout; all others are told.
-        let host_ports = header.version != 0 || header.client_timeout_ms != 0;
+        let host_ports = match service.host_ports {
+            HostPorts::ToThoseThatReadThem => header.version != 0 || header.client_timeout_ms != 0,
+            HostPorts::ToNobody => false,
+        };
         Self { service, endpoint, local: *local.ip(), host_ports }
     }
 

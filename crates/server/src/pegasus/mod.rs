@@ -63,6 +63,27 @@ pub struct PegasusOptions {
     pub tables: Vec<(String, i32)>,
     /// Whether a table that is asked for and does not exist is made. Default no.
     pub auto_create: bool,
+    /// To whom host names of servers are told. Default [`HostPorts::ToThoseThatReadThem`].
+    pub host_ports: HostPorts,
+}
+
+/// To whom the host names of servers are told, beside their addresses.
+///
+/// Servers from 2.6 on tell them. Clients older than that can't pass over the fields in which they stand, and fail.
+///
+/// ```
+/// use charioteer_server::{HostPorts, PegasusOptions};
+///
+/// let for_old_clients = PegasusOptions { host_ports: HostPorts::ToNobody, ..PegasusOptions::default() };
+/// assert_ne!(for_old_clients.host_ports, HostPorts::default());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostPorts {
+    /// All clients but those known by a header of version 0 without a timeout: the Python client that was published last, and Node's.
+    #[default]
+    ToThoseThatReadThem,
+    /// No client, as servers up to 2.5 do.
+    ToNobody,
 }
 
 /// How many replicas a partition has where nothing else was asked for, as in the original's examples.
@@ -78,6 +99,7 @@ impl Default for PegasusOptions {
             nodes: Vec::new(),
             tables: vec![("temp".to_owned(), PARTITION_COUNT)],
             auto_create: false,
+            host_ports: HostPorts::default(),
         }
     }
 }
@@ -101,6 +123,7 @@ pub(crate) struct Service<B: Backend> {
     limits: Limits,
     latency: Duration,
     auto_create: bool,
+    host_ports: HostPorts,
     /// What the meta server does by itself, which is nothing; administrators set it and read it back.
     level: AtomicI32,
     clock: Clock,
@@ -115,6 +138,7 @@ pub(crate) struct Parts<B> {
     pub(crate) limits: Limits,
     pub(crate) latency: Duration,
     pub(crate) auto_create: bool,
+    pub(crate) host_ports: HostPorts,
     pub(crate) clock: Clock,
 }
 
@@ -135,7 +159,7 @@ trait Handle<R: Rpc> {
 
 impl<B: Backend> Service<B> {
     pub(crate) fn new(parts: Parts<B>) -> Self {
-        let Parts { backend, cluster, metrics, limits, latency, auto_create, clock } = parts;
+        let Parts { backend, cluster, metrics, limits, latency, auto_create, host_ports, clock } = parts;
         let calls = Call::ALL.iter().map(|_| OnceLock::new()).collect();
         Self {
             backend,
@@ -146,6 +170,7 @@ impl<B: Backend> Service<B> {
             limits,
             latency,
             auto_create,
+            host_ports,
             level: AtomicI32::new(function_level::STEADY),
             started: clock.now(),
             clock,
