@@ -383,21 +383,30 @@ class TestScanners(Case, unittest.TestCase):
 
 class TestClients(unittest.TestCase):
     @inlineCallbacks
-    def test_one_meta_is_enough(self):
-        for metas in [[meta] for meta in METAS] + [["127.0.0.1:1", METAS[0]]]:
-            client = Pegasus(metas, "temp")
-            ready = yield client.init()
+    def open(self, metas, table="temp"):
+        client = Pegasus(metas, table)
+        self.addCleanup(client.close)
+        ready = yield client.init()
+        return client, ready
+
+    @inlineCallbacks
+    def test_the_leader_is_enough(self):
+        for metas in [METAS[:1], METAS[1::-1], ["127.0.0.1:1", METAS[0]]]:
+            client, ready = yield self.open(metas)
             self.assertTrue(ready)
             answer = yield client.get(self.id(), "absent")
             self.assertEqual(answer, (NOT_FOUND, b""))
-            client.close()
+
+    @inlineCallbacks
+    def test_a_follower_is_not(self):
+        # It names the leader, which this client does not go on to.
+        _, ready = yield self.open(METAS[1:2])
+        self.assertIsNone(ready)
 
     @inlineCallbacks
     def test_unknown_table(self):
-        client = Pegasus(METAS, "no_such_table")
-        ready = yield client.init()
-        self.assertFalse(ready)
-        client.close()
+        _, ready = yield self.open(METAS, "no_such_table")
+        self.assertIsNone(ready)
 
 
 if __name__ == "__main__":
