@@ -1,0 +1,9 @@
+//! The server as its clients meet it: over sockets, byte by byte.
+
+#![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
+mod cluster;
+mod http;
+mod meta;
+mod start;
+mod support;
