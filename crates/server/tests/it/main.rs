@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod cluster;
+mod data;
 mod http;
 mod meta;
 mod start;
