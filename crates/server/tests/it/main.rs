@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod cluster;
+mod concurrency;
 mod data;
+mod hostile;
 mod http;
 mod meta;
+mod pipelining;
 mod start;
 mod support;

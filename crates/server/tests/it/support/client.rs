@@ -61,6 +61,12 @@ impl Client {
         soon(self.stream.write_all(bytes)).await.unwrap();
     }
 
+    /// Says that nothing more will be sent.
+    pub(crate) async fn finish_sending(&mut self) {
+        // A server that has hung up already is told nothing.
+        let _ = self.stream.shutdown().await;
+    }
+
     /// The next reply, whichever call it answers.
     pub(crate) async fn receive(&mut self) -> Reply {
         soon(self.next_reply()).await.expect("the server hung up instead of answering")
@@ -100,6 +106,11 @@ impl Client {
         let reply = self.call::<R>(header, argument).await;
         assert!(reply.results.is_empty(), "nothing stands behind the number of a reply with an error");
         reply.error.name().to_owned()
+    }
+
+    /// Waits for the end of the connection, before which nothing more may come.
+    pub(crate) async fn hung_up(&mut self) {
+        assert_eq!(soon(self.next_reply()).await, None, "the server answered instead of hanging up");
     }
 }
 

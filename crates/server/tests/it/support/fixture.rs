@@ -83,6 +83,10 @@ impl Fixture {
         self.server.addresses().http.unwrap()
     }
 
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect(self.address()).await
+    }
+
     pub(crate) fn advance(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
@@ -139,6 +143,12 @@ impl Fixture {
     pub(crate) async fn count(&self, call: &str, result: &str) -> u64 {
         let labels = format!(r#"protocol="pegasus",call="{call}",result="{result}""#);
         Web::metric(self.http(), "calls_total", &labels).await
+    }
+
+    /// How many connections the server has cut for that reason.
+    pub(crate) async fn cut(&self, reason: &str) -> u64 {
+        let labels = format!(r#"protocol="pegasus",reason="{reason}""#);
+        Web::metric(self.http(), "connections_cut_total", &labels).await
     }
 }
 
