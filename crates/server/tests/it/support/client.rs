@@ -61,6 +61,22 @@ impl Client {
         soon(self.stream.write_all(bytes)).await.unwrap();
     }
 
+    /// Sends as much as the server takes before it hangs up, and says how much that was.
+    pub(crate) async fn send_until_cut(&mut self, bytes: &[u8]) -> usize {
+        let mut sent = 0;
+        loop {
+            match soon(self.stream.write(&bytes[sent % bytes.len()..])).await {
+                Ok(count) => sent += count,
+                Err(_) => return sent,
+            }
+        }
+    }
+
+    /// Sends, and says whether the server still takes it.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        soon(self.stream.write_all(bytes)).await.is_ok()
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) async fn finish_sending(&mut self) {
         // A server that has hung up already is told nothing.
@@ -83,6 +99,12 @@ impl Client {
                 return None;
             }
         }
+    }
+
+    /// Whether nothing has come by now, neither a reply nor the end of the connection.
+    pub(crate) async fn is_quiet(&mut self) -> bool {
+        tokio::task::yield_now().await;
+        matches!(self.stream.try_read_buf(&mut self.input), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Calls, and gives the reply, which must be this call's.
