@@ -8,7 +8,7 @@ use charioteer_proto::pegasus::admin::{
     StartRestoreRequest, TableRequest,
 };
 use charioteer_proto::pegasus::meta::{
-    ClusterInfoRequest, CreateAppOptions, CreateAppRequest, DropAppOptions, DropAppRequest,
+    ClusterInfoRequest, CreateAppOptions, CreateAppRequest, DropAppOptions, DropAppRequest, QueryCfgRequest,
 };
 use charioteer_proto::pegasus::rpc::{self, Rpc};
 
@@ -69,6 +69,15 @@ async fn a_frozen_cluster_makes_no_tables_but_serves_and_drops_those_there_are()
 
     fixture.set_level(400).await;
     assert_eq!(fixture.create_plainly("frozen").await, "ERR_OK");
+}
+
+#[tokio::test]
+async fn a_frozen_cluster_makes_no_table_that_is_asked_for_either() {
+    let mut fixture = Fixture::with(|options| options.pegasus.as_mut().unwrap().auto_create = true).await;
+    fixture.set_level(300).await;
+    let request = QueryCfgRequest { app_name: "wished".into(), ..QueryCfgRequest::default() };
+    let reply = fixture.client.ask::<rpc::QueryConfig>(META, request).await;
+    assert_eq!(reply.err.name(), "ERR_OBJECT_NOT_FOUND");
 }
 
 #[tokio::test]
