@@ -229,10 +229,11 @@ impl State {
         Some((self.progress + idle, Ended::Idle))
     }
 
-    /// Sets the watchdog where it is needed. It is moved only when it fires, so that a busy connection never touches it.
+    /// Sets the watchdog where it is needed. It is put off only when it fires, so that a busy connection hardly ever touches it;
+    /// only a deadline that comes before it moves it.
     fn watch(&self, watchdog: Pin<&mut Sleep>, watching: bool, nothing_under_way: bool) -> bool {
         match self.deadline(nothing_under_way) {
-            Some((deadline, _)) if !watching => {
+            Some((deadline, _)) if !watching || deadline < watchdog.deadline() => {
                 watchdog.reset(deadline);
                 true
             }

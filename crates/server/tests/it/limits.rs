@@ -8,6 +8,7 @@ use charioteer_server::Limits;
 use crate::support::{Client, Fixture, encoded, put, raw, soon};
 
 const SHORT: Duration = Duration::from_millis(50);
+const AN_HOUR: Duration = Duration::from_secs(3600);
 
 async fn limited(limits: Limits) -> Fixture {
     Fixture::with(|options| options.limits = limits).await
@@ -109,4 +110,20 @@ async fn a_single_request_may_be_larger_than_what_may_be_under_way() {
     let value = "v".repeat(1_000_000);
     fixture.put("h", "s", &value).await;
     assert!(fixture.get("h", "s").await.unwrap() == value);
+}
+
+#[tokio::test]
+async fn half_a_frame_behind_a_whole_one_is_hung_up_on_even_where_idle_connections_live_long() {
+    for idle in [None, Some(AN_HOUR)] {
+        let fixture = limited(Limits { stalled: SHORT, idle, ..Limits::default() }).await;
+        let half = &fixture.get_request()[..60];
+        let mut quiet = fixture.used().await;
+        for mut client in [fixture.used().await, fixture.used().await] {
+            client.send_bytes(half).await;
+            client.hung_up().await;
+        }
+        quiet.send_bytes(half).await;
+        quiet.hung_up().await;
+        fixture.has_cut("stalled", 3).await;
+    }
 }
