@@ -127,3 +127,37 @@ async fn half_a_frame_behind_a_whole_one_is_hung_up_on_even_where_idle_connectio
         fixture.has_cut("stalled", 3).await;
     }
 }
+
+#[tokio::test]
+async fn a_quiet_connection_is_left_alone_though_half_a_frame_would_not_be() {
+    let fixture = limited(Limits { stalled: SHORT, ..Limits::default() }).await;
+    let mut fresh = fixture.connect().await;
+    let mut used = fixture.used().await;
+    let mut stalled = fixture.connect().await;
+    stalled.send_bytes(b"THFT").await;
+    stalled.hung_up().await;
+    for quiet in [&mut fresh, &mut used] {
+        quiet.send_bytes(&fixture.get_request()).await;
+        assert_eq!(quiet.receive().await.sequence_id, 7, "it has been quiet for longer than the other was");
+    }
+}
+
+#[tokio::test]
+async fn half_a_frame_is_hung_up_on_after_a_while() {
+    let fixture = limited(Limits { stalled: SHORT, ..Limits::default() }).await;
+    let request = fixture.get_request();
+    for sent in [1, 3, 4, 47, 60, request.len() - 1] {
+        let mut client = fixture.connect().await;
+        client.send_bytes(&request[..sent]).await;
+        client.hung_up().await;
+    }
+    fixture.has_cut("stalled", 6).await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_hung_up_on_where_that_was_wished() {
+    let fixture = limited(Limits { idle: Some(SHORT), ..Limits::default() }).await;
+    fixture.used().await.hung_up().await;
+    fixture.connect().await.hung_up().await;
+    fixture.has_cut("idle", 3).await;
+}
