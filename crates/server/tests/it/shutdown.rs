@@ -116,3 +116,11 @@ async fn a_server_that_is_dropped_stops() {
     refused(address).await;
     refused(http).await;
 }
+
+#[tokio::test]
+async fn what_takes_too_long_is_cut() {
+    let mut fixture = Fixture::with(|options| options.limits.drain = Duration::from_millis(50)).await;
+    fixture.begin_a_write_that_waits(3_600_000).await;
+    soon(fixture.server.shutdown()).await;
+    fixture.client.hung_up().await;
+}
