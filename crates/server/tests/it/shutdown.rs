@@ -124,3 +124,23 @@ async fn what_takes_too_long_is_cut() {
     soon(fixture.server.shutdown()).await;
     fixture.client.hung_up().await;
 }
+
+#[tokio::test]
+async fn half_a_question_over_http_does_not_hold_up_the_end_for_long() {
+    let fixture = Fixture::start().await;
+    let mut webs = Vec::new();
+    for address in [fixture.http(), fixture.address()] {
+        let mut web = Web::connect(address).await;
+        assert_eq!(web.ask("GET", "/metrics").await.status, 200);
+        let mut fresh = Web::connect(address).await;
+        for web in [&mut web, &mut fresh] {
+            web.send("GET /metr").await;
+        }
+        webs.extend([web, fresh]);
+    }
+    assert_eq!(Web::get(fixture.address(), "/metrics").await.status, 200);
+    webs.push(Web::connect(fixture.http()).await);
+    let begin = Instant::now();
+    soon(fixture.server.shutdown()).await;
+    assert!(begin.elapsed() < Duration::from_secs(5), "nothing was under way");
+}
