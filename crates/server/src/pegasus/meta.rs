@@ -48,7 +48,7 @@ impl<'a, B: Backend> Meta<'a, B> {
     }
 
     fn is_leader(&self) -> bool {
-        self.service.cluster.leader(self.local).port() == self.endpoint.address.port()
+        self.service.cluster.is_led_by(self.endpoint)
     }
 
     /// The table of that name; made now, where that is wanted and allowed and it does not exist.

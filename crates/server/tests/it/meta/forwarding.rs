@@ -1,5 +1,7 @@
 //! Several meta servers, of which the first leads.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use charioteer_proto::pegasus::admin::{ControlMetaRequest, DiagnoseRequest, TableRequest};
 use charioteer_proto::pegasus::meta::{
     ClusterInfoRequest, CreateAppRequest, DropAppRequest, ListAppsRequest, ListNodesRequest, QueryCfgRequest,
@@ -76,4 +78,21 @@ async fn another_meta_server_has_no_data() {
     let mut client = Client::connect(fixture.server.addresses().pegasus_metas[1]).await;
     let refusal = client.refusal::<rpc::Get>(fixture.table.at("h"), raw("h", "s")).await;
     assert_eq!(refusal, "ERR_OBJECT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn meta_servers_may_differ_in_their_host_only() {
+    // A port that the system chose for one loopback address is free on the others.
+    let elsewhere = Fixture::start().await;
+    let at = |host| SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), elsewhere.address().port()));
+    let fixture = Fixture::with(|options| {
+        let pegasus = options.pegasus.as_mut().unwrap();
+        (pegasus.address, pegasus.metas) = (at(2), vec![at(3)]);
+    })
+    .await;
+    assert_eq!(fixture.address(), at(2));
+    let request = QueryCfgRequest { app_name: "temp".into(), ..QueryCfgRequest::default() };
+    let reply = Client::connect(at(3)).await.ask::<rpc::QueryConfig>(META, request).await;
+    assert_eq!(reply.err.name(), "ERR_FORWARD_TO_OTHERS");
+    assert_eq!(reply.partitions[0].primary.socket().map(Into::into), Some(at(2)));
 }
