@@ -22,8 +22,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use charioteer_engine::Clock;
 use charioteer_engine::table::CreateTable;
+use charioteer_engine::{Clock, Error as StoreError};
 use charioteer_proto::pegasus::admin::function_level;
 use charioteer_proto::pegasus::frame::Request;
 use charioteer_proto::pegasus::rpc::{Call, Rpc};
@@ -245,7 +245,9 @@ impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
         Self::System(match error {
             // The original has no limit here; a write that is too large is what comes closest.
-            BackendError::Store(charioteer_engine::Error::KeyTooLong { .. }) => ErrorCode::INVALID_DATA,
+            BackendError::Store(StoreError::KeyTooLong { .. }) => ErrorCode::INVALID_DATA,
+            // The table was dropped while the call was on its way; clients look for it anew.
+            BackendError::Store(StoreError::KeyspaceDropped { .. }) => ErrorCode::OBJECT_NOT_FOUND,
             error => {
                 warn!(%error, "the store failed");
                 ErrorCode::LOCAL_APP_FAILURE

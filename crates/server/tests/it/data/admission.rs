@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use charioteer_proto::pegasus::data::status;
 use charioteer_proto::pegasus::frame::RequestHeader;
+use charioteer_proto::pegasus::meta::{CreateAppOptions, DropAppOptions, DropAppRequest};
 use charioteer_proto::pegasus::rpc;
 
-use crate::support::{Client, Fixture, Table, put, raw};
+use crate::support::{Client, Fixture, META, Table, put, raw};
 
 /// Sets an environment variable, and gives the header of calls on one of the eight partitions. Each of them lets in an eighth of
 /// the table's rate and one more.
@@ -166,4 +167,23 @@ async fn a_delay_is_for_the_table_and_not_for_the_connection() {
     let begin = Instant::now();
     assert_eq!(other.ask::<rpc::Put>(header, put("h", "s", "v")).await.error, status::OK);
     assert!(begin.elapsed() >= Duration::from_millis(100), "it counts for all connections together");
+}
+
+#[tokio::test]
+async fn a_call_whose_table_is_gone_by_the_time_it_is_let_in_finds_no_table() {
+    let mut fixture = Fixture::start().await;
+    let header = let_in(&mut fixture, "replica.write_throttling", "1*delay*1000").await;
+    assert_eq!(fixture.put_again(header).await, "ERR_OK");
+    let mut waiting = Client::connect(fixture.address()).await;
+    waiting.send::<rpc::Put>(header, &put("h", "s", "v")).await;
+    waiting.send::<rpc::Get>(header, &raw("h", "s")).await;
+    assert_eq!(waiting.receive().await.name, "RPC_RRDB_RRDB_GET_ACK", "the write before it waits by now");
+
+    let options = DropAppOptions { reserve_seconds: Some(1), ..DropAppOptions::default() };
+    let request = DropAppRequest { app_name: "temp".into(), options };
+    fixture.client.ask::<rpc::DropApp>(META, request).await;
+    fixture.advance(1);
+    let options = CreateAppOptions { partition_count: 2, replica_count: 1, ..CreateAppOptions::default() };
+    fixture.create("other", options).await;
+    assert_eq!(waiting.receive().await.error.name(), "ERR_OBJECT_NOT_FOUND");
 }
