@@ -11,6 +11,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -34,7 +35,7 @@ pub(crate) trait Session: Sync {
     /// what was written to `output` has been sent.
     fn next_request(&self, input: &mut BytesMut, output: &Output) -> Result<Option<Self::Request>, Unreadable>;
 
-    /// How many bytes the request keeps in memory.
+    /// How many bytes the request itself keeps in memory.
     fn request_bytes(request: &Self::Request) -> usize;
 
     /// Works on a request and writes the reply, all at once, to `output`.
@@ -108,11 +109,10 @@ pub(crate) async fn serve<S: Session>(
             && let Some(request) = state.next(session, &output)
         {
             let bytes = S::request_bytes(&request);
-            let output = &output;
-            place.set(async move {
-                session.answer(request, output).await;
-                bytes
-            });
+            let answer = session.answer(request, &output);
+            // Small requests take more room while they are worked on than they took on the wire.
+            let bytes = bytes + size_of_val(&answer);
+            place.set(answer.map(move |()| bytes));
             // Most answers are ready at the first look, need no memory of their own, and one write then carries all of them. The
             // others are looked at again, with a waker, by the set that they join.
             if place.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
@@ -132,7 +132,7 @@ pub(crate) async fn serve<S: Session>(
         tokio::select! {
             biased;
             written = writer.write(&state.outgoing), if !state.outgoing.is_empty() => state.taken(written?)?,
-            Some(bytes) = answers.next(), if !answers.is_empty() => state.under_way -= bytes,
+            Some(bytes) = answers.next(), if !answers.is_empty() => state.answered(bytes),
             // Before reading, which may always be ready.
             () = &mut stopped, if !state.stopping => state.stopping = true,
             read = read_some(&mut reader, &mut state.input), if state.may_read(limits, &output) => state.received(read?),
@@ -167,9 +167,10 @@ async fn read_some(reader: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) 
 struct State {
     input: BytesMut,
     outgoing: BytesMut,
-    /// Bytes of requests that are being worked on.
+    /// Bytes that requests take which are being worked on.
     under_way: usize,
-    /// When the peer last did something that counts: sent a whole request, began one, or took replies.
+    /// When something last happened that counts: a whole request came or one began, one that had waited was answered, or the peer
+    /// took a part of the replies.
     progress: Instant,
     end_of_input: bool,
     unreadable: bool,
@@ -221,6 +222,12 @@ impl State {
         }
     }
 
+    /// A request that had to wait, and took so many bytes, has been answered.
+    fn answered(&mut self, bytes: usize) {
+        self.under_way -= bytes;
+        self.progress = Instant::now();
+    }
+
     /// The peer has taken some of the replies.
     fn taken(&mut self, bytes: usize) -> io::Result<()> {
         if bytes == 0 {
@@ -260,10 +267,11 @@ impl State {
         Some((self.progress + idle, Ended::Idle))
     }
 
-    /// Sets the watchdog where it is needed. It is moved only when it fires, so that a busy connection never touches it.
+    /// Sets the watchdog where it is needed. It is put off only when it fires, so that a busy connection hardly ever touches it;
+    /// only a deadline that comes before it moves it.
     fn watch(&self, watchdog: Pin<&mut Sleep>, watching: bool, nothing_under_way: bool) -> bool {
         match self.deadline(nothing_under_way) {
-            Some((deadline, _)) if !watching => {
+            Some((deadline, _)) if !watching || deadline < watchdog.deadline() => {
                 watchdog.reset(deadline);
                 true
             }
@@ -274,5 +282,52 @@ impl State {
     fn overdue(&self, nothing_under_way: bool) -> Option<Ended> {
         let (deadline, ended) = self.deadline(nothing_under_way)?;
         (deadline <= Instant::now()).then_some(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::BufMut;
+
+    use super::*;
+
+    /// Every byte is a request that is never answered.
+    #[derive(Default)]
+    struct Unanswered(AtomicUsize);
+
+    impl Session for Unanswered {
+        type Request = u8;
+
+        fn next_request(&self, input: &mut BytesMut, _: &Output) -> Result<Option<u8>, Unreadable> {
+            Ok(input.try_get_u8().ok())
+        }
+
+        fn request_bytes(_: &u8) -> usize {
+            1
+        }
+
+        async fn answer(&self, _: u8, output: &Output) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let kept = [0; 1000];
+            pending::<()>().await;
+            output.write(|out| out.put_slice(&kept));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_server_keeps_for_a_small_request_counts_as_under_way_too() {
+        const BYTES: usize = 100_000;
+        let (mut peer, stream) = tokio::io::duplex(BYTES);
+        peer.write_all(&[0; BYTES]).await.unwrap();
+        let limits = Limits { in_flight_bytes: BYTES, ..Limits::default() };
+        let (session, stop) = (Unanswered::default(), CancellationToken::new());
+        let served = serve(&session, tokio::io::split(stream), BytesMut::new(), &limits, &stop);
+        let served = tokio::time::timeout(Duration::from_millis(10), served).await;
+        assert!(served.is_err(), "the peer waits for its answers");
+        let taken = session.0.into_inner();
+        assert!((1..=BYTES / 1000).contains(&taken), "{taken} requests are under way");
     }
 }

@@ -19,6 +19,9 @@ use tracing::debug;
 /// How long a request's head may take; heads are small.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a server that stops waits for an answer to be taken. Answers are made at once, so that nothing else can be under way.
+const PARTING_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// An answer.
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
 
@@ -58,7 +61,8 @@ pub(crate) async fn serve(
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // The rest of a head that has come in part is not waited for as long as otherwise.
+            tokio::time::timeout(PARTING_TIMEOUT, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {

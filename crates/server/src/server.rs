@@ -48,21 +48,25 @@ pub struct Server {
 struct Running {
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// Cuts the connections that have not ended when the time to end them is up.
+    cut: CancellationToken,
     _stop_on_drop: DropGuard,
 }
 
 impl Running {
     fn new() -> Self {
         let stop = CancellationToken::new();
-        Self { tasks: TaskTracker::new(), _stop_on_drop: stop.clone().drop_guard(), stop }
+        let guard = stop.clone().drop_guard();
+        Self { tasks: TaskTracker::new(), stop, cut: CancellationToken::new(), _stop_on_drop: guard }
     }
 
-    /// Stops accepting, and waits until the last connection has ended or the time is up.
+    /// Stops accepting, waits until the last connection has ended or the time is up, and cuts those that are left.
     async fn shutdown(self, patience: Duration) {
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
             warn!(connections = self.tasks.len(), "stopped without waiting any longer");
+            self.cut.cancel();
         }
     }
 }
@@ -116,7 +120,7 @@ impl Server {
     }
 
     /// Says that it is not ready any more, stops accepting connections, lets requests that are under way end, and closes all
-    /// connections; after [`Limits::drain`] it no longer waits. Health and metrics are answered until the end.
+    /// connections; after [`Limits::drain`] it no longer waits and cuts those that are left. Health and metrics are answered until the end.
     pub async fn shutdown(self) {
         self.ready.store(false, Ordering::Release);
         self.serving.shutdown(self.limits.drain).await;
@@ -220,6 +224,13 @@ impl Starting {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
+        let cut = running.cut.clone();
+        let serve = move |stream, peer| {
+            let (cut, connection) = (cut.clone(), serve(stream, peer));
+            async move {
+                cut.run_until_cancelled_owned(connection).await;
+            }
+        };
         let run = listener.run(self.options.limits.connections, running.stop.clone(), running.tasks.clone(), serve);
         running.tasks.spawn(run);
     }

@@ -20,7 +20,7 @@ use super::meta::Meta;
 use super::{Failure, Handle, Service};
 use crate::backend::Backend;
 
-/// At this level and below, tables are neither made nor dropped.
+/// At this level and below no tables are made, as in the original, which does drop them.
 const FROZEN: i32 = 300;
 
 /// Whether an administrator has stopped the making of tables.

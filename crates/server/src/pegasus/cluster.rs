@@ -54,7 +54,12 @@ impl Cluster {
         (Self { metas, nodes }, endpoints)
     }
 
-    /// The meta server that answers, as a client that came through `local` reaches it.
+    /// Whether that port is the meta server that leads.
+    pub(super) fn is_led_by(&self, endpoint: &Endpoint) -> bool {
+        self.metas.first() == Some(&endpoint.address)
+    }
+
+    /// The meta server that leads, as a client that came through `local` reaches it.
     pub(super) fn leader(&self, local: Ipv4Addr) -> SocketAddrV4 {
         self.metas.first().map_or_else(|| SocketAddrV4::new(local, 0), |meta| reachable(*meta, local))
     }

@@ -48,15 +48,15 @@ impl<'a, B: Backend> Meta<'a, B> {
     }
 
     fn is_leader(&self) -> bool {
-        self.service.cluster.leader(self.local).port() == self.endpoint.address.port()
+        self.service.cluster.is_led_by(self.endpoint)
     }
 
-    /// The table of that name; made now, where that is wanted and it does not exist.
+    /// The table of that name; made now, where that is wanted and allowed and it does not exist.
     async fn open(&self, name: &str) -> Result<TableInfo, ErrorCode> {
         if let Some(table) = self.service.backend.find(name) {
             return Ok(table);
         }
-        if !self.service.auto_create {
+        if !self.service.auto_create || admin::is_frozen(self.service) {
             return Err(ErrorCode::OBJECT_NOT_FOUND);
         }
         info!(table = name, "making a table that was asked for");

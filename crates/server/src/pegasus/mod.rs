@@ -22,8 +22,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use charioteer_engine::Clock;
 use charioteer_engine::table::CreateTable;
+use charioteer_engine::{Clock, Error as StoreError};
 use charioteer_proto::pegasus::admin::function_level;
 use charioteer_proto::pegasus::frame::Request;
 use charioteer_proto::pegasus::rpc::{Call, Rpc};
@@ -191,8 +191,13 @@ impl<B: Backend> Service<B> {
         };
         let (mut reader, writer) = stream.into_split();
         let begin = tokio::select! {
-            begin = first_bytes(&mut reader, self.limits.stalled) => begin,
+            begin = first_bytes(&mut reader, &self.limits) => begin,
             () = stop.cancelled() => return,
+        };
+        let begin = match begin {
+            Ok(Ok(begin)) => begin,
+            Ok(Err(ended)) => return self.note_end(peer, Ok(ended)),
+            Err(error) => return self.note_end(peer, Err(error)),
         };
         match begin.first_chunk() {
             Some(b"THFT") => {
@@ -235,23 +240,40 @@ impl<B: Backend> Service<B> {
     }
 }
 
-/// Reads until there are four bytes; gives what there is when the peer closes or takes too long.
-async fn first_bytes(reader: &mut (impl AsyncReadExt + Unpin), patience: Duration) -> BytesMut {
+/// Reads until there are four bytes, or says how the connection ended before. The first byte may be as long in coming as a
+/// connection may be idle, the others as a frame may be in parts.
+async fn first_bytes(
+    reader: &mut (impl AsyncReadExt + Unpin),
+    limits: &Limits,
+) -> std::io::Result<Result<BytesMut, Ended>> {
     let mut begin = BytesMut::with_capacity(8 * 1024);
-    let read = async {
-        while begin.len() < 4 && reader.read_buf(&mut begin).await? > 0 {}
-        std::io::Result::Ok(())
-    };
-    // A peer that fails or dawdles is dropped for having sent too little.
-    let _ = tokio::time::timeout(patience, read).await;
-    begin
+    let mut patience = (limits.idle, Ended::Idle);
+    while begin.len() < 4 {
+        match within(patience.0, reader.read_buf(&mut begin)).await {
+            Some(Ok(0)) => return Ok(Err(Ended::Closed)),
+            Some(read) => read?,
+            None => return Ok(Err(patience.1)),
+        };
+        patience = (Some(limits.stalled), Ended::Stalled);
+    }
+    Ok(Ok(begin))
+}
+
+/// Waits for an event for so long at most, or for ever.
+async fn within<T>(patience: Option<Duration>, event: impl Future<Output = T>) -> Option<T> {
+    match patience {
+        Some(patience) => tokio::time::timeout(patience, event).await.ok(),
+        None => Some(event.await),
+    }
 }
 
 impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
         Self::System(match error {
             // The original has no limit here; a write that is too large is what comes closest.
-            BackendError::Store(charioteer_engine::Error::KeyTooLong { .. }) => ErrorCode::INVALID_DATA,
+            BackendError::Store(StoreError::KeyTooLong { .. }) => ErrorCode::INVALID_DATA,
+            // The table was dropped while the call was on its way; clients look for it anew.
+            BackendError::Store(StoreError::KeyspaceDropped { .. }) => ErrorCode::OBJECT_NOT_FOUND,
             error => {
                 warn!(%error, "the store failed");
                 ErrorCode::LOCAL_APP_FAILURE
