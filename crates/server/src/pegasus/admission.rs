@@ -150,15 +150,15 @@ fn limits(
     bytes: usize,
 ) -> [(Limit, Option<Throttle>, u64); 2] {
     let bytes = bytes as u64;
+    // What a read brings is counted when it has been read; before, it only asks whether there is anything left.
     match access {
         Access::Write => {
             [(Limit::Writes, envs.write_throttle, 1), (Limit::WriteBytes, envs.write_throttle_by_size, bytes)]
         }
-        _ if header.is_backup_request => [
-            (Limit::BackupReads, envs.backup_request_throttle, 1),
-            (Limit::ReadBytes, envs.read_throttle_by_size, bytes),
-        ],
-        _ => [(Limit::Reads, envs.read_throttle, 1), (Limit::ReadBytes, envs.read_throttle_by_size, bytes)],
+        _ if header.is_backup_request => {
+            [(Limit::BackupReads, envs.backup_request_throttle, 1), (Limit::ReadBytes, envs.read_throttle_by_size, 1)]
+        }
+        _ => [(Limit::Reads, envs.read_throttle, 1), (Limit::ReadBytes, envs.read_throttle_by_size, 1)],
     }
 }
 

@@ -80,6 +80,27 @@ async fn writes_are_limited_by_their_bytes_too() {
 }
 
 #[tokio::test]
+async fn reads_are_limited_by_the_bytes_that_they_brought() {
+    let mut fixture = Fixture::start().await;
+    let header = let_in(&mut fixture, "replica.read_throttling_by_size", "8K*reject*0").await;
+    fixture.put("h", "large", &"v".repeat(2000)).await;
+    for second in 0..2 {
+        for _ in 0..5 {
+            assert_eq!(fixture.get_again(header).await, "ERR_OK", "little is read, second {second}");
+        }
+        let large = fixture.client.call::<rpc::Get>(header, raw("h", "large")).await;
+        assert_eq!(large.error.name(), "ERR_OK", "how much it is shows only when it has been read");
+        assert_eq!(fixture.get_again(header).await, "ERR_BUSY", "a partition has 1025 bytes a second");
+        assert_eq!(fixture.put_again(header).await, "ERR_OK", "writes go on");
+        fixture.advance(1);
+    }
+    fixture.put("h", "long", "").await;
+    let long = "s".repeat(4000);
+    assert_eq!(fixture.get("h", &long).await, None);
+    assert_eq!(fixture.get_again(header).await, "ERR_OK", "a long question is no long answer");
+}
+
+#[tokio::test]
 async fn backup_reads_have_a_limit_of_their_own() {
     let mut fixture = Fixture::start().await;
     let header = let_in(&mut fixture, "replica.backup_request_throttling", "1*reject*0").await;
