@@ -120,7 +120,7 @@ impl From<AdminError> for Error {
     }
 }
 
-/// How long a dropped table is kept. A negative time is one that has passed already.
+/// How long a dropped table is kept; anything that is not positive means the default time, as in the original.
 fn reserve_time(seconds: i64) -> std::time::Duration {
     std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
