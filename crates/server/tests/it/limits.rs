@@ -49,9 +49,9 @@ async fn a_frame_that_trickles_in_too_slowly_is_hung_up_on() {
 #[tokio::test]
 async fn a_connection_that_waits_for_its_answer_is_not_idle() {
     let mut fixture = Fixture::with(|options| {
-        options.limits.idle = Some(Duration::from_millis(100));
+        options.limits.idle = Some(Duration::from_millis(300));
         options.limits.stalled = SHORT;
-        options.latency = Duration::from_millis(250);
+        options.latency = Duration::from_millis(400);
     })
     .await;
     assert_eq!(fixture.get("h", "s").await, None);
@@ -74,7 +74,7 @@ async fn connections_beyond_the_limit_wait_until_another_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_never_reads_is_not_read_from_disturbs_nobody_and_is_cut_in_the_end() {
-    let limits = Limits { in_flight_bytes: 256 * 1024, stalled: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { in_flight_bytes: 256 * 1024, stalled: Duration::from_millis(500), ..Limits::default() };
     let mut fixture = limited(limits).await;
     fixture.put("h", "s", &"v".repeat(100_000)).await;
     let many = fixture.get_request().repeat(1000);
@@ -156,7 +156,7 @@ async fn half_a_frame_is_hung_up_on_after_a_while() {
 
 #[tokio::test]
 async fn an_idle_connection_is_hung_up_on_where_that_was_wished() {
-    let fixture = limited(Limits { idle: Some(SHORT), ..Limits::default() }).await;
+    let fixture = limited(Limits { idle: Some(4 * SHORT), ..Limits::default() }).await;
     fixture.used().await.hung_up().await;
     fixture.connect().await.hung_up().await;
     fixture.has_cut("idle", 3).await;

@@ -40,7 +40,7 @@ async fn refused(address: SocketAddr) {
 async fn what_is_under_way_is_answered_while_nothing_new_is_let_in() {
     let mut fixture = Fixture::start().await;
     let (address, http) = (fixture.address(), fixture.http());
-    let waiting = fixture.begin_a_write_that_waits(200).await;
+    let waiting = fixture.begin_a_write_that_waits(1000).await;
     let mut idle = fixture.connect().await;
     let stopping = tokio::spawn(fixture.server.shutdown());
 

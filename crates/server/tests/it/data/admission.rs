@@ -7,7 +7,7 @@ use charioteer_proto::pegasus::frame::RequestHeader;
 use charioteer_proto::pegasus::meta::{CreateAppOptions, DropAppOptions, DropAppRequest};
 use charioteer_proto::pegasus::rpc;
 
-use crate::support::{Client, Fixture, META, Table, put, raw};
+use crate::support::{Client, Fixture, META, Table, encoded, put, raw};
 
 /// Sets an environment variable, and gives the header of calls on one of the eight partitions. Each of them lets in an eighth of
 /// the table's rate and one more.
@@ -115,13 +115,13 @@ async fn a_call_that_is_delayed_holds_up_no_later_one_and_is_answered_in_the_end
     let mut fixture = Fixture::start().await;
     let header = let_in(&mut fixture, "replica.write_throttling", "1*delay*100").await;
     let client = &mut fixture.client;
+    let put = |number| encoded::<rpc::Put>(header, number, &put("h", "s", &number.to_string()));
+    let all = [put(1), put(2), encoded::<rpc::Get>(header, 3, &raw("h", "s"))].concat();
     let begin = Instant::now();
-    let first = client.send::<rpc::Put>(header, &put("h", "s", "1")).await;
-    let delayed = client.send::<rpc::Put>(header, &put("h", "s", "2")).await;
-    let read = client.send::<rpc::Get>(header, &raw("h", "s")).await;
-    assert_eq!(client.receive().await.sequence_id, first);
-    assert_eq!(client.receive().await.sequence_id, read);
-    assert_eq!(client.receive().await.sequence_id, delayed);
+    client.send_bytes(&all).await;
+    assert_eq!(client.receive().await.sequence_id, 1);
+    assert_eq!(client.receive().await.sequence_id, 3);
+    assert_eq!(client.receive().await.sequence_id, 2);
     assert!(begin.elapsed() >= Duration::from_millis(100));
     assert_eq!(fixture.get("h", "s").await.unwrap(), "2");
 }
