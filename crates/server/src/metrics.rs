@@ -30,13 +30,30 @@ pub(crate) struct Metrics {
 pub(crate) struct CallMetrics {
     answered: Counter,
     refused: Counter,
+    unanswered: Counter,
     latency: Histogram,
 }
 
+/// What a call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallResult {
+    /// It has a result, if only that a row is missing.
+    Answered,
+    /// The system refused it.
+    Refused,
+    /// It gets no answer, because the original gives none either.
+    Unanswered,
+}
+
 impl CallMetrics {
-    /// Counts one call, and whether it was refused by the system (a missing row is no refusal).
-    pub(crate) fn record(&self, refused: bool, took: Duration) {
-        if refused { &self.refused } else { &self.answered }.inc();
+    /// Counts one call, and how long it took.
+    pub(crate) fn record(&self, result: CallResult, took: Duration) {
+        match result {
+            CallResult::Answered => &self.answered,
+            CallResult::Refused => &self.refused,
+            CallResult::Unanswered => &self.unanswered,
+        }
+        .inc();
         self.latency.observe(took.as_secs_f64());
     }
 }
@@ -75,6 +92,7 @@ impl Metrics {
         CallMetrics {
             answered: with_result("answered"),
             refused: with_result("refused"),
+            unanswered: with_result("unanswered"),
             latency: self.latencies.get_or_create(&vec![("protocol", protocol), ("call", call)]).clone(),
         }
     }

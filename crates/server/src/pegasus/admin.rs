@@ -28,12 +28,6 @@ pub(super) fn is_frozen<B: Backend>(service: &Service<B>) -> bool {
     service.level.load(Ordering::Relaxed) <= FROZEN
 }
 
-/// The refusal of an order that makes no sense in one process.
-pub(super) fn not_implemented(call: Call) -> PlainResponse {
-    info!(call = call.name(), "refused: not implemented");
-    PlainResponse { err: ErrorCode::NOT_IMPLEMENTED }
-}
-
 /// What `cluster_info` tells, in the original's order.
 pub(super) fn cluster_facts<B: Backend>(service: &Service<B>, local: Ipv4Addr) -> Vec<(String, String)> {
     let metas: Vec<_> = service.cluster.metas(local).map(|meta| meta.to_string()).collect();
@@ -63,6 +57,12 @@ fn level_name(level: i32) -> &'static str {
 }
 
 impl<B: Backend> Meta<'_, B> {
+    /// The refusal of an order that makes no sense in one process.
+    pub(super) fn not_implemented(&self, call: Call) -> PlainResponse {
+        info!(call = call.name(), "refused: not implemented");
+        PlainResponse { err: self.lead().err().unwrap_or(ErrorCode::NOT_IMPLEMENTED) }
+    }
+
     fn table(&self, request: &TableRequest) -> Result<TableInfo, ErrorCode> {
         self.lead()?;
         self.service.backend.find(request.app_name.as_str()).ok_or(ErrorCode::APP_NOT_EXIST)

@@ -186,7 +186,10 @@ impl Admission {
             return Arc::clone(counts);
         }
         let counts = Arc::new(TableCounts { settings: Arc::clone(settings), throttlers: Mutex::default() });
-        self.tables.write().insert(settings.info.id, Arc::clone(&counts));
+        let mut tables = self.tables.write();
+        // Settings that nobody else holds are those of a table that is gone.
+        tables.retain(|_, counts| Arc::strong_count(&counts.settings) > 1);
+        tables.insert(settings.info.id, Arc::clone(&counts));
         counts
     }
 }

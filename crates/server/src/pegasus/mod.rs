@@ -35,7 +35,7 @@ use tracing::{debug, warn};
 
 use crate::backend::{Backend, Error as BackendError};
 use crate::connection::{self, Ended};
-use crate::metrics::{CallMetrics, Metrics};
+use crate::metrics::{CallMetrics, CallResult, Metrics};
 use crate::{Limits, http as web};
 use admission::Admission;
 pub(crate) use cluster::{Cluster, Endpoint};
@@ -218,9 +218,9 @@ impl<B: Backend> Service<B> {
         }
     }
 
-    fn count(&self, call: Call, refused: bool, took: Duration) {
+    fn count(&self, call: Call, result: CallResult, took: Duration) {
         if let Some(metrics) = self.calls.get(call as usize) {
-            metrics.get_or_init(|| self.metrics.call("pegasus", call.name())).record(refused, took);
+            metrics.get_or_init(|| self.metrics.call("pegasus", call.name())).record(result, took);
         }
     }
 

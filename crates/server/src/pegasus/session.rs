@@ -16,6 +16,7 @@ use super::replica::Replica;
 use super::{Endpoint, Failure, Handle, Service, argument};
 use crate::backend::Backend;
 use crate::connection::{self, Output, Unreadable};
+use crate::metrics::CallResult;
 
 /// One connection.
 pub(super) struct Session<'a, B: Backend> {
@@ -53,19 +54,16 @@ impl<B: Backend> connection::Session for Session<'_, B> {
         let Some(call) = Call::from_name(&request.name) else {
             debug!(peer = %self.peer, name = %request.name.escape_ascii(), "unknown call");
             // Not counted: anyone could make up names without end.
-            let _ = refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output);
+            refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output);
             return;
         };
-        let refused = self.dispatch(call, request, output).await.is_err();
-        self.service.count(call, refused, started.elapsed());
+        let result = self.dispatch(call, request, output).await;
+        self.service.count(call, result, started.elapsed());
     }
 }
 
-/// A call that was refused by the system, which has been told to the client.
-struct Refused;
-
 impl<B: Backend> Session<'_, B> {
-    async fn dispatch(&self, call: Call, request: Request, output: &Output) -> Result<(), Refused> {
+    async fn dispatch(&self, call: Call, request: Request, output: &Output) -> CallResult {
         match call {
             Call::Get => self.data::<rpc::Get>(Access::Read, request, output).await,
             Call::Ttl => self.data::<rpc::Ttl>(Access::Read, request, output).await,
@@ -91,7 +89,7 @@ impl<B: Backend> Session<'_, B> {
         }
     }
 
-    async fn dispatch_meta(&self, call: Call, request: Request, output: &Output) -> Result<(), Refused> {
+    async fn dispatch_meta(&self, call: Call, request: Request, output: &Output) -> CallResult {
         match call {
             Call::QueryConfig => self.meta::<rpc::QueryConfig>(request, output).await,
             Call::CreateApp => self.meta::<rpc::CreateApp>(request, output).await,
@@ -112,15 +110,15 @@ impl<B: Backend> Session<'_, B> {
             Call::ListDuplication => self.meta::<rpc::ListDuplication>(request, output).await,
             Call::QueryPartitionSplit => self.meta::<rpc::QueryPartitionSplit>(request, output).await,
             _ if self.endpoint.meta => {
-                let refusal = super::admin::not_implemented(call);
+                let refusal = self.as_meta(&request).not_implemented(call);
                 output.write(|out| frame::write_reply(out, &request.name, request.sequence_id, &refusal));
-                Err(Refused)
+                CallResult::Refused
             }
             _ => refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output),
         }
     }
 
-    async fn data<R>(&self, access: Access, request: Request, output: &Output) -> Result<(), Refused>
+    async fn data<R>(&self, access: Access, request: Request, output: &Output) -> CallResult
     where
         R: Rpc,
         Replica<B::Table>: Handle<R>,
@@ -134,14 +132,14 @@ impl<B: Backend> Session<'_, B> {
             Err(_) if access == Access::Release => (Err(Failure::Silence), None),
             Err(failure) => (Err(failure), None),
         };
-        let bytes = reply::<R>(&request, result, output)?;
+        let (result, bytes) = reply::<R>(&request, result, output);
         if let Some(meter) = meter {
             meter.count(bytes);
         }
-        Ok(())
+        result
     }
 
-    async fn meta<'s, R>(&'s self, request: Request, output: &Output) -> Result<(), Refused>
+    async fn meta<'s, R>(&'s self, request: Request, output: &Output) -> CallResult
     where
         R: Rpc,
         Meta<'s, B>: Handle<R>,
@@ -149,20 +147,23 @@ impl<B: Backend> Session<'_, B> {
         if !self.endpoint.meta {
             return refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output);
         }
-        let meta = Meta::new(self.service, self.endpoint, self.local, &request.header);
-        reply::<R>(&request, handle(meta, &request).await, output).map(drop)
+        reply::<R>(&request, handle(self.as_meta(&request), &request).await, output).0
     }
 
-    async fn node<'s, R>(&'s self, request: Request, output: &Output) -> Result<(), Refused>
+    fn as_meta(&self, request: &Request) -> Meta<'_, B> {
+        Meta::new(self.service, self.endpoint, self.local, &request.header)
+    }
+
+    async fn node<'s, R>(&'s self, request: Request, output: &Output) -> CallResult
     where
         R: Rpc,
         Node<'s, B>: Handle<R>,
     {
         let node = Node { service: self.service };
-        reply::<R>(&request, handle(node, &request).await, output).map(drop)
+        reply::<R>(&request, handle(node, &request).await, output).0
     }
 
-    async fn replica_node<'s, R>(&'s self, request: Request, output: &Output) -> Result<(), Refused>
+    async fn replica_node<'s, R>(&'s self, request: Request, output: &Output) -> CallResult
     where
         R: Rpc,
         Node<'s, B>: Handle<R>,
@@ -178,16 +179,19 @@ async fn handle<R: Rpc>(handler: impl Handle<R>, request: &Request) -> Result<R:
     handler.handle(argument::<R>(request)?).await
 }
 
-/// Writes what a call came to, and says how many bytes that took.
-fn reply<R: Rpc>(request: &Request, result: Result<R::Reply, Failure>, output: &Output) -> Result<usize, Refused> {
+/// Writes what a call came to, and says how many bytes its result took.
+fn reply<R: Rpc>(request: &Request, result: Result<R::Reply, Failure>, output: &Output) -> (CallResult, usize) {
     match result {
-        Ok(result) => Ok(output.write(|out| frame::write_reply(out, &request.name, request.sequence_id, &result))),
-        Err(Failure::System(error)) => refuse(request, &error, output).map(|()| 0),
-        Err(Failure::Silence) => Ok(0),
+        Ok(result) => {
+            let write = |out: &mut BytesMut| frame::write_reply(out, &request.name, request.sequence_id, &result);
+            (CallResult::Answered, output.write(write))
+        }
+        Err(Failure::System(error)) => (refuse(request, &error, output), 0),
+        Err(Failure::Silence) => (CallResult::Unanswered, 0),
     }
 }
 
-fn refuse(request: &Request, error: &ErrorCode, output: &Output) -> Result<(), Refused> {
+fn refuse(request: &Request, error: &ErrorCode, output: &Output) -> CallResult {
     output.write(|out| frame::write_error(out, &request.name, request.sequence_id, error));
-    Err(Refused)
+    CallResult::Refused
 }

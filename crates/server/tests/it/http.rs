@@ -204,3 +204,13 @@ async fn what_is_no_http_gets_a_bad_request_on_the_http_port() {
     assert!(soon(web.page(true)).await.is_none_or(|page| page.status == 400));
     assert_eq!(Web::get(fixture.http(), "/healthz").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_call_that_gets_no_answer_is_counted_as_such() {
+    let mut fixture = Fixture::start().await;
+    let header = fixture.table.at("h");
+    fixture.client.send::<rpc::ClearScanner>(header, &7).await;
+    fixture.get("h", "s").await;
+    assert_eq!(fixture.count("RPC_RRDB_RRDB_CLEAR_SCANNER", "unanswered").await, 1);
+    assert_eq!(fixture.count("RPC_RRDB_RRDB_CLEAR_SCANNER", "answered").await, 0);
+}

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use charioteer_proto::pegasus::admin::{ControlMetaRequest, DiagnoseRequest, TableRequest};
+use charioteer_proto::pegasus::admin::{ControlMetaRequest, DiagnoseRequest, StartPartitionSplitRequest, TableRequest};
 use charioteer_proto::pegasus::meta::{
     ClusterInfoRequest, CreateAppRequest, DropAppRequest, ListAppsRequest, ListNodesRequest, QueryCfgRequest,
     RecallAppRequest, RenameAppRequest, UpdateAppEnvRequest,
@@ -58,6 +58,8 @@ async fn another_meta_server_sends_everything_else_on_too() {
     assert_eq!(client.ask::<rpc::DropApp>(META, DropAppRequest::default()).await.err.name(), forward);
     assert_eq!(client.ask::<rpc::RecallApp>(META, RecallAppRequest::default()).await.err.name(), forward);
     assert_eq!(client.ask::<rpc::RenameApp>(META, RenameAppRequest::default()).await.err.name(), forward);
+    let split = StartPartitionSplitRequest::default();
+    assert_eq!(client.ask::<rpc::StartPartitionSplit>(META, split).await.err.name(), forward);
     assert_eq!(client.ask::<rpc::ListApps>(META, ListAppsRequest::default()).await.err.name(), forward);
     assert_eq!(client.ask::<rpc::ListNodes>(META, ListNodesRequest::default()).await.err.name(), forward);
     assert_eq!(client.ask::<rpc::ClusterInfo>(META, ClusterInfoRequest::default()).await.err.name(), forward);
