@@ -63,7 +63,6 @@ impl Output {
     fn exchange(&self, emptied: &mut BytesMut) {
         let mut gathered = self.0.lock();
         if !gathered.is_empty() {
-            give_back(emptied);
             std::mem::swap(&mut *gathered, emptied);
         }
     }
@@ -148,10 +147,11 @@ pub(crate) async fn serve<S: Session>(
 
 /// Keeps the memory of an empty buffer for the next use, unless an unusually large message has left it large.
 fn give_back(emptied: &mut BytesMut) {
-    if emptied.capacity() > MAX_KEPT_BYTES {
+    emptied.clear();
+    // The capacity alone does not tell: the room of bytes that were taken off the front belongs to the buffer still.
+    if emptied.try_reclaim(MAX_KEPT_BYTES + 1) {
         *emptied = BytesMut::new();
     }
-    emptied.clear();
 }
 
 async fn read_some(reader: &mut (impl AsyncRead + Unpin), input: &mut BytesMut) -> io::Result<usize> {
@@ -234,7 +234,9 @@ impl State {
             return Err(io::ErrorKind::WriteZero.into());
         }
         self.outgoing.advance(bytes);
-        if !self.outgoing.is_empty() {
+        if self.outgoing.is_empty() {
+            give_back(&mut self.outgoing);
+        } else {
             self.progress = Instant::now();
         }
         Ok(())
@@ -329,5 +331,20 @@ mod tests {
         assert!(served.is_err(), "the peer waits for its answers");
         let taken = session.0.into_inner();
         assert!((1..=BYTES / 1000).contains(&taken), "{taken} requests are under way");
+    }
+
+    #[test]
+    fn a_connection_does_not_keep_the_memory_of_large_messages() {
+        const BYTES: usize = 1 << 20;
+        let mut state = State::new(BytesMut::zeroed(BYTES), &Limits::default());
+        drop(state.input.split_to(BYTES));
+        give_back(&mut state.input);
+        assert!(!state.input.try_reclaim(MAX_KEPT_BYTES + 1), "of a request");
+
+        let output = Output::default();
+        output.write(|out| out.put_bytes(0, BYTES));
+        output.exchange(&mut state.outgoing);
+        state.taken(BYTES).unwrap();
+        assert!(!state.outgoing.try_reclaim(MAX_KEPT_BYTES + 1), "of a reply");
     }
 }
