@@ -131,7 +131,9 @@ pub(crate) async fn serve<S: Session>(
         tokio::select! {
             biased;
             written = writer.write(&state.outgoing), if !state.outgoing.is_empty() => state.taken(written?)?,
-            Some(bytes) = answers.next(), if !answers.is_empty() => state.answered(bytes),
+            Some(bytes) = answers.next(), if !answers.is_empty() && state.untaken(&output) < limits.in_flight_bytes => {
+                state.answered(bytes);
+            }
             // Before reading, which may always be ready.
             () = &mut stopped, if !state.stopping => state.stopping = true,
             read = read_some(&mut reader, &mut state.input), if state.may_read(limits, &output) => state.received(read?),
@@ -242,8 +244,13 @@ impl State {
         Ok(())
     }
 
+    /// Bytes of replies that the peer has not taken.
+    fn untaken(&self, output: &Output) -> usize {
+        self.outgoing.len() + output.len()
+    }
+
     fn has_room(&self, limits: &Limits, output: &Output) -> bool {
-        self.under_way + self.outgoing.len() + output.len() < limits.in_flight_bytes
+        self.under_way + self.untaken(output) < limits.in_flight_bytes
     }
 
     fn may_read(&self, limits: &Limits, output: &Output) -> bool {
@@ -346,5 +353,45 @@ mod tests {
         output.exchange(&mut state.outgoing);
         state.taken(BYTES).unwrap();
         assert!(!state.outgoing.try_reclaim(MAX_KEPT_BYTES + 1), "of a reply");
+    }
+
+    /// Every byte is a request that has to wait, and whose reply is far longer.
+    #[derive(Default)]
+    struct Waiting(AtomicUsize);
+
+    impl Waiting {
+        const REPLY_BYTES: usize = 10_000;
+    }
+
+    impl Session for Waiting {
+        type Request = u8;
+
+        fn next_request(&self, input: &mut BytesMut, _: &Output) -> Result<Option<u8>, Unreadable> {
+            Ok(input.try_get_u8().ok())
+        }
+
+        fn request_bytes(_: &u8) -> usize {
+            1
+        }
+
+        async fn answer(&self, _: u8, output: &Output) {
+            tokio::task::yield_now().await;
+            self.0.fetch_add(output.write(|out| out.put_bytes(0, Self::REPLY_BYTES)), Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn replies_to_requests_that_waited_are_not_made_while_too_many_are_untaken() {
+        const BYTES: usize = 100_000;
+        let (mut peer, stream) = tokio::io::duplex(BYTES);
+        peer.write_all(&[0; 1000]).await.unwrap();
+        let limits = Limits { in_flight_bytes: BYTES, ..Limits::default() };
+        let (session, stop) = (Waiting::default(), CancellationToken::new());
+        let served = serve(&session, tokio::io::split(stream), BytesMut::new(), &limits, &stop);
+        let served = tokio::time::timeout(Duration::from_millis(50), served).await;
+        assert!(served.is_err(), "the peer takes nothing");
+        let made = session.0.into_inner();
+        let (in_the_stream, in_flight) = (BYTES, BYTES + Waiting::REPLY_BYTES);
+        assert!((BYTES..=in_the_stream + in_flight).contains(&made), "{made} bytes of replies were made");
     }
 }
