@@ -119,9 +119,7 @@ pub(crate) async fn serve<S: Session>(
                 answers.push(std::mem::replace(&mut place, ReusableBoxFuture::new(std::future::ready(0))));
             }
         }
-        if state.outgoing.is_empty() {
-            output.exchange(&mut state.outgoing);
-        }
+        state.gather(&output);
         if let Some(ended) = state.is_over(answers.is_empty()) {
             writer.shutdown().await?;
             return Ok(ended);
@@ -171,9 +169,10 @@ struct State {
     outgoing: BytesMut,
     /// Bytes that requests take which are being worked on.
     under_way: usize,
-    /// When something last happened that counts: a whole request came or one began, one that had waited was answered, or the peer
-    /// took a part of the replies.
+    /// When something last happened that counts: a whole request came or one began, or one that had waited was answered.
     progress: Instant,
+    /// When the peer last took a part of the replies, or there were some to take for the first time.
+    taking: Instant,
     end_of_input: bool,
     unreadable: bool,
     stopping: bool,
@@ -188,6 +187,7 @@ impl State {
             outgoing: BytesMut::new(),
             under_way: 0,
             progress: Instant::now(),
+            taking: Instant::now(),
             end_of_input: false,
             unreadable: false,
             stopping: false,
@@ -230,6 +230,16 @@ impl State {
         self.progress = Instant::now();
     }
 
+    /// Puts the replies that are ready where the peer takes them from.
+    fn gather(&mut self, output: &Output) {
+        if self.outgoing.is_empty() {
+            output.exchange(&mut self.outgoing);
+            if !self.outgoing.is_empty() {
+                self.taking = Instant::now();
+            }
+        }
+    }
+
     /// The peer has taken some of the replies.
     fn taken(&mut self, bytes: usize) -> io::Result<()> {
         if bytes == 0 {
@@ -239,7 +249,7 @@ impl State {
         if self.outgoing.is_empty() {
             give_back(&mut self.outgoing);
         } else {
-            self.progress = Instant::now();
+            self.taking = Instant::now();
         }
         Ok(())
     }
@@ -269,7 +279,10 @@ impl State {
 
     /// Until when the peer must have done something, if anything is expected of it.
     fn deadline(&self, nothing_under_way: bool) -> Option<(Instant, Ended)> {
-        if !self.outgoing.is_empty() || (!self.input.is_empty() && nothing_under_way) {
+        if !self.outgoing.is_empty() {
+            return Some((self.taking + self.stalled, Ended::Stalled));
+        }
+        if !self.input.is_empty() && nothing_under_way {
             return Some((self.progress + self.stalled, Ended::Stalled));
         }
         let idle = self.idle.filter(|_| nothing_under_way)?;
@@ -393,5 +406,20 @@ mod tests {
         let made = session.0.into_inner();
         let (in_the_stream, in_flight) = (BYTES, BYTES + Waiting::REPLY_BYTES);
         assert!((BYTES..=in_the_stream + in_flight).contains(&made), "{made} bytes of replies were made");
+    }
+
+    #[test]
+    fn requests_do_not_excuse_a_peer_that_leaves_replies_untaken() {
+        let limits = Limits { stalled: Duration::ZERO, ..Limits::default() };
+        let mut state = State::new(BytesMut::new(), &limits);
+        let output = Output::default();
+        output.write(|out| out.put_u8(0));
+        state.gather(&output);
+        let untaken_until = state.deadline(true).unwrap().0;
+        while Instant::now() == untaken_until {}
+        state.input.put_u8(0);
+        assert!(state.next(&Unanswered::default(), &output).is_some());
+        state.answered(0);
+        assert_eq!(state.deadline(true).unwrap().0, untaken_until);
     }
 }
