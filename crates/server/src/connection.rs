@@ -23,6 +23,10 @@ use crate::Limits;
 /// Room for reading is made in steps of this size, which holds dozens of small requests.
 const READ_STEP_BYTES: usize = 8 * 1024;
 
+/// How long a connection goes on answering what has come before others get their turn. A request takes microseconds as a rule; some
+/// look at many rows.
+const TURN: Duration = Duration::from_millis(1);
+
 /// What an idle connection may keep of each of its buffers.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
@@ -104,7 +108,10 @@ pub(crate) async fn serve<S: Session>(
     let mut watching = false;
 
     loop {
-        while state.has_room(limits, &output)
+        let turn_ends = Instant::now() + TURN;
+        let mut turn_is_over = false;
+        while !turn_is_over
+            && state.has_room(limits, &output)
             && let Some(request) = state.next(session, &output)
         {
             let bytes = S::request_bytes(&request);
@@ -118,13 +125,17 @@ pub(crate) async fn serve<S: Session>(
                 state.under_way += bytes;
                 answers.push(std::mem::replace(&mut place, ReusableBoxFuture::new(std::future::ready(0))));
             }
+            turn_is_over = Instant::now() >= turn_ends;
         }
         state.gather(&output);
-        if let Some(ended) = state.is_over(answers.is_empty()) {
+        if !turn_is_over && let Some(ended) = state.is_over(answers.is_empty()) {
             writer.shutdown().await?;
             return Ok(ended);
         }
         watching = state.watch(watchdog.as_mut(), watching, answers.is_empty());
+        if turn_is_over {
+            tokio::task::yield_now().await;
+        }
 
         tokio::select! {
             biased;
@@ -134,6 +145,8 @@ pub(crate) async fn serve<S: Session>(
             }
             // Before reading, which may always be ready.
             () = &mut stopped, if !state.stopping => state.stopping = true,
+            // What else has come already is looked at in the next turn.
+            () = std::future::ready(()), if turn_is_over => {}
             read = read_some(&mut reader, &mut state.input), if state.may_read(limits, &output) => state.received(read?),
             () = &mut watchdog, if watching => {
                 watching = false;
@@ -421,5 +434,38 @@ mod tests {
         assert!(state.next(&Unanswered::default(), &output).is_some());
         state.answered(0);
         assert_eq!(state.deadline(true).unwrap().0, untaken_until);
+    }
+
+    /// Every byte is a request that takes a while, without waiting for anything.
+    #[derive(Default)]
+    struct Slow(AtomicUsize);
+
+    impl Session for Slow {
+        type Request = u8;
+
+        fn next_request(&self, input: &mut BytesMut, _: &Output) -> Result<Option<u8>, Unreadable> {
+            Ok(input.try_get_u8().ok())
+        }
+
+        fn request_bytes(_: &u8) -> usize {
+            1
+        }
+
+        async fn answer(&self, _: u8, _: &Output) {
+            let started = Instant::now();
+            while started.elapsed() < TURN {}
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_sends_many_requests_at_once_leaves_others_their_turn() {
+        let (session, stop, limits) = (Slow::default(), CancellationToken::new(), Limits::default());
+        let input = BytesMut::zeroed(20);
+        let served = serve(&session, (tokio::io::empty(), tokio::io::sink()), input, &limits, &stop);
+        let other = async { session.0.load(Ordering::Relaxed) };
+        let (ended, before_other) = tokio::join!(served, other);
+        assert_eq!((ended.unwrap(), session.0.load(Ordering::Relaxed)), (Ended::Closed, 20));
+        assert!(before_other < 20, "all of them were answered first");
     }
 }
