@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use charioteer_engine::table::{
     CheckAndMutate, CheckAndSet, CheckAndSetRequest, CheckReply, Checked, Mutation, Status, TimeToLive,
 };
@@ -210,4 +212,17 @@ fn a_check_that_compares_text_as_integers_is_invalid_for_mutations_too() {
     let reply = mutate(&f, 15, &[put("a", "1")]);
     let checked = Some(Checked { value: Some("text".into()) });
     assert_eq!(reply, CheckReply { status: Status::InvalidArgument, checked });
+}
+
+#[test]
+fn a_search_that_almost_matches_everywhere_takes_no_longer_than_others() {
+    // As large as a write may be. A search that starts anew at every byte compares 250 GB here.
+    const HALF: usize = 500_000;
+    let f = Fixture::new();
+    f.put("h", "check", &"a".repeat(2 * HALF));
+    let operand = "a".repeat(HALF) + "b";
+    let started = Instant::now();
+    let reply = f.run(CheckAndSet::new(request(5, &operand)));
+    assert_eq!(reply.status, Status::TryAgain);
+    assert!(started.elapsed() < Duration::from_secs(1), "it took {:?}", started.elapsed());
 }
