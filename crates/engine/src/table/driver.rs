@@ -204,6 +204,7 @@ impl Table {
         let snapshot = self.db.snapshot_of(&self.rows)?;
         let scan = Arc::new(scan);
         let page = self.walk_in(&snapshot, partition, ScanPage::first(Arc::clone(&scan)))?;
+        let scan = if page.next.is_some() { Arc::new(scan.to_keep()) } else { scan };
         Ok(self.keep_open(page, partition, scan, snapshot))
     }
 

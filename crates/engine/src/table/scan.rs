@@ -10,7 +10,7 @@ use super::key::{next_after_hash_key, partition_hash, raw_key, split};
 use super::multi_get::positive;
 use super::operation::{Ended, Status, Walk, WalkRange};
 use super::row::{Context, Row};
-use crate::Direction;
+use crate::{Direction, MAX_KEY_BYTES};
 
 /// The most rows on a page, and the most that are looked at for the first one.
 const MAX_ROWS: usize = 1000;
@@ -60,6 +60,22 @@ pub struct Scan {
     pub only_return_count: bool,
     /// If set, rows whose hash belongs to another partition are left out.
     pub owner: Option<Owner>,
+}
+
+impl Scan {
+    /// The same scan for its later pages, in memory of its own: as it came it may hold on to a far
+    /// larger message.
+    pub(super) fn to_keep(&self) -> Self {
+        // No row's key is that long, so that what follows decides nothing.
+        let copy = |bytes: &Bytes| Bytes::copy_from_slice(bytes.get(..2 * MAX_KEY_BYTES).unwrap_or(bytes));
+        Self {
+            start_key: copy(&self.start_key),
+            stop_key: copy(&self.stop_key),
+            hash_key_filter_pattern: copy(&self.hash_key_filter_pattern),
+            sort_key_filter_pattern: copy(&self.sort_key_filter_pattern),
+            ..*self
+        }
+    }
 }
 
 /// The partition that rows must belong to: the hash of the raw key and `partition_version` must

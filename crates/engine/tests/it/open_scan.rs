@@ -1,5 +1,6 @@
 //! Scans between two of their pages.
 
+use bytes::Bytes;
 use charioteer_engine::table::{Put, Remove, Scan};
 
 use crate::fixture::{Fixture, START, full_scan, key};
@@ -80,4 +81,24 @@ fn scans_of_partitions_that_do_not_exist_are_refused() {
     let f = sample();
     assert!(f.table.open_scan(4, full_scan()).is_err());
     assert!(f.table.run(4, Put::new(key("h", "s"), "v".into(), 0)).is_err());
+}
+
+#[test]
+fn an_open_scan_keeps_nothing_of_the_message_that_opened_it() {
+    let f = sample();
+    let message = Bytes::from([vec![0; 2], vec![u8::MAX; 2], vec![b'v'; 100_000]].concat());
+    let scan = Scan {
+        start_key: message.slice(..2),
+        stop_key: message.slice(2..4),
+        sort_key_filter_type: 1,
+        sort_key_filter_pattern: message.slice(4..),
+        batch_size: 1,
+        ..full_scan()
+    };
+    for row in 0..1001 {
+        f.put("h", &format!("{row:04}"), "v");
+    }
+    let first = f.table.open_scan(0, scan).unwrap();
+    assert!(!first.is_last());
+    assert!(message.is_unique());
 }
