@@ -9,6 +9,11 @@ use super::row::{Context, Row, live};
 /// The most rows that one multi-get returns, and the most that one range of it looks at.
 pub(super) const MAX_ROWS: usize = 3000;
 
+/// The most bytes of keys and values that an answer has before it gets no further row. The original
+/// knows this limit for ranges only, and lets a request of some kilobytes ask for gigabytes
+/// otherwise.
+pub(super) const MAX_SIZE: usize = 30 << 20;
+
 /// What [`MultiGet`] and [`MultiGetRange`](super::MultiGetRange) answer.
 ///
 /// ```
@@ -52,13 +57,13 @@ pub struct MultiGet {
 
 impl MultiGet {
     /// Reads `sort_keys` of `hash_key`: at most `max_count` rows (at most 3000 in any case) and, in
-    /// bytes of sort keys and values, about `max_size`; neither limits when it is not positive.
-    /// With `no_value` values come empty.
+    /// bytes of sort keys and values, about `max_size` (at most 30 MiB in any case); neither limits
+    /// when it is not positive. With `no_value` values come empty.
     #[must_use]
     pub fn new(hash_key: Bytes, sort_keys: Vec<Bytes>, max_count: i32, max_size: i32, no_value: bool) -> Self {
         let keys = sort_keys.iter().map(|sort_key| raw_key(&hash_key, sort_key)).collect();
         let max_count = positive(max_count).map_or(MAX_ROWS, |count| count.min(MAX_ROWS));
-        let max_size = positive(max_size).unwrap_or(usize::MAX);
+        let max_size = positive(max_size).map_or(MAX_SIZE, |size| size.min(MAX_SIZE));
         Self { sort_keys, keys, max_count, max_size, no_value }
     }
 }

@@ -7,13 +7,10 @@ use bytes::Bytes;
 
 use super::filter::Filter;
 use super::key::{next_after, next_after_hash_key, raw_key, sort_key_of};
-use super::multi_get::{MAX_ROWS, MultiGetReply, positive};
+use super::multi_get::{MAX_ROWS, MAX_SIZE, MultiGetReply, positive};
 use super::operation::{Ended, Status, Walk, WalkRange};
 use super::row::{Context, Row};
 use crate::Direction;
-
-/// The most bytes of sort keys and values that a range returns before it looks at no further row.
-const MAX_SIZE: usize = 30 << 20;
 
 /// What a [`MultiGetRange`] is asked for.
 ///

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::filter::{Filter, FilterKind};
 use super::key::{next_after_hash_key, partition_hash, raw_key, split};
-use super::multi_get::positive;
+use super::multi_get::{MAX_SIZE, positive};
 use super::operation::{Ended, Status, Walk, WalkRange};
 use super::row::{Context, Row};
 use crate::{Direction, MAX_KEY_BYTES};
@@ -143,7 +143,7 @@ pub struct ScanPageReply {
     pub next: Option<Bytes>,
 }
 
-/// One page of a scan.
+/// One page of a scan. It ends with the row that makes it larger than 30 MiB, if not before.
 ///
 /// The pages of a scan must come from the same instant: the driver keeps its snapshot from one to
 /// the next.
@@ -195,6 +195,7 @@ pub struct ScanPage {
     max_looked_at: usize,
     looked_at: usize,
     count: usize,
+    size: usize,
     rows: Vec<ScanRow>,
     next: Option<Bytes>,
 }
@@ -235,6 +236,7 @@ impl ScanPage {
             max_looked_at: if is_first { MAX_ROWS } else { max_rows },
             looked_at: 0,
             count: 0,
+            size: 0,
             rows: Vec::new(),
             next: None,
             scan,
@@ -277,6 +279,7 @@ impl ScanPage {
             return;
         }
         let value = if self.scan.no_value { Bytes::new() } else { row.value };
+        self.size += key.len() + value.len();
         let expire_ts = self.scan.return_expire_ts.then_some(row.expire_ts);
         self.rows.push(ScanRow { raw_key: key.clone(), value, expire_ts });
     }
@@ -291,7 +294,7 @@ impl Walk for ScanPage {
     }
 
     fn visit(&mut self, key: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
-        if self.count >= self.max_rows || self.looked_at >= self.max_looked_at {
+        if self.count >= self.max_rows || self.looked_at >= self.max_looked_at || self.size >= MAX_SIZE {
             self.next = Some(key.clone());
             return ControlFlow::Break(());
         }

@@ -150,3 +150,11 @@ fn batch_get_knows_no_limit() {
     let reply = f.run(BatchGet::new(vec![("h".into(), "s".into()); 10_000]));
     assert_eq!((reply.status, reply.rows.len()), (Status::Ok, 10_000));
 }
+
+#[test]
+fn multi_get_returns_no_more_than_30_mib_and_a_row() {
+    let f = Fixture::new();
+    f.put("h", "", &"v".repeat(1 << 20));
+    let reply = multi_get(&f, &[""; 100], 0, 0, false);
+    assert_eq!((reply.status, reply.rows.len()), (Status::Incomplete, 30));
+}

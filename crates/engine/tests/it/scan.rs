@@ -275,3 +275,14 @@ fn running_out_of_time_is_incomplete_and_ends_the_scan() {
     let page = ScanPage::first(full_scan().into()).finish(Ended::OutOfTime);
     assert_eq!((page.status, page.next), (Status::Incomplete, None));
 }
+
+#[test]
+fn a_page_holds_no_more_than_30_mib_and_a_row() {
+    let f = Fixture::new();
+    let value = "v".repeat(1 << 20);
+    for row in 0..70 {
+        f.put("h", &format!("{row:02}"), &value);
+    }
+    let sizes: Vec<_> = pages(&f, &full_scan()).iter().map(Vec::len).collect();
+    assert_eq!(sizes, [30, 30, 10]);
+}
