@@ -236,3 +236,25 @@ impl Meter {
             .with(Limit::ReadBytes, self.throttle, self.partition, |throttler| throttler.spend(bytes as u64, now));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use charioteer_engine::Db;
+    use charioteer_engine::table::{CreateTable, Tables};
+
+    use super::*;
+
+    #[test]
+    fn the_counts_of_a_table_go_with_it() {
+        let clock = Clock::stopped_at(Duration::from_secs(1_700_000_000));
+        let tables = Tables::open(Db::memory(), clock.clone()).unwrap();
+        let admission = Admission::default();
+        for _ in 0..10 {
+            tables.create(CreateTable::new("limited", 1)).unwrap();
+            admission.of(&tables.table_by_name("limited").unwrap().settings());
+            tables.drop_table("limited", false, Some(Duration::from_secs(1))).unwrap();
+            clock.advance(Duration::from_secs(1));
+        }
+        assert!(admission.tables.read().len() <= 2, "{} are kept", admission.tables.read().len());
+    }
+}
