@@ -66,16 +66,7 @@ impl<'a, B: Backend> Meta<'a, B> {
 
     fn configurations(&self, table: &TableInfo, indices: &[i32]) -> Vec<PartitionConfiguration> {
         let configuration = |index| self.service.cluster.configuration(table, index, self.local, self.host_ports);
-        let count = table.partition_count.cast_unsigned();
-        if indices.is_empty() {
-            return (0..count).map(configuration).collect();
-        }
-        indices
-            .iter()
-            .filter_map(|index| u32::try_from(*index).ok())
-            .filter(|index| *index < count)
-            .map(configuration)
-            .collect()
+        asked(indices, table.partition_count.cast_unsigned()).into_iter().map(configuration).collect()
     }
 
     async fn create(&self, request: CreateAppRequest) -> Result<TableInfo, ErrorCode> {
@@ -249,6 +240,14 @@ impl<B: Backend> Handle<rpc::UpdateAppEnv> for Meta<'_, B> {
     }
 }
 
+/// The partitions that a request asks for: all of them where it names none that exists, as in the original. It gets no more than
+/// there are, however often it names them.
+fn asked(indices: &[i32], count: u32) -> Vec<u32> {
+    let existing = indices.iter().filter_map(|index| u32::try_from(*index).ok()).filter(|index| *index < count);
+    let asked: Vec<u32> = existing.take(count as usize).collect();
+    if asked.is_empty() { (0..count).collect() } else { asked }
+}
+
 /// What a request asks to be done to an environment, if it makes sense.
 fn env_change(request: &UpdateAppEnvRequest) -> Option<EnvChange> {
     let keys = || request.keys.iter().flatten().map(Text::to_string);
@@ -351,5 +350,21 @@ pub(super) fn error_code(error: &Error) -> ErrorCode {
             warn!(%error, "the store failed");
             ErrorCode::LOCAL_APP_FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked;
+
+    #[test]
+    fn no_index_that_exists_means_all_of_them() {
+        assert_eq!(asked(&[], 3), [0, 1, 2]);
+        assert_eq!(asked(&[3, -1, i32::MAX], 3), [0, 1, 2]);
+    }
+
+    #[test]
+    fn no_more_partitions_are_told_than_there_are() {
+        assert_eq!(asked(&[2; 1000], 3), [2, 2, 2]);
     }
 }
