@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::key::raw_key;
+use super::multi_get::MAX_SIZE;
 use super::operation::{Operation, Status, Writes};
 use super::row::{Context, Row, live};
 
@@ -19,13 +20,15 @@ use super::row::{Context, Row, live};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchGetReply {
-    /// [`Status::Ok`], or [`Status::InvalidArgument`] without keys.
+    /// [`Status::Ok`], [`Status::InvalidArgument`] without keys, or [`Status::Incomplete`] when the
+    /// rows would take more than 30 MiB.
     pub status: Status,
     /// Hash keys, sort keys and values.
     pub rows: Vec<(Bytes, Bytes, Bytes)>,
 }
 
-/// Reads rows by their full keys, without limits.
+/// Reads rows by their full keys. Their number has no limit; rows beyond 30 MiB are left out, and
+/// the answer is [`Status::Incomplete`] then.
 ///
 /// The rows come in the order they were asked for; missing and expired ones are left out. All keys
 /// are looked for in the partition the operation is run on.
@@ -66,10 +69,19 @@ impl Operation for BatchGet {
 
     fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
         let status = if self.full_keys.is_empty() { Status::InvalidArgument } else { Status::Ok };
-        let found = self.full_keys.into_iter().zip(rows);
-        let found = found.filter_map(|((hash_key, sort_key), row)| {
-            live(Some(row), context).map(|row| (hash_key, sort_key, row.value.clone()))
-        });
-        (BatchGetReply { status, rows: found.collect() }, Writes::new())
+        let mut reply = BatchGetReply { status, rows: Vec::new() };
+        let mut size = 0;
+        for ((hash_key, sort_key), row) in self.full_keys.into_iter().zip(rows) {
+            let Some(row) = live(Some(row), context) else {
+                continue;
+            };
+            if size >= MAX_SIZE {
+                reply.status = Status::Incomplete;
+                break;
+            }
+            size += hash_key.len() + sort_key.len() + row.value.len();
+            reply.rows.push((hash_key, sort_key, row.value.clone()));
+        }
+        (reply, Writes::new())
     }
 }

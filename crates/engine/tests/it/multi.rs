@@ -158,3 +158,11 @@ fn multi_get_returns_no_more_than_30_mib_and_a_row() {
     let reply = multi_get(&f, &[""; 100], 0, 0, false);
     assert_eq!((reply.status, reply.rows.len()), (Status::Incomplete, 30));
 }
+
+#[test]
+fn batch_get_is_incomplete_beyond_30_mib_and_a_row() {
+    let f = Fixture::new();
+    f.put("h", "", &"v".repeat(1 << 20));
+    let reply = f.run(BatchGet::new(vec![("h".into(), Bytes::new()); 100]));
+    assert_eq!((reply.status, reply.rows.len()), (Status::Incomplete, 30));
+}
