@@ -142,7 +142,8 @@ fn turn_away(deny: Option<Deny>, access: Access) -> Result<(), Failure> {
     }
 }
 
-/// Which of a table's limits a call runs into, and for how much it counts there.
+/// Which of a table's limits a call runs into, and for how much it counts there. What a read counts for is known when it is
+/// answered; until then it only needs some of the limit to be left.
 fn limits(
     envs: &TableEnvs,
     access: Access,
@@ -256,5 +257,14 @@ mod tests {
             clock.advance(Duration::from_secs(1));
         }
         assert!(admission.tables.read().len() <= 2, "{} are kept", admission.tables.read().len());
+    }
+
+    #[test]
+    fn a_read_weighs_nothing_against_a_limit_on_bytes_before_it_is_answered() {
+        let envs = [("replica.read_throttling_by_size".to_owned(), "100".to_owned())];
+        let envs = TableEnvs::from_texts(&envs.into());
+        let [_, (_, throttle, units)] = limits(&envs, Access::Read, &RequestHeader::default(), 1000);
+        let mut throttler = Throttler::new(throttle.unwrap(), 1);
+        assert_eq!(throttler.admit(units, Duration::from_secs(1), None), Verdict::Pass);
     }
 }
