@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::taken::Taken;
+
 /// How long a request's head may take; heads are small.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -44,9 +46,11 @@ impl Asked<'_> {
     }
 }
 
-/// Serves one connection; `answer` is asked for every GET and HEAD.
+/// Serves one connection; `answer` is asked for every GET and HEAD. A peer that takes nothing of an answer for as long as `stalled`
+/// is left.
 pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    stalled: Duration,
     stop: &CancellationToken,
     answer: impl Fn(&Asked<'_>) -> Response + Sync,
 ) {
@@ -55,7 +59,7 @@ pub(crate) async fn serve(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Taken::new(stream, stalled)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -100,4 +104,20 @@ pub(crate) fn with_type(status: StatusCode, content_type: &'static str, body: im
 /// Nothing is known by that path.
 pub(crate) fn not_found(asked: &Asked<'_>) -> Response {
     text(StatusCode::NOT_FOUND, format!("nothing at {}\n", asked.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_takes_no_answer_is_left() {
+        let (mut peer, stream) = tokio::io::duplex(1024);
+        peer.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let (stop, large) = (CancellationToken::new(), "x".repeat(1 << 20));
+        let served = serve(stream, Duration::from_millis(10), &stop, |_| text(StatusCode::OK, large.clone()));
+        tokio::time::timeout(Duration::from_secs(20), served).await.expect("it waits for ever");
+    }
 }

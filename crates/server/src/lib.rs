@@ -28,6 +28,7 @@ mod metrics;
 mod options;
 mod pegasus;
 mod server;
+mod taken;
 
 pub use error::Error;
 pub use limits::Limits;

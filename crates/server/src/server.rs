@@ -151,10 +151,10 @@ impl Starting {
         let listener = self.bind("HTTP", address).await?;
         self.addresses.http = Some(listener.address());
         let health = Arc::new(Health { ready: Arc::clone(&self.ready), metrics: Arc::clone(&self.metrics) });
-        let stop = self.observing.stop.clone();
+        let (stop, stalled) = (self.observing.stop.clone(), self.options.limits.stalled);
         let serve = move |stream, _| {
             let (health, stop) = (Arc::clone(&health), stop.clone());
-            async move { http::serve(stream, &stop, |asked| health.answer(asked)).await }
+            async move { http::serve(stream, stalled, &stop, |asked| health.answer(asked)).await }
         };
         self.spawn(&self.observing, listener, serve);
         Ok(())

@@ -208,7 +208,7 @@ impl<B: Backend> Service<B> {
             }
             Some(b"GET " | b"HEAD" | b"POST") => {
                 let stream = join(std::io::Cursor::new(begin).chain(reader), writer);
-                web::serve(stream, &stop, |asked| self.answer_http(&endpoint, local, asked)).await;
+                web::serve(stream, self.limits.stalled, &stop, |asked| self.answer_http(&endpoint, local, asked)).await;
             }
             Some(magic) => {
                 self.metrics.cut("pegasus", "unreadable");
