@@ -155,7 +155,8 @@ async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
             .map_err(|error| format!("cannot write the ready file {}: {error}", path.display()))?;
     }
     let banner = Banner { addresses: server.addresses(), tables: &arguments.table };
-    write!(std::io::stdout(), "{banner}")?;
+    // Whoever closed standard output does not want to read this, and still wants to be served.
+    let _ = write!(std::io::stdout(), "{banner}");
     info!("{} asked the server to stop; a second signal stops it at once", signals.next().await);
     tokio::select! {
         () = server.shutdown() => info!("stopped"),

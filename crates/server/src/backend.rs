@@ -48,6 +48,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Changes a table's environment.
     fn change_envs(&self, name: &str, change: EnvChange) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Gives back what time has freed, such as scans that nobody goes on with. Called about once a minute.
+    fn tidy(&self) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// A change of a table's environment.

@@ -20,6 +20,8 @@ pub enum Error {
     NotIpv4(SocketAddr),
     /// An address that others can reach, without authentication, and without the option that allows it.
     NotLoopback(SocketAddr),
+    /// A limit of zero, which would let nothing through.
+    LimitOfZero(&'static str),
     /// Further meta servers or nodes were given, but no first address for Pegasus.
     NoPegasus,
     /// The store can't be opened.
@@ -45,6 +47,7 @@ impl fmt::Display for Error {
                 "refusing to listen on {address} without authentication: anyone who reaches it could read and write \
                  everything; use a loopback address, or allow it with --allow-remote"
             ),
+            Self::LimitOfZero(what) => write!(f, "the limit on {what} is 0, which lets nothing through; give it a larger one"),
             Self::NoPegasus => {
                 f.write_str("further Pegasus meta servers or nodes were given while Pegasus itself is off; give --pegasus an address")
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use charioteer_engine::Db;
 use hyper::StatusCode;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -101,8 +102,10 @@ impl Server {
             observing: Running::new(),
             options,
         };
+        starting.check_limits()?;
         starting.http().await?;
         starting.pegasus().await?;
+        starting.tidy();
         starting.ready.store(true, Ordering::Release);
         Ok(Self {
             addresses: starting.addresses,
@@ -138,7 +141,37 @@ struct Starting {
     observing: Running,
 }
 
+/// How often what time has freed is given back.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+
 impl Starting {
+    /// Limits of zero would let nothing through, and look like a server that hangs.
+    fn check_limits(&self) -> Result<(), Error> {
+        let limits = &self.options.limits;
+        let numbers = [
+            ("connections", limits.connections),
+            ("bytes of a message", limits.frame_bytes),
+            ("bytes in flight", limits.in_flight_bytes),
+        ];
+        match numbers.iter().find(|(_, number)| *number == 0) {
+            Some((what, _)) => Err(Error::LimitOfZero(what)),
+            None => Ok(()),
+        }
+    }
+
+    fn tidy(&self) {
+        let (backend, stop) = (Arc::clone(&self.backend), self.serving.stop.clone());
+        self.serving.tasks.spawn(async move {
+            let mut minutes = tokio::time::interval(TIDY_EVERY);
+            minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while stop.run_until_cancelled(minutes.tick()).await.is_some() {
+                if let Err(error) = backend.tidy().await {
+                    warn!(%error, "cannot give back what time has freed");
+                }
+            }
+        });
+    }
+
     async fn bind(&self, what: &'static str, address: SocketAddr) -> Result<Listener, Error> {
         if !address.ip().is_loopback() && !self.options.allow_remote {
             return Err(Error::NotLoopback(address));

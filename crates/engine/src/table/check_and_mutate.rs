@@ -110,6 +110,10 @@ impl Operation for CheckAndMutate {
         Some(&self.hash_key)
     }
 
+    fn row_count(&self) -> usize {
+        self.mutations.len()
+    }
+
     fn apply(self, rows: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
         let Some(writes) = self.writes(context) else {
             return (CheckReply::invalid(), Writes::new());

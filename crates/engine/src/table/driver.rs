@@ -2,28 +2,26 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 use super::envs::TableEnvs;
 use super::locks::HashKeyLocks;
-use super::operation::{Ended, Operation, Walk, WalkRange, Writes};
+use super::operation::{Operation, Walk, Writes};
 use super::row::{Context, Row};
 use super::scan::{Scan, ScanPage, ScanPageReply};
 use super::scans::ScanContexts;
-use super::stored::{StoredKey, as_slice, lookup_key, raw_of, stored_key, stored_range};
+use super::stored::{StoredKey, lookup_key, stored_key};
 use super::table_info::TableInfo;
+use super::walking::Walking;
 use crate::{Batch, Clock, Db, Error, Keyspace, MAX_KEY_BYTES, Snapshot};
 
 /// The most scans a table keeps open.
 const MAX_OPEN_SCANS: usize = 10_000;
-
-/// How many rows a walk is shown between two looks at the clock.
-const ROWS_PER_CLOCK: usize = 100;
 
 /// The id of the page after the last.
 const NO_CONTEXT: i64 = -1;
@@ -191,8 +189,16 @@ impl Table {
     /// # Errors
     /// [`Error::UnknownPartition`], [`Error::KeyspaceDropped`], [`Error::Corrupt`].
     pub fn walk<W: Walk>(&self, partition: u32, walk: W) -> Result<W::Reply, Error> {
+        self.begin_walk(partition, walk)?.finish()
+    }
+
+    /// Begins a walk over a partition, as it is now, to be taken in steps.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPartition`], [`Error::KeyspaceDropped`].
+    pub fn begin_walk<W: Walk>(&self, partition: u32, walk: W) -> Result<Walking<'_, W>, Error> {
         self.last_decree(partition)?;
-        self.walk_in(&self.db.snapshot_of(&self.rows)?, partition, walk)
+        Ok(Walking::begin(self, self.db.snapshot_of(&self.rows)?, partition, walk))
     }
 
     /// Starts a scan of a partition as it is now, and answers with its first page.
@@ -203,7 +209,7 @@ impl Table {
         self.last_decree(partition)?;
         let snapshot = self.db.snapshot_of(&self.rows)?;
         let scan = Arc::new(scan);
-        let page = self.walk_in(&snapshot, partition, ScanPage::first(Arc::clone(&scan)))?;
+        let page = Walking::begin(self, snapshot.clone(), partition, ScanPage::first(Arc::clone(&scan))).finish()?;
         let scan = if page.next.is_some() { Arc::new(scan.to_keep()) } else { scan };
         Ok(self.keep_open(page, partition, scan, snapshot))
     }
@@ -219,7 +225,8 @@ impl Table {
         let Some(OpenScan { scan, next, snapshot, .. }) = open else {
             return Ok(None);
         };
-        let page = self.walk_in(&snapshot, partition, ScanPage::resume(Arc::clone(&scan), next))?;
+        let page =
+            Walking::begin(self, snapshot.clone(), partition, ScanPage::resume(Arc::clone(&scan), next)).finish()?;
         Ok(Some(self.keep_open(page, partition, scan, snapshot)))
     }
 
@@ -234,6 +241,26 @@ impl Table {
             let partition_count = u32::try_from(self.decrees.len()).unwrap_or(u32::MAX);
             Error::UnknownPartition { partition, partition_count }
         })
+    }
+
+    pub(super) const fn keyspace(&self) -> &Keyspace {
+        &self.rows
+    }
+
+    pub(super) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What a walk that begins now is told, and until when it may take.
+    pub(super) fn terms(&self) -> (Context, Duration) {
+        let deadline = self.clock.now().saturating_add(self.settings.read().envs.iteration_limit);
+        (self.context(), deadline)
+    }
+
+    /// Forgets the scans that have been idle for too long, and with them the rows that only they still see.
+    pub(super) fn tidy(&self) {
+        let forgotten = self.scans.lock().sweep(self.clock.now());
+        drop(forgotten);
     }
 
     fn context(&self) -> Context {
@@ -278,40 +305,6 @@ impl Table {
         self.db.commit(batch)
     }
 
-    fn walk_in<W: Walk>(&self, snapshot: &Snapshot, partition: u32, mut walk: W) -> Result<W::Reply, Error> {
-        let Some(range) = walk.range() else {
-            return Ok(walk.finish(Ended::Exhausted));
-        };
-        let ended = self.show_rows(snapshot, partition, &mut walk, &range)?;
-        Ok(walk.finish(ended))
-    }
-
-    fn show_rows<W: Walk>(
-        &self,
-        snapshot: &Snapshot,
-        partition: u32,
-        walk: &mut W,
-        range: &WalkRange,
-    ) -> Result<Ended, Error> {
-        let context = self.context();
-        let deadline = self.clock.now().saturating_add(self.settings.read().envs.iteration_limit);
-        let (start, end) = stored_range(partition, range);
-        let (mut shown, mut ended) = (0_usize, Ok(Ended::Exhausted));
-        snapshot.visit(&self.rows, (as_slice(&start), as_slice(&end)), range.direction, |key, value| {
-            shown += 1;
-            if shown.is_multiple_of(ROWS_PER_CLOCK) && self.clock.now() > deadline {
-                ended = Ok(Ended::OutOfTime);
-                return ControlFlow::Break(());
-            }
-            let step = match decode(value.clone()) {
-                Ok(row) => walk.visit(&raw_of(key), row, &context).map_break(|()| Ok(Ended::Stopped)),
-                Err(error) => ControlFlow::Break(Err(error)),
-            };
-            step.map_break(|why| ended = why)
-        })?;
-        ended
-    }
-
     fn keep_open(&self, page: ScanPageReply, partition: u32, scan: Arc<Scan>, snapshot: Snapshot) -> ScanBatch {
         let context_id = page.next.clone().map_or(NO_CONTEXT, |next| {
             let open = OpenScan { partition, scan, next, snapshot };
@@ -334,6 +327,6 @@ impl TableSettings {
     }
 }
 
-fn decode(stored: Bytes) -> Result<Row, Error> {
+pub(super) fn decode(stored: Bytes) -> Result<Row, Error> {
     Row::decode(stored).ok_or(Error::Corrupt { what: "row" })
 }

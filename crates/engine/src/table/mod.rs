@@ -38,6 +38,7 @@ mod stored;
 mod table_info;
 mod tables;
 mod throttle;
+mod walking;
 
 pub use batch_get::{BatchGet, BatchGetReply};
 pub use catalogue::{Catalogue, CatalogueError, DEFAULT_HOLD};
@@ -61,3 +62,4 @@ pub use sort_key_count::SortKeyCount;
 pub use table_info::{CreateTable, MAX_PARTITION_COUNT, MAX_REPLICA_COUNT, TableInfo, TableStatus};
 pub use tables::{AdminError, Tables};
 pub use throttle::{Admission, Throttle, Throttler};
+pub use walking::Walking;

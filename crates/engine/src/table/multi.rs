@@ -52,6 +52,10 @@ impl Operation for MultiPut {
         Some(&self.hash_key)
     }
 
+    fn row_count(&self) -> usize {
+        self.rows.len()
+    }
+
     fn apply(self, _: &[Option<Row>], context: &Context) -> (Self::Reply, Writes) {
         if self.rows.is_empty() {
             return (Status::InvalidArgument, Writes::new());
@@ -112,6 +116,10 @@ impl Operation for MultiRemove {
 
     fn lock(&self) -> Option<&[u8]> {
         Some(&self.hash_key)
+    }
+
+    fn row_count(&self) -> usize {
+        self.sort_keys.len()
     }
 
     fn apply(self, _: &[Option<Row>], _: &Context) -> (Self::Reply, Writes) {

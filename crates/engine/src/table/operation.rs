@@ -76,6 +76,11 @@ pub trait Operation: Send {
     /// The hash key under which writers exclude each other; `None` if it only reads.
     fn lock(&self) -> Option<&[u8]>;
 
+    /// About how many rows it reads and writes, by which a driver decides where to run it.
+    fn row_count(&self) -> usize {
+        self.keys().len().max(1)
+    }
+
     /// The answer and the writes that follow from the rows, which come as they are stored, expired
     /// ones included, in the order of [`keys`](Self::keys). A driver that hands over fewer rows
     /// says that the rest are missing.

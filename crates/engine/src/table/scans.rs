@@ -88,6 +88,17 @@ impl<C> ScanContexts<C> {
         self.open.is_empty()
     }
 
+    /// Forgets the scans that have been idle for too long, and gives back what they held.
+    pub fn sweep(&mut self, now: Duration) -> Vec<C> {
+        let mut idle = Vec::new();
+        while let Some(oldest) = self.open.first_entry()
+            && oldest.get().is_idle(now)
+        {
+            idle.push(oldest.remove().context);
+        }
+        idle
+    }
+
     fn make_room(&mut self, now: Duration) {
         while let Some(oldest) = self.open.first_entry() {
             let full = self.max_open.saturating_sub(1);

@@ -156,6 +156,26 @@ impl Tables {
         self.inner.shelf.lock().catalogue.list().cloned().collect()
     }
 
+    /// Gives back what time has freed: scans that have been idle for too long, and dropped tables whose hold time has
+    /// passed. To be called now and then, from where it may take a while.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn tidy(&self) -> Result<(), Error> {
+        let tables: Vec<_> = self.inner.shelf.lock().tables.values().cloned().collect();
+        tables.iter().for_each(|table| table.tidy());
+        let now = self.inner.clock.now();
+        let overdue = |table: &TableInfo| table.expires_at.is_some_and(|end| end <= now);
+        if !self.inner.shelf.lock().catalogue.list().any(overdue) {
+            return Ok(());
+        }
+        match self.inner.change(|_, _| Ok(())) {
+            Err(AdminError::Store(error)) => Err(error),
+            // No rule is asked.
+            Err(AdminError::Rule(_)) | Ok(()) => Ok(()),
+        }
+    }
+
     /// Creates a table; see [`Catalogue::create`].
     ///
     /// # Errors
@@ -232,12 +252,16 @@ impl Inner {
         rule: impl FnOnce(&mut Catalogue, Duration) -> Result<T, CatalogueError>,
     ) -> Result<T, AdminError> {
         let now = self.clock.now();
-        let mut shelf = self.shelf.lock();
-        let mut catalogue = shelf.catalogue.clone();
-        let answer = rule(&mut catalogue, now)?;
-        let forgotten = catalogue.forget_expired(now);
-        self.store(&shelf.catalogue, &catalogue)?;
-        self.install(&mut shelf, catalogue)?;
+        let (answer, forgotten) = {
+            let mut shelf = self.shelf.lock();
+            let mut catalogue = shelf.catalogue.clone();
+            let answer = rule(&mut catalogue, now)?;
+            let forgotten = catalogue.forget_expired(now);
+            self.store(&shelf.catalogue, &catalogue)?;
+            self.install(&mut shelf, catalogue)?;
+            (answer, forgotten)
+        };
+        // Millions of rows take a while to free, and nobody else need wait for that.
         for table in forgotten {
             self.db.drop_keyspace(&keyspace_of(table.id))?;
         }

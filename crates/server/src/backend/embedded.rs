@@ -11,7 +11,8 @@ use super::{Backend, EnvChange, Error, Table};
 
 /// Tables in the embedded store.
 ///
-/// What is in memory is read and written at once, on the thread that asks.
+/// What is in memory is read and written at once, on the thread that asks, as long as that takes no longer than a moment. Operations
+/// on many rows and changes of the tables run on threads of their own, walks in steps: nobody waits for another's work.
 ///
 /// ```
 /// use charioteer_engine::{Clock, Db};
@@ -52,32 +53,66 @@ impl Backend for Embedded {
     }
 
     async fn create(&self, table: CreateTable) -> Result<TableInfo, Error> {
-        Ok(self.tables.create(table)?)
+        self.change(|tables| tables.create(table)).await
     }
 
     async fn drop_table(&self, name: &str, success_if_missing: bool, reserve: Option<i64>) -> Result<(), Error> {
-        self.tables.drop_table(name, success_if_missing, reserve.map(reserve_time))?;
+        let name = name.to_owned();
+        self.change(move |tables| tables.drop_table(&name, success_if_missing, reserve.map(reserve_time))).await?;
         Ok(())
     }
 
     async fn recall(&self, id: i32, new_name: &str) -> Result<TableInfo, Error> {
-        Ok(self.tables.recall(id, new_name)?)
+        let new_name = new_name.to_owned();
+        self.change(move |tables| tables.recall(id, &new_name)).await
     }
 
     async fn rename(&self, old_name: &str, new_name: &str) -> Result<(), Error> {
-        self.tables.rename(old_name, new_name)?;
+        let (old_name, new_name) = (old_name.to_owned(), new_name.to_owned());
+        self.change(move |tables| tables.rename(&old_name, &new_name)).await?;
         Ok(())
     }
 
     async fn change_envs(&self, name: &str, change: EnvChange) -> Result<(), Error> {
-        match change {
-            EnvChange::Set(envs) => self.tables.set_envs(name, &envs)?,
-            EnvChange::Remove(names) => self.tables.remove_envs(name, &names)?,
-            EnvChange::Clear(prefix) => self.tables.clear_envs(name, &prefix)?,
+        let name = name.to_owned();
+        let change = move |tables: &Tables| match change {
+            EnvChange::Set(envs) => tables.set_envs(&name, &envs),
+            EnvChange::Remove(names) => tables.remove_envs(&name, &names),
+            EnvChange::Clear(prefix) => tables.clear_envs(&name, &prefix),
         };
+        self.change(change).await?;
         Ok(())
     }
+
+    async fn tidy(&self) -> Result<(), Error> {
+        self.change(|tables| Ok(tables.tidy()?)).await
+    }
 }
+
+impl Embedded {
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Tables) -> Result<T, AdminError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let tables = Arc::clone(&self.tables);
+        Ok(aside(move || change(&tables)).await?)
+    }
+}
+
+/// Runs what may take a while where it holds nobody up.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and with it whoever waits.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// Operations on more rows than this run aside. So many take a fraction of a millisecond.
+const MANY_ROWS: usize = 1000;
 
 impl Table for Arc<table::Table> {
     fn settings(&self) -> Arc<TableSettings> {
@@ -88,6 +123,10 @@ impl Table for Arc<table::Table> {
     where
         O::Reply: 'static,
     {
+        if operation.row_count() > MANY_ROWS {
+            let table = Self::clone(self);
+            return Ok(aside(move || table::Table::run(&table, partition, operation)).await?);
+        }
         Ok(table::Table::run(self, partition, operation)?)
     }
 
@@ -95,7 +134,13 @@ impl Table for Arc<table::Table> {
     where
         W::Reply: 'static,
     {
-        Ok(table::Table::walk(self, partition, walk)?)
+        let mut walking = self.begin_walk(partition, walk)?;
+        loop {
+            match walking.step()? {
+                Some(reply) => return Ok(reply),
+                None => tokio::task::yield_now().await,
+            }
+        }
     }
 
     async fn open_scan(&self, partition: u32, scan: Scan) -> Result<ScanBatch, Error> {

@@ -188,7 +188,7 @@ impl<B: Backend> Handle<rpc::ListApps> for Meta<'_, B> {
         }
         let Some(pattern) = NamePattern::of(&request) else {
             return Ok(ListAppsResponse {
-                err: ErrorCode::INVALID_PARAMETERS,
+                err: ErrorCode::NOT_IMPLEMENTED,
                 infos: Vec::new(),
                 hint_message: Some("names can be matched wholly, anywhere, at the beginning or at the end".into()),
             });

@@ -103,7 +103,7 @@ async fn a_kind_of_match_that_there_is_not_is_refused_and_says_so() {
             ..ListAppsRequest::default()
         };
         let reply = fixture.client.ask::<rpc::ListApps>(META, request).await;
-        assert_eq!(reply.err.name(), "ERR_INVALID_PARAMETERS", "match {kind}");
+        assert_eq!(reply.err.name(), "ERR_NOT_IMPLEMENTED", "match {kind}");
         assert!(reply.hint_message.unwrap().as_str().contains("matched"));
         assert!(reply.infos.is_empty());
     }
