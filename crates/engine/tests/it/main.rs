@@ -23,3 +23,4 @@ mod scans;
 mod sort_key_count;
 mod tables;
 mod throttle;
+mod walking;

@@ -102,3 +102,18 @@ fn an_open_scan_keeps_nothing_of_the_message_that_opened_it() {
     assert!(!first.is_last());
     assert!(message.is_unique());
 }
+
+#[test]
+fn tidying_forgets_scans_that_nobody_goes_on_with() {
+    let f = Fixture::new();
+    for number in 0..10 {
+        f.put("h", &number.to_string(), "v");
+    }
+    let everything = Scan { stop_key: b"\xff\xff".as_slice().into(), batch_size: 1, ..Scan::default() };
+    let opened = f.table.open_scan(0, everything).unwrap();
+    f.tables.tidy().unwrap();
+    let next = f.table.next_scan(0, opened.context_id).unwrap().unwrap();
+    f.clock.advance(charioteer_engine::table::SCAN_IDLE_LIMIT);
+    f.tables.tidy().unwrap();
+    assert!(f.table.next_scan(0, next.context_id).unwrap().is_none());
+}

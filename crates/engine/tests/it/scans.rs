@@ -46,3 +46,12 @@ fn a_scan_that_is_not_wanted_stays() {
     assert_eq!(scans.take_if(id, NOW, |context| *context == "yours"), None);
     assert_eq!(scans.take_if(id, NOW, |context| *context == "mine"), Some("mine"));
 }
+
+#[test]
+fn sweeping_gives_back_the_idle_ones_and_leaves_the_others() {
+    let mut scans = ScanContexts::new(7, 100);
+    scans.insert("idle", NOW);
+    let fresh = scans.insert("fresh", NOW + Duration::from_secs(1));
+    assert_eq!(scans.sweep(NOW + SCAN_IDLE_LIMIT), ["idle"]);
+    assert_eq!(scans.take(fresh, NOW + SCAN_IDLE_LIMIT), Some("fresh"));
+}

@@ -163,3 +163,15 @@ fn a_damaged_row_is_an_error_and_not_a_missing_row() {
     let count = charioteer_engine::table::SortKeyCount::new(b"h");
     assert_eq!(f.table.walk(0, count), Err(damaged));
 }
+
+#[test]
+fn tidying_forgets_dropped_tables_whose_hold_time_has_passed() {
+    let f = Fixture::new();
+    f.tables.drop_table("test", false, None).unwrap();
+    f.tables.tidy().unwrap();
+    assert!(f.tables.info(1).is_some(), "it can still be recalled");
+    f.clock.advance(DEFAULT_HOLD);
+    f.tables.tidy().unwrap();
+    assert!(f.tables.info(1).is_none());
+    assert_eq!(f.db.keyspace_names(), ["tables"]);
+}

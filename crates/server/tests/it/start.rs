@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use charioteer_proto::pegasus::meta::QueryCfgRequest;
 use charioteer_proto::pegasus::rpc;
-use charioteer_server::{Error, Options, PegasusOptions, Server};
+use charioteer_server::{Error, Limits, Options, PegasusOptions, Server};
 
 use crate::support::{Client, Fixture, META, Table, any_port};
 
@@ -97,4 +97,16 @@ async fn a_table_that_cannot_be_made_is_an_error_that_says_why() {
     let error = start_with(|pegasus| pegasus.tables = vec![("none".to_owned(), 0)]).await.unwrap_err();
     assert!(matches!(&error, Error::Table { name, .. } if name == "none"));
     assert!(error.to_string().contains("partition count"), "{error}");
+}
+
+#[tokio::test]
+async fn a_limit_of_zero_is_refused_rather_than_served_with() {
+    for limits in [
+        Limits { connections: 0, ..Limits::default() },
+        Limits { frame_bytes: 0, ..Limits::default() },
+        Limits { in_flight_bytes: 0, ..Limits::default() },
+    ] {
+        let error = Server::start(Options { limits, ..Options::for_tests() }).await.unwrap_err();
+        assert!(matches!(error, Error::LimitOfZero(_)), "{error:?}");
+    }
 }
