@@ -10,12 +10,14 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 use super::envs::TableEnvs;
+use super::key::lock_of;
 use super::locks::HashKeyLocks;
 use super::operation::{Operation, Walk, Writes};
 use super::row::{Context, Row};
 use super::scan::{Scan, ScanPage, ScanPageReply};
 use super::scans::ScanContexts;
 use super::stored::{StoredKey, lookup_key, stored_key};
+use super::sweep::Place;
 use super::table_info::TableInfo;
 use super::walking::Walking;
 use crate::{Batch, Clock, Db, Error, Keyspace, MAX_KEY_BYTES, Snapshot};
@@ -55,6 +57,7 @@ pub struct Table {
     /// For each partition, the number of its last write.
     decrees: Box<[AtomicI64]>,
     scans: Mutex<ScanContexts<OpenScan>>,
+    sweeper: Mutex<Place>,
 }
 
 /// What a table is and how its requests are served, at one time; a change makes a new one.
@@ -142,6 +145,7 @@ impl Table {
             locks: HashKeyLocks::new(),
             decrees: (0..partition_count).map(|_| AtomicI64::new(0)).collect(),
             scans: Mutex::new(ScanContexts::new(u32::from_be_bytes([a, b, c, d]), MAX_OPEN_SCANS)),
+            sweeper: Mutex::default(),
         }
     }
 
@@ -261,6 +265,31 @@ impl Table {
     pub(super) fn tidy(&self) {
         let forgotten = self.scans.lock().sweep(self.clock.now());
         drop(forgotten);
+    }
+
+    pub(super) fn place_of_sweeper(&self) -> Place {
+        std::mem::take(&mut self.sweeper.lock())
+    }
+
+    pub(super) fn keep_place_of_sweeper(&self, place: Place) {
+        *self.sweeper.lock() = place;
+    }
+
+    /// The partition behind that one, the first behind the last.
+    pub(super) fn partition_behind(&self, partition: u32) -> u32 {
+        let next = partition.wrapping_add(1);
+        if (next as usize) < self.decrees.len() { next } else { 0 }
+    }
+
+    /// Removes a row if it has expired still: it may have been written again since that was seen. This is no write that
+    /// a client made, and has no decree.
+    pub(super) fn remove_expired(&self, partition: u32, raw_key: &Bytes) -> Result<bool, Error> {
+        let _held = self.locks.lock(partition, lock_of(raw_key));
+        let expired = self.read(partition, raw_key)?.is_some_and(|row| row.is_expired(self.context().now));
+        if expired {
+            self.write(partition, std::iter::once((raw_key.clone(), None)).collect())?;
+        }
+        Ok(expired)
     }
 
     fn context(&self) -> Context {

@@ -35,6 +35,7 @@ mod scan;
 mod scans;
 mod sort_key_count;
 mod stored;
+mod sweep;
 mod table_info;
 mod tables;
 mod throttle;

@@ -20,6 +20,9 @@ const CATALOGUE: &str = "tables";
 /// The keyspace of a table is this and its id, so that dropping the table gives its space back.
 const TABLE_PREFIX: &str = "table-";
 
+/// How many rows of a table are looked at each time for expired ones: a fraction of a second's work.
+const ROWS_PER_SWEEP: usize = 200_000;
+
 /// The tables of a store; clones share them.
 ///
 /// A change is stored before it is seen. Dropped tables keep their rows until their hold time has
@@ -156,14 +159,19 @@ impl Tables {
         self.inner.shelf.lock().catalogue.list().cloned().collect()
     }
 
-    /// Gives back what time has freed: scans that have been idle for too long, and dropped tables whose hold time has
-    /// passed. To be called now and then, from where it may take a while.
+    /// Gives back what time has freed: scans that have been idle for too long, expired rows (of each table, some at a
+    /// time), and dropped tables whose hold time has passed. To be called now and then, from where it may take a while.
     ///
     /// # Errors
     /// What the store gives.
     pub fn tidy(&self) -> Result<(), Error> {
         let tables: Vec<_> = self.inner.shelf.lock().tables.values().cloned().collect();
-        tables.iter().for_each(|table| table.tidy());
+        for table in &tables {
+            table.tidy();
+            if table.settings().info.status == TableStatus::Available {
+                table.sweep(ROWS_PER_SWEEP)?;
+            }
+        }
         let now = self.inner.clock.now();
         let overdue = |table: &TableInfo| table.expires_at.is_some_and(|end| end <= now);
         if !self.inner.shelf.lock().catalogue.list().any(overdue) {

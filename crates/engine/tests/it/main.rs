@@ -21,6 +21,7 @@ mod range_get;
 mod scan;
 mod scans;
 mod sort_key_count;
+mod sweep;
 mod tables;
 mod throttle;
 mod walking;

@@ -1,0 +1,90 @@
+//! Sweeping: expired rows are invisible at once, and removed little by little.
+
+use std::ops::{Bound, ControlFlow};
+
+use bytes::Bytes;
+
+use super::driver::Table;
+use super::operation::{Ended, Walk, WalkRange};
+use super::row::{Context, Row};
+use crate::{Direction, Error};
+
+/// How many rows are looked at between two snapshots, so that none lives long.
+const ROWS_PER_SNAPSHOT: usize = 1000;
+
+/// Where the sweeper of a table is.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    partition: u32,
+    /// The raw key that was looked at last.
+    behind: Option<Bytes>,
+}
+
+impl Table {
+    /// Looks at so many rows, going on where it stopped the last time, and removes those that have expired. Says how
+    /// many they were. A table that has fewer rows is gone through once.
+    ///
+    /// # Errors
+    /// [`Error::KeyspaceDropped`] when the table is gone, [`Error::Corrupt`].
+    pub fn sweep(&self, rows: usize) -> Result<usize, Error> {
+        let (mut left, mut removed) = (rows, 0);
+        let mut place = self.place_of_sweeper();
+        let first = place.partition;
+        while left > 0 {
+            let looked =
+                LookForExpired { behind: place.behind.take(), left: left.min(ROWS_PER_SNAPSHOT), ..Default::default() };
+            let found = self.walk(place.partition, looked)?;
+            for raw_key in &found.expired {
+                removed += usize::from(self.remove_expired(place.partition, raw_key)?);
+            }
+            left -= found.looked_at.min(left);
+            place.behind = found.behind;
+            if place.behind.is_none() {
+                place.partition = self.partition_behind(place.partition);
+                if place.partition == first {
+                    break;
+                }
+            }
+        }
+        self.keep_place_of_sweeper(place);
+        Ok(removed)
+    }
+}
+
+/// Looks at some rows of a partition for expired ones.
+#[derive(Default)]
+struct LookForExpired {
+    behind: Option<Bytes>,
+    left: usize,
+    found: Found,
+}
+
+#[derive(Default)]
+struct Found {
+    expired: Vec<Bytes>,
+    looked_at: usize,
+    /// The key to go on behind; `None` at the end of the partition.
+    behind: Option<Bytes>,
+}
+
+impl Walk for LookForExpired {
+    type Reply = Found;
+
+    fn range(&self) -> Option<WalkRange> {
+        let start = self.behind.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        Some(WalkRange { start, end: Bound::Unbounded, direction: Direction::Forward })
+    }
+
+    fn visit(&mut self, key: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
+        self.found.looked_at += 1;
+        self.found.behind = Some(key.clone());
+        if row.is_expired(context.now) {
+            self.found.expired.push(key.clone());
+        }
+        if self.found.looked_at < self.left { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn finish(self, ended: Ended) -> Found {
+        Found { behind: self.found.behind.filter(|_| ended != Ended::Exhausted), ..self.found }
+    }
+}
