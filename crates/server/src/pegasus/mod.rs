@@ -208,7 +208,11 @@ impl<B: Backend> Service<B> {
             }
             Some(b"GET " | b"HEAD" | b"POST") => {
                 let stream = join(std::io::Cursor::new(begin).chain(reader), writer);
-                web::serve(stream, self.limits.stalled, &stop, |asked| self.answer_http(&endpoint, local, asked)).await;
+                // Boxed, so that the many connections that are none of HTTP do not keep room for it.
+                Box::pin(web::serve(stream, self.limits.stalled, &stop, |asked| {
+                    self.answer_http(&endpoint, local, asked)
+                }))
+                .await;
             }
             Some(magic) => {
                 self.metrics.cut("pegasus", "unreadable");
@@ -246,7 +250,8 @@ async fn first_bytes(
     reader: &mut (impl AsyncReadExt + Unpin),
     limits: &Limits,
 ) -> std::io::Result<Result<BytesMut, Ended>> {
-    let mut begin = BytesMut::with_capacity(8 * 1024);
+    // Little room: many connections may be open that have not sent anything.
+    let mut begin = BytesMut::with_capacity(64);
     let mut patience = (limits.idle, Ended::Idle);
     while begin.len() < 4 {
         match within(patience.0, reader.read_buf(&mut begin)).await {
