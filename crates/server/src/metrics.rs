@@ -22,7 +22,7 @@ pub(crate) struct Metrics {
     latencies: Family<Vec<(&'static str, &'static str)>, Histogram>,
     connections: Family<Vec<(&'static str, &'static str)>, Gauge>,
     accepted: Family<Vec<(&'static str, &'static str)>, Counter>,
-    ended: Family<Vec<(&'static str, &'static str)>, Counter>,
+    cut: Family<Vec<(&'static str, &'static str)>, Counter>,
 }
 
 /// The counters of one call of one protocol.
@@ -74,14 +74,14 @@ impl Metrics {
         let latencies = Family::new_with_constructor(latency_histogram as fn() -> Histogram);
         let connections = Family::default();
         let accepted = Family::default();
-        let ended = Family::default();
+        let cut = Family::default();
         registry.register("calls", "Calls by protocol, call and result", calls.clone());
         let help = "Time from a whole request to its reply";
         registry.register_with_unit("call_duration", help, Unit::Seconds, latencies.clone());
         registry.register("connections", "Open connections", connections.clone());
         registry.register("connections_accepted", "Connections accepted", accepted.clone());
-        registry.register("connections_cut", "Connections ended by the server, by reason", ended.clone());
-        Self { registry, calls, latencies: latencies.clone(), connections, accepted, ended }
+        registry.register("connections_cut", "Connections ended by the server, by reason", cut.clone());
+        Self { registry, calls, latencies, connections, accepted, cut }
     }
 
     /// The handles of one call.
@@ -107,7 +107,7 @@ impl Metrics {
 
     /// Counts a connection that the server cut.
     pub(crate) fn cut(&self, protocol: &'static str, reason: &'static str) {
-        self.ended.get_or_create(&vec![("protocol", protocol), ("reason", reason)]).inc();
+        self.cut.get_or_create(&vec![("protocol", protocol), ("reason", reason)]).inc();
     }
 
     /// Everything, as text.

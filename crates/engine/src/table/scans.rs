@@ -100,11 +100,8 @@ impl<C> ScanContexts<C> {
     }
 
     fn make_room(&mut self, now: Duration) {
-        while let Some(oldest) = self.open.first_entry() {
-            let full = self.max_open.saturating_sub(1);
-            if !oldest.get().is_idle(now) && self.open.len() <= full {
-                break;
-            }
+        drop(self.sweep(now));
+        while self.open.len() >= self.max_open.max(1) {
             self.open.pop_first();
         }
     }
