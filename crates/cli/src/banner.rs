@@ -1,12 +1,17 @@
 //! What `serve` prints when it is ready.
 
 use std::fmt;
+use std::path::Path;
 
+use charioteer_engine::Durability;
 use charioteer_server::Addresses;
 
 /// What listens where, where the data is, and how to connect.
 pub(crate) struct Banner<'a> {
     pub(crate) addresses: &'a Addresses,
+    /// `None` for in memory.
+    pub(crate) data: Option<&'a Path>,
+    pub(crate) durability: Durability,
     pub(crate) tables: &'a [(String, i32)],
 }
 
@@ -26,7 +31,10 @@ impl fmt::Display for Banner<'_> {
         if let Some(address) = http {
             writeln!(f, "  HTTP     http://{address}/metrics /healthz /readyz")?;
         }
-        writeln!(f, "  data     in memory; it is gone when the server stops")?;
+        match self.data {
+            Some(folder) => writeln!(f, "  data     {} ({})", folder.display(), self.durability)?,
+            None => writeln!(f, "  data     in memory; it is gone when the server stops")?,
+        }
         if let (Some(address), Some((table, _))) = (pegasus, self.tables.first()) {
             writeln!(f, "\nTo connect to table {table}:")?;
             writeln!(f, "  Go       pegasus.NewClient(pegasus.Config{{MetaServers: []string{{\"{address}\"}}}})")?;
@@ -44,15 +52,25 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_banner_says_how_to_connect() {
+    fn banner(data: Option<&Path>) -> String {
         let address = SocketAddr::from(([127, 0, 0, 1], 34601));
         let mut addresses = Addresses::default();
         addresses.pegasus = Some(address);
         addresses.pegasus_metas = vec![address];
-        let banner = Banner { addresses: &addresses, tables: &[("temp".to_owned(), 8)] }.to_string();
+        let tables = [("temp".to_owned(), 8)];
+        Banner { addresses: &addresses, data, durability: Durability::Fsync, tables: &tables }.to_string()
+    }
+
+    #[test]
+    fn the_banner_says_how_to_connect() {
+        let banner = banner(None);
         assert!(banner.contains("MetaServers: []string{\"127.0.0.1:34601\"}"), "{banner}");
         assert!(banner.contains("Pegasus([\"127.0.0.1:34601\"], \"temp\")"), "{banner}");
-        assert!(banner.contains("in memory"), "{banner}");
+    }
+
+    #[test]
+    fn the_banner_says_where_the_data_is_and_how_safe() {
+        assert!(banner(None).contains("in memory"));
+        assert!(banner(Some(Path::new("/data"))).contains("/data (fsync)"));
     }
 }

@@ -8,12 +8,12 @@ use charioteer_server::Addresses;
 use serde_json::{Map, Value};
 
 /// The addresses as URLs, and where the data is (`null` for in memory).
-pub(crate) fn describe(addresses: &Addresses) -> Value {
+pub(crate) fn describe(addresses: &Addresses, data: Option<&Path>) -> Value {
     let mut facts = Map::new();
     let mut put = |name: &str, url: Option<String>| facts.insert(name.to_owned(), url.map_or(Value::Null, Value::from));
     put("pegasus", addresses.pegasus.map(|address| format!("pegasus://{address}")));
     put("http", addresses.http.map(|address| format!("http://{address}")));
-    put("data", None);
+    put("data", data.map(|folder| folder.display().to_string()));
     facts.insert("pegasus_metas".to_owned(), addresses.pegasus_metas.iter().map(ToString::to_string).collect());
     facts.insert("pegasus_nodes".to_owned(), addresses.pegasus_nodes.iter().map(ToString::to_string).collect());
     Value::Object(facts)
@@ -36,8 +36,9 @@ mod tests {
 
     #[test]
     fn what_is_off_is_null() {
-        let facts = describe(&Addresses::default());
+        let facts = describe(&Addresses::default(), None);
         assert_eq!(facts["pegasus"], Value::Null);
+        assert_eq!(facts["data"], Value::Null);
         assert_eq!(facts["http"], Value::Null);
     }
 }

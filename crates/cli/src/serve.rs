@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use charioteer_server::{HostPorts, Limits, Options, PegasusOptions, Server};
+use charioteer_engine::{DiskOptions, Durability};
+use charioteer_server::{Data, HostPorts, Limits, Options, PegasusOptions, Server};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
@@ -48,9 +49,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:34600")]
     http: Address,
 
-    /// Keeps all data in memory, and none when the server stops. There is no other way yet.
-    #[arg(long)]
-    memory: bool,
+    #[command(flatten)]
+    data: DataArguments,
 
     /// Allows addresses that other machines can reach. Nothing asks for a password.
     #[arg(long)]
@@ -126,8 +126,54 @@ impl ServeArguments {
                 idle: self.limits.idle_timeout,
                 drain: self.limits.drain_timeout,
             },
+            data: self.data.data(),
             ..Options::default()
         })
+    }
+}
+
+/// Where the data is, and how safe it is.
+#[derive(Args)]
+struct DataArguments {
+    /// The folder that the data is kept in; it is made if there is none.
+    #[arg(long, value_name = "FOLDER", default_value = "charioteer-data", conflicts_with = "memory")]
+    data: PathBuf,
+
+    /// Keeps all data in memory, and none when the server stops.
+    #[arg(long)]
+    memory: bool,
+
+    /// How safe a write is when it is answered, unless its table says otherwise: fsync survives a power loss, flush that the
+    /// server is killed, memory neither.
+    #[arg(long, value_name = "fsync|flush|memory", default_value_t = DiskOptions::default().durability)]
+    durability: Durability,
+
+    /// Memory for blocks read from the data's tables, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = DiskOptions::default().cache_bytes)]
+    cache_bytes: u64,
+
+    /// Space on the disk that is left alone: with less, writes are refused, and reads go on.
+    #[arg(long, value_name = "BYTES", default_value_t = DiskOptions::default().reserve_bytes)]
+    reserve_bytes: u64,
+}
+
+impl DataArguments {
+    fn data(&self) -> Data {
+        if self.memory {
+            return Data::Memory;
+        }
+        let options = DiskOptions {
+            durability: self.durability,
+            cache_bytes: self.cache_bytes,
+            reserve_bytes: self.reserve_bytes,
+            ..DiskOptions::default()
+        };
+        Data::Folder(self.data.clone(), options)
+    }
+
+    /// The folder as others find it, if there is one.
+    fn folder(&self) -> Option<PathBuf> {
+        (!self.memory).then(|| std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone()))
     }
 }
 
@@ -149,12 +195,18 @@ async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
     // Signals are listened for before anything else, so that one that comes early is not fatal.
     let mut signals =
         Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let folder = arguments.data.folder();
     let server = Server::start(arguments.options()?).await?;
     if let Some(path) = &arguments.ready_file {
-        ready::write(path, &ready::describe(server.addresses()))
+        ready::write(path, &ready::describe(server.addresses(), folder.as_deref()))
             .map_err(|error| format!("cannot write the ready file {}: {error}", path.display()))?;
     }
-    let banner = Banner { addresses: server.addresses(), tables: &arguments.table };
+    let banner = Banner {
+        addresses: server.addresses(),
+        data: folder.as_deref(),
+        durability: arguments.data.durability,
+        tables: &arguments.table,
+    };
     // Whoever closed standard output does not want to read this, and still wants to be served.
     let _ = write!(std::io::stdout(), "{banner}");
     info!("{} asked the server to stop; a second signal stops it at once", signals.next().await);

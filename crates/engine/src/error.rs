@@ -1,6 +1,8 @@
 //! What can go wrong below the rules.
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
 /// The longest key a [`Db`](crate::Db) holds, in bytes.
 ///
@@ -11,7 +13,7 @@ pub const MAX_KEY_BYTES: usize = 65_535;
 /// A failure of the store itself; an answer of the rules ("not found", "check failed") is never
 /// one.
 ///
-/// Nothing of a batch was applied when committing it gives an error.
+/// Whether a write that failed may have been applied is said by [`outcome`](Error::outcome).
 ///
 /// ```
 /// use charioteer_engine::{Batch, Db, Error};
@@ -50,6 +52,113 @@ pub enum Error {
         /// How many partitions the table has.
         partition_count: u32,
     },
+    /// A value was longer than 4 GiB, which a row cannot be.
+    ValueTooLong {
+        /// The length of the refused value, in bytes.
+        len: usize,
+    },
+    /// A name was no name of a keyspace: those have 1 to 255 bytes.
+    KeyspaceName {
+        /// The refused name.
+        name: String,
+    },
+    /// A keyspace was used with a store that it was not opened from.
+    ForeignKeyspace {
+        /// Its name.
+        name: String,
+    },
+    /// The operating system refused to read or write.
+    Io {
+        /// What was being done, and with which file.
+        what: String,
+        /// The kind of refusal.
+        kind: io::ErrorKind,
+        /// What the operating system said.
+        message: String,
+    },
+    /// A file does not hold what was written to it. `charioteer repair` says what can be saved; a backup saves more.
+    Damaged {
+        /// The file, or the folder where it is not known which file.
+        path: PathBuf,
+        /// Where in the file, in bytes from its start.
+        offset: Option<u64>,
+        /// What is wrong.
+        what: String,
+    },
+    /// The folder is open already, most often in another process.
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder holds something, but no store.
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+        /// What shows that.
+        why: &'static str,
+    },
+    /// The folder was written by a later version of this program.
+    NewerFormat {
+        /// The folder.
+        path: PathBuf,
+        /// The version of its format.
+        found: u64,
+        /// The latest version known here.
+        known: u64,
+    },
+    /// There is less free space than the store leaves alone; writes are taken again when there is more.
+    DiskFull {
+        /// The folder.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that must stay free.
+        reserve: u64,
+    },
+    /// The store takes no more writes, because one of them failed in a way that leaves the state of its files open. What
+    /// was acknowledged is there; opening the folder again finds out the rest.
+    Halted {
+        /// What had failed.
+        cause: String,
+    },
+    /// The store was closed, or the operation broke off, before anything was written.
+    Abandoned,
+}
+
+/// What is known of a write that failed.
+///
+/// ```
+/// use charioteer_engine::{Error, Outcome};
+///
+/// assert_eq!(Error::KeyEmpty.outcome(), Outcome::NotApplied);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing of it was applied, and nothing will be.
+    NotApplied,
+    /// It may show, whole, when the store is opened again.
+    Unknown,
+}
+
+impl Error {
+    /// Whether the write that gave this error may have been applied.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Io { .. } => Outcome::Unknown,
+            _ => Outcome::NotApplied,
+        }
+    }
+
+    /// Whether the same call may succeed later without anything being mended in between but space on the disk.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::DiskFull { .. })
+    }
+
+    pub(crate) fn io(what: impl Into<String>, error: &io::Error) -> Self {
+        Self::Io { what: what.into(), kind: error.kind(), message: error.to_string() }
+    }
 }
 
 impl fmt::Display for Error {
@@ -63,6 +172,34 @@ impl fmt::Display for Error {
             Self::Corrupt { what } => write!(f, "stored {what} cannot be understood"),
             Self::UnknownPartition { partition, partition_count } => {
                 write!(f, "there is no partition {partition} in a table of {partition_count}")
+            }
+            Self::ValueTooLong { len } => write!(f, "the value has {len} bytes, a row holds at most {}", u32::MAX),
+            Self::KeyspaceName { name } => write!(f, "{name:?} is no name of a keyspace: those have 1 to 255 bytes"),
+            Self::ForeignKeyspace { name } => write!(f, "the keyspace {name:?} belongs to another store"),
+            Self::Io { what, message, .. } => write!(f, "{what}: {message}"),
+            Self::Damaged { path, offset: Some(offset), what } => {
+                write!(f, "{} is damaged at offset {offset}: {what}", path.display())
+            }
+            Self::Damaged { path, offset: None, what } => write!(f, "{} is damaged: {what}", path.display()),
+            Self::InUse { path } => {
+                write!(f, "{} is open already; another process may be serving it", path.display())
+            }
+            Self::NotAStore { path, why } => write!(f, "{} is no store: {why}", path.display()),
+            Self::NewerFormat { path, found, known } => write!(
+                f,
+                "{} has format {found}, this version knows formats up to {known}; open it with a newer one",
+                path.display()
+            ),
+            Self::DiskFull { path, free, reserve } => write!(
+                f,
+                "the disk of {} has {free} bytes free, {reserve} must stay free; writes are refused until there is more",
+                path.display()
+            ),
+            Self::Halted { cause } => {
+                write!(f, "the store takes no more writes until it is opened again, because this failed: {cause}")
+            }
+            Self::Abandoned => {
+                write!(f, "the store was closed, or the operation broke off, before anything was written")
             }
         }
     }

@@ -24,10 +24,16 @@
 
 mod clock;
 mod db;
+mod disk;
+mod durability;
 mod error;
 mod memory;
 pub mod table;
+mod ticket;
 
 pub use clock::Clock;
 pub use db::{Batch, Db, Direction, Keyspace, Snapshot};
-pub use error::{Error, MAX_KEY_BYTES};
+pub use disk::{DiskOptions, Expired, Stats};
+pub use durability::{Durability, UnknownDurability};
+pub use error::{Error, MAX_KEY_BYTES, Outcome};
+pub use ticket::Ticket;

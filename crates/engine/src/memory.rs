@@ -131,15 +131,16 @@ impl View {
         let Some(map) = self.map(rows)? else {
             return Ok(());
         };
-        if is_empty(range) {
-            return Ok(());
-        }
         let mut found = map.range::<_, [u8]>(range);
         let _ = match direction {
             Direction::Forward => found.try_for_each(|(key, value)| visit(key, value)),
             Direction::Backward => found.rev().try_for_each(|(key, value)| visit(key, value)),
         };
         Ok(())
+    }
+
+    pub(crate) fn check_was_there(&self, rows: &Rows) -> Result<(), Error> {
+        self.map(rows).map(|_| ())
     }
 
     /// `None` is a keyspace that did not exist yet at the instant of the view, which therefore had
@@ -155,28 +156,31 @@ impl View {
 
 /// Applies the changes in order, all of them or, when a keyspace was dropped, none.
 pub(crate) fn commit(changes: SmallVec<[Change; 1]>) -> Result<(), Error> {
-    let Some(first) = changes.first().map(|change| Arc::clone(change.keyspace.rows())) else {
+    let Some(first) = changes.first() else {
         return Ok(());
     };
-    if changes.iter().all(|change| change.keyspace.rows().id == first.id) {
-        let mut locked = first.map.write();
-        let map = locked.as_mut().ok_or_else(|| first.dropped())?;
-        changes.into_iter().for_each(|change| apply(map, change.key, change.value));
-        return Ok(());
+    let first = Arc::clone(first.keyspace.in_memory()?);
+    for change in &changes {
+        if change.keyspace.in_memory()?.id != first.id {
+            return commit_over_several(changes);
+        }
     }
-    commit_over_several(changes)
+    let mut locked = first.map.write();
+    let map = locked.as_mut().ok_or_else(|| first.dropped())?;
+    changes.into_iter().for_each(|change| apply(map, change.key, change.value));
+    Ok(())
 }
 
 fn commit_over_several(changes: SmallVec<[Change; 1]>) -> Result<(), Error> {
-    let touched: BTreeMap<u64, Arc<Rows>> =
-        changes.iter().map(|change| (change.keyspace.rows().id, Arc::clone(change.keyspace.rows()))).collect();
+    let touched = changes.iter().map(|change| change.keyspace.in_memory().map(|rows| (rows.id, Arc::clone(rows))));
+    let touched: BTreeMap<u64, Arc<Rows>> = touched.collect::<Result<_, _>>()?;
     let mut locked: BTreeMap<u64, RwLockWriteGuard<'_, Option<Map>>> =
         touched.iter().map(|(id, rows)| (*id, rows.map.write())).collect();
     if let Some((rows, _)) = touched.values().zip(locked.values()).find(|(_, map)| map.is_none()) {
         return Err(rows.dropped());
     }
     for change in changes {
-        if let Some(map) = locked.get_mut(&change.keyspace.rows().id).and_then(|map| map.as_mut()) {
+        if let Some(map) = locked.get_mut(&change.keyspace.in_memory()?.id).and_then(|map| map.as_mut()) {
             apply(map, change.key, change.value);
         }
     }
@@ -188,12 +192,4 @@ fn apply(map: &mut Map, key: Bytes, value: Option<Bytes>) {
         Some(value) => map.insert(key, value),
         None => map.remove::<[u8]>(&key),
     };
-}
-
-fn is_empty(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
-    match range {
-        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
-        (Bound::Included(start), Bound::Included(end)) => start > end,
-        (Bound::Included(start) | Bound::Excluded(start), Bound::Included(end) | Bound::Excluded(end)) => start >= end,
-    }
 }

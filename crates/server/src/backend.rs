@@ -14,6 +14,7 @@ use charioteer_engine::table::{
 };
 
 pub use embedded::Embedded;
+pub(crate) use embedded::aside;
 
 /// Tables, and where they come from.
 pub trait Backend: Send + Sync + 'static {
@@ -77,13 +78,11 @@ pub trait Table: Clone + Send + Sync + 'static {
     fn settings(&self) -> Arc<TableSettings>;
 
     /// Runs an operation on rows of one partition, atomically.
-    fn run<O: Operation + 'static>(
+    fn run<O: Operation>(
         &self,
         partition: u32,
         operation: O,
-    ) -> impl Future<Output = Result<Done<O::Reply>, Error>> + Send
-    where
-        O::Reply: 'static;
+    ) -> impl Future<Output = Result<Done<O::Reply>, Error>> + Send;
 
     /// Walks over rows of one partition, as they were at one moment.
     fn walk<W: Walk + 'static>(&self, partition: u32, walk: W) -> impl Future<Output = Result<W::Reply, Error>> + Send

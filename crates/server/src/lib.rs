@@ -32,6 +32,6 @@ mod taken;
 
 pub use error::Error;
 pub use limits::Limits;
-pub use options::Options;
+pub use options::{Data, Options};
 pub use pegasus::{HostPorts, PegasusOptions};
 pub use server::{Addresses, Server};

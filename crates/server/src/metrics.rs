@@ -2,15 +2,20 @@
 //!
 //! Handles are made once, when the server starts; counting is then an atomic addition.
 
+mod store;
+
 use std::fmt::Write;
 use std::time::Duration;
 
+use charioteer_engine::Db;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+use self::store::StoreCollector;
 
 /// The content type of the text format.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -68,8 +73,10 @@ impl Drop for OpenConnection {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// Counters for a server on this store.
+    pub(crate) fn new(db: &Db) -> Self {
         let mut registry = Registry::with_prefix("charioteer");
+        registry.register_collector(Box::new(StoreCollector::new(db.clone())));
         let calls = Family::default();
         let latencies = Family::new_with_constructor(latency_histogram as fn() -> Histogram);
         let connections = Family::default();

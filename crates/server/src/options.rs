@@ -1,9 +1,10 @@
 //! What a server is told before it starts.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use charioteer_engine::Clock;
+use charioteer_engine::{Clock, DiskOptions};
 
 use crate::{Limits, PegasusOptions};
 
@@ -29,6 +30,26 @@ pub struct Options {
     pub limits: Limits,
     /// The time by which rows expire. Default the system's.
     pub clock: Clock,
+    /// Where the data is. Default in memory.
+    pub data: Data,
+}
+
+/// Where a server keeps its data.
+///
+/// ```
+/// use charioteer_engine::DiskOptions;
+/// use charioteer_server::Data;
+///
+/// let data = Data::Folder("charioteer-data".into(), DiskOptions::default());
+/// assert!(!matches!(data, Data::Memory));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub enum Data {
+    /// In memory, where it is gone when the server stops.
+    #[default]
+    Memory,
+    /// In a folder. Which rows have expired, and by which clock, is set by the server.
+    Folder(PathBuf, DiskOptions),
 }
 
 impl Options {
@@ -53,6 +74,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             limits: Limits::default(),
             clock: Clock::system(),
+            data: Data::Memory,
         }
     }
 }

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use charioteer_engine::Db;
+use charioteer_engine::table::has_expired;
+use charioteer_engine::{Db, DiskOptions};
 use hyper::StatusCode;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{error, warn};
 
-use crate::backend::{Backend, Embedded};
+use crate::backend::{Backend, Embedded, aside};
 use crate::http::{self, Asked, Response, not_found, text, with_type};
 use crate::listener::Listener;
 use crate::metrics::{self, Metrics};
 use crate::pegasus::{self, Cluster, Service, plain_table};
-use crate::{Error, Limits, Options, PegasusOptions};
+use crate::{Data, Error, Limits, Options, PegasusOptions};
 
 /// How long a scrape that is under way may take after everything else has stopped.
 const OBSERVERS_DRAIN: Duration = Duration::from_secs(1);
@@ -37,6 +38,7 @@ const OBSERVERS_DRAIN: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Debug)]
 pub struct Server {
+    backend: Arc<Embedded>,
     addresses: Addresses,
     ready: Arc<AtomicBool>,
     limits: Limits,
@@ -87,15 +89,16 @@ pub struct Addresses {
 }
 
 impl Server {
-    /// Listens on all addresses, and serves. The data is in memory and goes with the server.
+    /// Opens the data, listens on all addresses, and serves.
     ///
     /// # Errors
     /// When an address can't be listened on or must not be, or a table that should exist from the start can't be made.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let backend = Embedded::open(Db::memory(), options.clock.clone()).map_err(Error::Store)?;
+        let backend = open_store(&options).await.map_err(Error::Store)?;
+        let metrics = Metrics::new(backend.db());
         let mut starting = Starting {
             backend: Arc::new(backend),
-            metrics: Arc::new(Metrics::new()),
+            metrics: Arc::new(metrics),
             addresses: Addresses::default(),
             ready: Arc::new(AtomicBool::new(false)),
             serving: Running::new(),
@@ -108,6 +111,7 @@ impl Server {
         starting.tidy();
         starting.ready.store(true, Ordering::Release);
         Ok(Self {
+            backend: starting.backend,
             addresses: starting.addresses,
             ready: starting.ready,
             limits: starting.options.limits,
@@ -124,11 +128,33 @@ impl Server {
 
     /// Says that it is not ready any more, stops accepting connections, lets requests that are under way end, and closes all
     /// connections; after [`Limits::drain`] it no longer waits and cuts those that are left. Health and metrics are answered until the end.
+    /// Everything that was written is on the disk then, whatever its durability.
     pub async fn shutdown(self) {
         self.ready.store(false, Ordering::Release);
         self.serving.shutdown(self.limits.drain).await;
         self.observing.shutdown(OBSERVERS_DRAIN).await;
+        if let Err(error) = self.backend.sync().await {
+            error!(%error, "the last writes are as durable as their level says, and no more");
+        }
     }
+}
+
+/// Opens the store where it holds nobody up: a journal may have to be replayed.
+async fn open_store(options: &Options) -> Result<Embedded, charioteer_engine::Error> {
+    let (data, clock) = (options.data.clone(), options.clock.clone());
+    aside(move || {
+        let db = match data {
+            Data::Memory => Db::memory(),
+            Data::Folder(path, options) => {
+                Db::open(path, DiskOptions { expired: has_expired, clock: clock.clone(), ..options })?
+            }
+        };
+        if let Some(passed_over) = db.passed_over() {
+            warn!("the last run did not end in order: {passed_over}; nothing acknowledged is lost");
+        }
+        Embedded::open(db, clock)
+    })
+    .await
 }
 
 struct Starting {
@@ -243,6 +269,10 @@ impl Starting {
 
     async fn make_tables(&self, options: &PegasusOptions) -> Result<(), Error> {
         for (name, partition_count) in &options.tables {
+            if self.backend.find(name).is_some() {
+                // It was made in an earlier run, perhaps with other partitions, and has rows.
+                continue;
+            }
             let made = self.backend.create(plain_table(name, *partition_count)).await;
             made.map_err(|error| Error::Table { name: name.clone(), reason: error.to_string() })?;
         }

@@ -20,7 +20,8 @@ use super::stored::{StoredKey, lookup_key, stored_key};
 use super::sweep::Place;
 use super::table_info::TableInfo;
 use super::walking::Walking;
-use crate::{Batch, Clock, Db, Error, Keyspace, MAX_KEY_BYTES, Snapshot};
+use crate::disk::Group;
+use crate::{Batch, Clock, Db, Error, Keyspace, MAX_KEY_BYTES, Snapshot, Ticket};
 
 /// The most scans a table keeps open.
 const MAX_OPEN_SCANS: usize = 10_000;
@@ -53,6 +54,7 @@ pub struct Table {
     clock: Clock,
     rows: Keyspace,
     settings: RwLock<Arc<TableSettings>>,
+    /// On disk nobody takes them: whoever commits is alone.
     locks: HashKeyLocks,
     /// For each partition, the number of its last write.
     decrees: Box<[AtomicI64]>,
@@ -160,31 +162,77 @@ impl Table {
     }
 
     /// Runs an operation on a partition: reads the rows it asks for, and writes what follows as one
-    /// batch.
+    /// batch, which is as durable as the table asks for when this returns.
     ///
     /// # Errors
     /// [`Error::UnknownPartition`]; [`Error::KeyTooLong`] when a key that would be written is
     /// longer, with 4 bytes for the partition, than [`MAX_KEY_BYTES`] (to a read such a row is
-    /// missing); [`Error::KeyspaceDropped`] when the table is gone; [`Error::Corrupt`]. Nothing was
-    /// written then.
-    pub fn run<O: Operation>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
+    /// missing); [`Error::KeyspaceDropped`] when the table is gone; and what the store gives. Nothing was
+    /// written then, unless [`Error::outcome`] says otherwise.
+    pub fn run<O: Operation>(self: &Arc<Self>, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
+        match (self.db.disk(), operation.lock()) {
+            (Some(disk), Some(_)) => disk.run(self.work(partition, operation)),
+            _ => self.run_here(partition, operation),
+        }
+    }
+
+    /// Begins an operation as [`run`](Self::run) does, without waiting for what it writes. What it only reads is read
+    /// here, as is everything in memory.
+    pub fn submit<O: Operation>(self: &Arc<Self>, partition: u32, operation: O) -> Ticket<Done<O::Reply>> {
+        match (self.db.disk(), operation.lock()) {
+            (Some(disk), Some(_)) => disk.submit(self.work(partition, operation)),
+            _ => Ticket::ready(self.run_here(partition, operation)),
+        }
+    }
+
+    /// An operation that writes, for those who commit on disk: nobody else writes meanwhile.
+    fn work<O: Operation>(
+        self: &Arc<Self>,
+        partition: u32,
+        operation: O,
+    ) -> impl FnOnce(&mut Group) -> Result<Done<O::Reply>, Error> + Send + use<O> {
+        let table = Arc::clone(self);
+        move |group| {
+            let last_decree = table.last_decree(partition)?;
+            let (reply, batch) = table.apply(group, partition, operation)?;
+            batch.check()?;
+            group.add(batch)?;
+            Ok(Done { reply, decree: last_decree.fetch_add(1, Ordering::Relaxed) + 1 })
+        }
+    }
+
+    /// An operation that only reads, or is in memory, where writers of a hash key take its lock.
+    fn run_here<O: Operation>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
         let last_decree = self.last_decree(partition)?;
         let held = operation.lock().map(|hash_key| self.locks.lock(partition, hash_key));
+        let (reply, batch) = self.apply(&mut &self.db, partition, operation)?;
+        if !batch.is_empty() {
+            self.db.commit(batch)?;
+        }
+        let decree = if held.is_some() { last_decree.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+        Ok(Done { reply, decree })
+    }
+
+    /// What an operation answers and writes, by the rows as they are.
+    fn apply<O: Operation>(
+        &self,
+        rows: &mut impl LatestRows,
+        partition: u32,
+        operation: O,
+    ) -> Result<(O::Reply, Batch), Error> {
         let context = self.context();
         let (reply, writes) = match operation.keys() {
             [] => operation.apply(&[], &context),
             [key] => {
-                let row = self.read(partition, key)?;
+                let row = self.read(rows, partition, key)?;
                 operation.apply(&[row], &context)
             }
             keys => {
-                let rows = self.read_many(partition, keys)?;
+                let rows = self.read_many(rows, partition, keys)?;
                 operation.apply(&rows, &context)
             }
         };
-        self.write(partition, writes)?;
-        let decree = if held.is_some() { last_decree.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
-        Ok(Done { reply, decree })
+        Ok((reply, self.batch(partition, writes)))
     }
 
     /// Runs a walk over a partition, as it is now. It ends early when the table's time limit is
@@ -234,6 +282,12 @@ impl Table {
         Ok(Some(self.keep_open(page, partition, scan, snapshot)))
     }
 
+    /// Whether a read may have to wait for the disk.
+    #[must_use]
+    pub fn reads_may_block(&self) -> bool {
+        self.db.reads_may_block()
+    }
+
     /// Forgets a scan; an unknown id is fine.
     pub fn close_scan(&self, context_id: i64) {
         self.scans.lock().remove(context_id);
@@ -249,6 +303,10 @@ impl Table {
 
     pub(super) const fn keyspace(&self) -> &Keyspace {
         &self.rows
+    }
+
+    pub(super) const fn db(&self) -> &Db {
+        &self.db
     }
 
     pub(super) const fn clock(&self) -> &Clock {
@@ -285,9 +343,10 @@ impl Table {
     /// a client made, and has no decree.
     pub(super) fn remove_expired(&self, partition: u32, raw_key: &Bytes) -> Result<bool, Error> {
         let _held = self.locks.lock(partition, lock_of(raw_key));
-        let expired = self.read(partition, raw_key)?.is_some_and(|row| row.is_expired(self.context().now));
+        let row = self.read(&mut &self.db, partition, raw_key)?;
+        let expired = row.is_some_and(|row| row.is_expired(self.context().now));
         if expired {
-            self.write(partition, std::iter::once((raw_key.clone(), None)).collect())?;
+            self.db.commit(self.batch(partition, std::iter::once((raw_key.clone(), None)).collect()))?;
         }
         Ok(expired)
     }
@@ -296,19 +355,19 @@ impl Table {
         Context::at(self.clock.now(), self.settings.read().envs.default_ttl)
     }
 
-    fn read(&self, partition: u32, raw: &[u8]) -> Result<Option<Row>, Error> {
+    fn read(&self, rows: &mut impl LatestRows, partition: u32, raw: &[u8]) -> Result<Option<Row>, Error> {
         let key = lookup_key(partition, raw);
         if key.len() > MAX_KEY_BYTES {
             return Ok(None);
         }
-        self.db.get(&self.rows, &key)?.map(decode).transpose()
+        rows.get(&self.rows, &key)?.map(decode).transpose()
     }
 
-    fn read_many(&self, partition: u32, keys: &[Bytes]) -> Result<Vec<Option<Row>>, Error> {
+    fn read_many(&self, rows: &mut impl LatestRows, partition: u32, keys: &[Bytes]) -> Result<Vec<Option<Row>>, Error> {
         let stored: Vec<StoredKey> = keys.iter().map(|raw| lookup_key(partition, raw)).collect();
         let is_storable = |key: &&StoredKey| key.len() <= MAX_KEY_BYTES;
         let storable: Vec<&StoredKey> = stored.iter().filter(is_storable).collect();
-        let mut found = self.db.get_many(&self.rows, &storable)?.into_iter();
+        let mut found = rows.get_many(&self.rows, &storable)?.into_iter();
         let mut row_of = |key: &StoredKey| {
             // A key too long to be stored was not looked for: its row is missing.
             let row = if is_storable(&key) { found.next().flatten() } else { None };
@@ -317,10 +376,7 @@ impl Table {
         stored.iter().map(&mut row_of).collect()
     }
 
-    fn write(&self, partition: u32, writes: Writes) -> Result<(), Error> {
-        if writes.is_empty() {
-            return Ok(());
-        }
+    fn batch(&self, partition: u32, writes: Writes) -> Batch {
         let mut batch = Batch::new();
         for (raw, row) in writes {
             let key = stored_key(partition, &raw);
@@ -331,7 +387,10 @@ impl Table {
                 None => {}
             }
         }
-        self.db.commit(batch)
+        if let Some(durability) = self.settings.read().envs.durability {
+            batch.set_durability(durability);
+        }
+        batch
     }
 
     fn keep_open(&self, page: ScanPageReply, partition: u32, scan: Arc<Scan>, snapshot: Snapshot) -> ScanBatch {
@@ -341,6 +400,34 @@ impl Table {
             self.scans.lock().insert(open, now)
         });
         ScanBatch { page, context_id }
+    }
+}
+
+/// Where the latest rows are read.
+trait LatestRows {
+    fn get(&mut self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error>;
+
+    /// All of one instant.
+    fn get_many(&mut self, keyspace: &Keyspace, keys: &[&StoredKey]) -> Result<Vec<Option<Bytes>>, Error>;
+}
+
+impl LatestRows for &Db {
+    fn get(&mut self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        Db::get(self, keyspace, key)
+    }
+
+    fn get_many(&mut self, keyspace: &Keyspace, keys: &[&StoredKey]) -> Result<Vec<Option<Bytes>>, Error> {
+        Db::get_many(self, keyspace, keys)
+    }
+}
+
+impl LatestRows for Group {
+    fn get(&mut self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        Self::get(self, keyspace, key)
+    }
+
+    fn get_many(&mut self, keyspace: &Keyspace, keys: &[&StoredKey]) -> Result<Vec<Option<Bytes>>, Error> {
+        keys.iter().map(|key| Self::get(self, keyspace, key)).collect()
     }
 }
 

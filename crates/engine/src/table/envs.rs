@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::integer;
 use super::throttle::Throttle;
+use crate::Durability;
 
 const DEFAULT_TTL: &str = "default_ttl";
 const ITERATION_LIMIT_MS: &str = "replica.rocksdb_iteration_threshold_time_ms";
@@ -16,6 +17,9 @@ const WRITE_THROTTLE_SIZE: &str = "replica.write_throttling_by_size";
 const READ_THROTTLE: &str = "replica.read_throttling";
 const READ_THROTTLE_SIZE: &str = "replica.read_throttling_by_size";
 const BACKUP_THROTTLE: &str = "replica.backup_request_throttling";
+
+/// Not a setting of Pegasus, where a write is always as safe as its log.
+const DURABILITY: &str = "charioteer.durability";
 
 const DEFAULT_ITERATION_LIMIT: Duration = Duration::from_secs(30);
 
@@ -56,6 +60,8 @@ pub struct TableEnvs {
     pub read_throttle_by_size: Option<Throttle>,
     /// Reads served for another replica, by number.
     pub backup_request_throttle: Option<Throttle>,
+    /// How safe a write is when it is acknowledged; `None` leaves it to the store.
+    pub durability: Option<Durability>,
 }
 
 impl Default for TableEnvs {
@@ -80,6 +86,7 @@ impl TableEnvs {
             read_throttle: throttle(READ_THROTTLE),
             read_throttle_by_size: texts.get(READ_THROTTLE_SIZE).and_then(|text| Throttle::parse_size(text).ok()),
             backup_request_throttle: throttle(BACKUP_THROTTLE),
+            durability: texts.get(DURABILITY).and_then(|text| text.parse().ok()),
         }
     }
 }
@@ -196,6 +203,7 @@ pub fn validate_env(name: &str, text: &str) -> Result<(), String> {
         }
         WRITE_THROTTLE | WRITE_THROTTLE_SIZE | READ_THROTTLE | BACKUP_THROTTLE => Throttle::parse(text).map(drop),
         READ_THROTTLE_SIZE => Throttle::parse_size(text).map(drop),
+        DURABILITY => text.parse::<Durability>().map(drop).map_err(|error| format!("invalid value '{text}': {error}")),
         DENY => Deny::parse(text)
             .map(drop)
             .ok_or_else(|| format!("invalid value '{text}', must be timeout or reconfig, '*', and all, write or read")),

@@ -61,6 +61,6 @@ pub use scan::{Owner, Scan, ScanPage, ScanPageReply, ScanRow};
 pub use scans::{SCAN_IDLE_LIMIT, ScanContexts};
 pub use sort_key_count::SortKeyCount;
 pub use table_info::{CreateTable, MAX_PARTITION_COUNT, MAX_REPLICA_COUNT, TableInfo, TableStatus};
-pub use tables::{AdminError, Tables};
+pub use tables::{AdminError, Tables, has_expired};
 pub use throttle::{Admission, Throttle, Throttler};
 pub use walking::Walking;

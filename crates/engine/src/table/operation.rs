@@ -66,9 +66,11 @@ pub type Writes = SmallVec<[(Bytes, Option<Row>); 1]>;
 /// assert_eq!(key, "\0\x01hs");
 /// assert_eq!(row.as_ref().map(|row| row.expire_ts), Some(110));
 /// ```
-pub trait Operation: Send {
+///
+/// It may be run on another thread than the one that asked for it, and so borrows nothing.
+pub trait Operation: Send + 'static {
     /// What the operation answers.
-    type Reply: Send;
+    type Reply: Send + 'static;
 
     /// The raw keys of the rows it must know; may be empty.
     fn keys(&self) -> &[Bytes];

@@ -102,6 +102,11 @@ impl Row {
         let expire_ts = stored.try_get_u32().ok()?;
         Some(Self { expire_ts, value: stored })
     }
+
+    /// The expiry of a stored row.
+    pub(super) fn expiry_of(mut stored: &[u8]) -> Option<u32> {
+        stored.try_get_u32().ok()
+    }
 }
 
 /// The row as readers see it: an expired one is missing.

@@ -1,4 +1,7 @@
 //! Sweeping: expired rows are invisible at once, and removed little by little.
+//!
+//! In memory each is removed where it is found. On disk that would write even more, so that they are only counted there: a
+//! keyspace is compacted, which leaves them out, when a pass over it has found that it pays.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -18,14 +21,32 @@ pub(super) struct Place {
     partition: u32,
     /// The raw key that was looked at last.
     behind: Option<Bytes>,
+    /// The rows of this pass over all partitions.
+    pass: Pass,
+}
+
+/// The rows of a pass that are still to be removed, and all.
+#[derive(Debug, Default)]
+struct Pass {
+    expired: usize,
+    rows: usize,
+}
+
+impl Pass {
+    /// Compaction writes all rows, so that it should leave out a good part of them.
+    const fn is_worth_compacting(&self) -> bool {
+        self.expired > 0 && self.expired >= self.rows / 10
+    }
 }
 
 impl Table {
     /// Looks at so many rows, going on where it stopped the last time, and removes those that have expired. Says how
     /// many they were. A table that has fewer rows is gone through once.
     ///
+    /// On disk, expired rows are removed at the end of a pass over the table, if they are at least a tenth of its rows.
+    ///
     /// # Errors
-    /// [`Error::KeyspaceDropped`] when the table is gone, [`Error::Corrupt`].
+    /// [`Error::KeyspaceDropped`] when the table is gone, [`Error::Corrupt`], and what the store gives.
     pub fn sweep(&self, rows: usize) -> Result<usize, Error> {
         let (mut left, mut removed) = (rows, 0);
         let mut place = self.place_of_sweeper();
@@ -34,13 +55,21 @@ impl Table {
             let looked =
                 LookForExpired { behind: place.behind.take(), left: left.min(ROWS_PER_SNAPSHOT), ..Default::default() };
             let found = self.walk(place.partition, looked)?;
-            for raw_key in &found.expired {
-                removed += usize::from(self.remove_expired(place.partition, raw_key)?);
+            place.pass.rows += found.looked_at;
+            if self.db().disk().is_some() {
+                place.pass.expired += found.expired.len();
+            } else {
+                for raw_key in &found.expired {
+                    removed += usize::from(self.remove_expired(place.partition, raw_key)?);
+                }
             }
             left -= found.looked_at.min(left);
             place.behind = found.behind;
             if place.behind.is_none() {
                 place.partition = self.partition_behind(place.partition);
+                if place.partition == 0 {
+                    removed += self.end_pass(std::mem::take(&mut place.pass))?;
+                }
                 if place.partition == first {
                     break;
                 }
@@ -48,6 +77,14 @@ impl Table {
         }
         self.keep_place_of_sweeper(place);
         Ok(removed)
+    }
+
+    fn end_pass(&self, pass: Pass) -> Result<usize, Error> {
+        if !pass.is_worth_compacting() {
+            return Ok(0);
+        }
+        self.db().compact(self.keyspace())?;
+        Ok(pass.expired)
     }
 }
 

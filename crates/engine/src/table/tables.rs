@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use super::catalogue::{Catalogue, CatalogueError};
 use super::driver::Table;
 use super::record::{self, NEXT_ID_KEY, table_key};
+use super::row::{Context, Row};
 use super::table_info::{CreateTable, TableInfo, TableStatus};
 use crate::{Batch, Clock, Db, Direction, Error, Keyspace};
 
@@ -317,6 +318,22 @@ impl Inner {
         }
         Ok(Arc::clone(table))
     }
+}
+
+/// Whether a stored row of a keyspace has expired at `now`, the time since the Unix epoch; what a store on disk is opened
+/// with so that compaction removes such rows. Keyspaces other than those of tables hold no rows that expire.
+///
+/// ```
+/// use charioteer_engine::DiskOptions;
+/// use charioteer_engine::table::has_expired;
+///
+/// let options = DiskOptions { expired: has_expired, ..DiskOptions::default() };
+/// # drop(options);
+/// ```
+#[must_use]
+pub fn has_expired(keyspace: &str, value: &[u8], now: Duration) -> bool {
+    keyspace.starts_with(TABLE_PREFIX)
+        && Row::expiry_of(value).is_some_and(|at| at > 0 && at <= Context::at(now, 0).now)
 }
 
 fn keyspace_of(id: i32) -> String {

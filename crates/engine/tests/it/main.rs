@@ -1,27 +1,16 @@
 //! The engine's tests: the store, the rules of tables one family at a time, a model, and many
 //! threads.
+//!
+//! What stands on a store is one suite, run on each kind of store.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::duplicate_mod, reason = "the suite is run on each kind of store")]
 
 mod catalogue;
-mod check;
 mod clock;
-mod concurrency;
-mod counter;
-mod db;
 mod envs;
-mod fixture;
-mod hostile;
 mod key;
-mod model;
-mod multi;
-mod open_scan;
-mod point;
-mod range_get;
-mod scan;
+mod on_disk;
+mod on_memory;
 mod scans;
-mod sort_key_count;
-mod sweep;
-mod tables;
 mod throttle;
-mod walking;

@@ -11,8 +11,9 @@ use super::{Backend, EnvChange, Error, Table};
 
 /// Tables in the embedded store.
 ///
-/// What is in memory is read and written at once, on the thread that asks, as long as that takes no longer than a moment. Operations
-/// on many rows and changes of the tables run on threads of their own, walks in steps: nobody waits for another's work.
+/// What is in memory is read and written at once, on the thread that asks, as long as that takes no longer than a moment. What may
+/// have to wait for a disk, operations on many rows, and changes of the tables run on threads of their own, walks in steps: nobody
+/// waits for another's work.
 ///
 /// ```
 /// use charioteer_engine::{Clock, Db};
@@ -22,9 +23,10 @@ use super::{Backend, EnvChange, Error, Table};
 /// assert!(backend.find("temp").is_none());
 /// # Ok::<(), charioteer_engine::Error>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Embedded {
     tables: Arc<Tables>,
+    db: Db,
 }
 
 impl Embedded {
@@ -33,7 +35,22 @@ impl Embedded {
     /// # Errors
     /// When the store fails.
     pub fn open(db: Db, clock: Clock) -> Result<Self, charioteer_engine::Error> {
-        Ok(Self { tables: Arc::new(Tables::open(db, clock)?) })
+        Ok(Self { tables: Arc::new(Tables::open(db.clone(), clock)?), db })
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Has everything that was acknowledged on the disk.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sync(&self) -> Result<(), Error> {
+        let db = self.db.clone();
+        Ok(aside(move || db.sync()).await?)
     }
 }
 
@@ -100,7 +117,7 @@ impl Embedded {
 }
 
 /// Runs what may take a while where it holds nobody up.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
@@ -119,21 +136,22 @@ impl Table for Arc<table::Table> {
         table::Table::settings(self)
     }
 
-    async fn run<O: Operation + 'static>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error>
-    where
-        O::Reply: 'static,
-    {
-        if operation.row_count() > MANY_ROWS {
+    async fn run<O: Operation>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
+        if operation.row_count() > MANY_ROWS || (operation.lock().is_none() && self.reads_may_block()) {
             let table = Self::clone(self);
-            return Ok(aside(move || table::Table::run(&table, partition, operation)).await?);
+            return Ok(aside(move || table.run(partition, operation)).await?);
         }
-        Ok(table::Table::run(self, partition, operation)?)
+        Ok(self.submit(partition, operation).await?)
     }
 
     async fn walk<W: Walk + 'static>(&self, partition: u32, walk: W) -> Result<W::Reply, Error>
     where
         W::Reply: 'static,
     {
+        if self.reads_may_block() {
+            let table = Self::clone(self);
+            return Ok(aside(move || table::Table::walk(&table, partition, walk)).await?);
+        }
         let mut walking = self.begin_walk(partition, walk)?;
         loop {
             match walking.step()? {
@@ -144,10 +162,18 @@ impl Table for Arc<table::Table> {
     }
 
     async fn open_scan(&self, partition: u32, scan: Scan) -> Result<ScanBatch, Error> {
+        if self.reads_may_block() {
+            let table = Self::clone(self);
+            return Ok(aside(move || table::Table::open_scan(&table, partition, scan)).await?);
+        }
         Ok(table::Table::open_scan(self, partition, scan)?)
     }
 
     async fn next_batch(&self, partition: u32, context_id: i64) -> Result<Option<ScanBatch>, Error> {
+        if self.reads_may_block() {
+            let table = Self::clone(self);
+            return Ok(aside(move || table.next_scan(partition, context_id)).await?);
+        }
         Ok(self.next_scan(partition, context_id)?)
     }
 

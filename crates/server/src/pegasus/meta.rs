@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use charioteer_engine::Error as StoreError;
 use charioteer_engine::table::{CatalogueError, CreateTable, TableInfo, TableStatus};
 use charioteer_proto::pegasus::frame::RequestHeader;
 use charioteer_proto::pegasus::meta::{
@@ -346,6 +347,7 @@ pub(super) fn error_code(error: &Error) -> ErrorCode {
             CatalogueError::Missing { .. } | CatalogueError::UnknownId { .. } => ErrorCode::APP_NOT_EXIST,
             _ => ErrorCode::INVALID_PARAMETERS,
         },
+        Error::Store(StoreError::DiskFull { .. }) => ErrorCode::DISK_INSUFFICIENT,
         Error::Store(error) => {
             warn!(%error, "the store failed");
             ErrorCode::LOCAL_APP_FAILURE

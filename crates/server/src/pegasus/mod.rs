@@ -279,6 +279,7 @@ impl From<BackendError> for Failure {
             BackendError::Store(StoreError::KeyTooLong { .. }) => ErrorCode::INVALID_DATA,
             // The table was dropped while the call was on its way; clients look for it anew.
             BackendError::Store(StoreError::KeyspaceDropped { .. }) => ErrorCode::OBJECT_NOT_FOUND,
+            BackendError::Store(StoreError::DiskFull { .. }) => ErrorCode::DISK_INSUFFICIENT,
             error => {
                 warn!(%error, "the store failed");
                 ErrorCode::LOCAL_APP_FAILURE

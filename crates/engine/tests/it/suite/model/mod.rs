@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use self::reference::{Reference, Text};
 use self::scan::OpenScan;
 use self::step::{Step, any_step};
-use crate::fixture::{Fixture, START};
+use super::fixture::{Fixture, START};
 
 /// The engine and the reference side by side.
 struct Pair {

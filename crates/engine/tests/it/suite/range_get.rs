@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use charioteer_engine::table::{Ended, MultiGetRange, MultiGetReply, RangeRequest, Status, Walk};
 
-use crate::fixture::{Fixture, START, bytes, text, whole_hash_key};
+use super::fixture::{Fixture, START, bytes, text, whole_hash_key};
 
 fn get(f: &Fixture, request: &RangeRequest) -> MultiGetReply {
     f.walk(MultiGetRange::new(request.clone()))
@@ -117,7 +117,7 @@ fn backwards_the_count_is_incomplete_when_the_partition_has_an_earlier_row() {
 #[test]
 fn rows_of_another_partition_are_not_seen_backwards() {
     let f = five_rows();
-    let put = charioteer_engine::table::Put::new(crate::fixture::key("h", "z"), "v".into(), 0);
+    let put = charioteer_engine::table::Put::new(super::fixture::key("h", "z"), "v".into(), 0);
     f.table.run(1, put).unwrap();
     let request = reverse(RangeRequest { max_count: 1, ..whole_hash_key("h") });
     let reply = f.table.walk(1, MultiGetRange::new(request)).unwrap();

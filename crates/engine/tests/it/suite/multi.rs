@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use charioteer_engine::table::{BatchGet, MultiGet, MultiGetReply, MultiPut, MultiRemove, Status, TimeToLive};
 
-use crate::fixture::{Fixture, START, bytes, text};
+use super::fixture::{Fixture, START, bytes, text};
 
 fn multi_get(f: &Fixture, sort_keys: &[&str], max_count: i32, max_size: i32, no_value: bool) -> MultiGetReply {
     let sort_keys = sort_keys.iter().map(|sort_key| bytes(sort_key)).collect();

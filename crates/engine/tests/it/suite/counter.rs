@@ -1,6 +1,6 @@
 use charioteer_engine::table::{Increment, IncrementReply, Status, TimeToLive};
 
-use crate::fixture::{Fixture, START, key};
+use super::fixture::{Fixture, START, key};
 
 fn increment(f: &Fixture, by: i64, expire_ts: i32) -> IncrementReply {
     f.run(Increment::new(key("h", "s"), by, expire_ts))

@@ -3,7 +3,7 @@ use charioteer_engine::table::{
     Ended, Owner, Put, Scan, ScanBatch, ScanPage, Status, Walk, partition_hash, raw_key, split,
 };
 
-use crate::fixture::{Fixture, START, bytes, full_scan, key, text};
+use super::fixture::{Fixture, START, bytes, full_scan, key, text};
 
 pub(crate) fn names(batch: &ScanBatch) -> Vec<String> {
     let name = |raw: &Bytes| split(raw).map(|(hash_key, sort_key)| format!("{}/{}", text(hash_key), text(sort_key)));

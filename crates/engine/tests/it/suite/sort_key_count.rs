@@ -5,7 +5,7 @@ use bytes::Bytes;
 use charioteer_engine::table::{Context, Ended, Row, SortKeyCount, Walk, WalkRange};
 use charioteer_engine::{Clock, Direction};
 
-use crate::fixture::{Fixture, START};
+use super::fixture::{Fixture, START};
 
 #[test]
 fn only_living_rows_of_the_hash_key_are_counted() {

@@ -4,7 +4,7 @@ use charioteer_engine::table::{
     CheckAndMutate, CheckAndSet, CheckAndSetRequest, CheckReply, Checked, Mutation, Status, TimeToLive,
 };
 
-use crate::fixture::{Fixture, START, bytes};
+use super::fixture::{Fixture, START, bytes};
 
 fn request(check_type: i32, operand: &str) -> CheckAndSetRequest {
     CheckAndSetRequest {

@@ -1,6 +1,6 @@
 use charioteer_engine::table::{Get, Put, Remove, TimeToLive, Ttl};
 
-use crate::fixture::{Fixture, START, key};
+use super::fixture::{Fixture, START, key};
 
 #[test]
 fn a_missing_row_is_none() {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use charioteer_engine::Direction;
 use charioteer_engine::table::{Context, Ended, Row, SortKeyCount, Walk, WalkRange};
 
-use crate::fixture::{Fixture, key};
+use super::fixture::{Fixture, key};
 
 /// Collects the keys of a whole partition.
 struct Keys {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use charioteer_engine::table::{AdminError, CatalogueError, CreateTable, DEFAULT_HOLD, Get, Put, TableStatus, Tables};
 use charioteer_engine::{Batch, Error};
 
-use crate::fixture::{Fixture, key};
+use super::fixture::{Fixture, key};
 
 fn reopen(f: &Fixture) -> Tables {
     Tables::open(f.db.clone(), f.clock.clone()).unwrap()

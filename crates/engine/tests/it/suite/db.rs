@@ -1,6 +1,7 @@
 use std::ops::{Bound, ControlFlow};
 use std::thread;
 
+use super::super::TestDb;
 use bytes::Bytes;
 use charioteer_engine::{Batch, Db, Direction, Error, Keyspace, MAX_KEY_BYTES, Snapshot};
 
@@ -30,7 +31,7 @@ const ALL: Range<'_> = (Bound::Unbounded, Bound::Unbounded);
 
 #[test]
 fn a_keyspace_is_opened_again_under_its_name() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let first = db.keyspace("a").unwrap();
     put(&db, &first, "k", "v");
     let second = db.keyspace("a").unwrap();
@@ -40,7 +41,7 @@ fn a_keyspace_is_opened_again_under_its_name() {
 
 #[test]
 fn keyspaces_keep_their_rows_apart() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let (a, b) = (db.keyspace("a").unwrap(), db.keyspace("b").unwrap());
     put(&db, &a, "k", "in a");
     assert_eq!(get(&db, &b, "k"), None);
@@ -49,7 +50,7 @@ fn keyspaces_keep_their_rows_apart() {
 
 #[test]
 fn the_last_change_of_a_batch_to_a_key_wins() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let rows = db.keyspace("rows").unwrap();
     let mut batch = Batch::new();
     batch.put(&rows, "twice".into(), "1".into());
@@ -66,12 +67,12 @@ fn the_last_change_of_a_batch_to_a_key_wins() {
 fn an_empty_batch_commits() {
     let batch = Batch::new();
     assert!(batch.is_empty());
-    Db::memory().commit(batch).unwrap();
+    TestDb::new().db.commit(batch).unwrap();
 }
 
 #[test]
 fn a_snapshot_sees_no_later_write() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let rows = db.keyspace("rows").unwrap();
     put(&db, &rows, "a", "1");
     put(&db, &rows, "b", "1");
@@ -96,7 +97,7 @@ fn a_snapshot_sees_no_later_write() {
 
 #[test]
 fn a_keyspace_younger_than_the_snapshot_has_no_rows_in_it() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let snapshot = db.snapshot();
     let rows = db.keyspace("rows").unwrap();
     put(&db, &rows, "a", "1");
@@ -106,7 +107,7 @@ fn a_keyspace_younger_than_the_snapshot_has_no_rows_in_it() {
 
 #[test]
 fn get_many_answers_in_the_order_of_the_keys() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let rows = db.keyspace("rows").unwrap();
     put(&db, &rows, "a", "1");
     put(&db, &rows, "b", "2");
@@ -117,7 +118,7 @@ fn get_many_answers_in_the_order_of_the_keys() {
 
 #[test]
 fn ranges_keep_to_their_bounds_in_both_directions() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let rows = db.keyspace("rows").unwrap();
     for key in ["a", "b", "c", "d"] {
         put(&db, &rows, key, "v");
@@ -141,8 +142,42 @@ fn ranges_keep_to_their_bounds_in_both_directions() {
 }
 
 #[test]
+fn bounds_may_be_longer_than_keys() {
+    let db = TestDb::new();
+    let rows = db.keyspace("rows").unwrap();
+    let longest = vec![b'b'; MAX_KEY_BYTES];
+    let too_long = vec![b'b'; MAX_KEY_BYTES + 1];
+    let mut batch = Batch::new();
+    for key in [&b"a"[..], &longest, b"c"] {
+        batch.put(&rows, Bytes::copy_from_slice(key), "v".into());
+    }
+    db.commit(batch).unwrap();
+    let snapshot = db.snapshot();
+    for (bound, before, behind) in [
+        (Bound::Included(&too_long[..]), 2, 1),
+        (Bound::Excluded(&too_long[..]), 2, 1),
+        (Bound::Included(&longest[..]), 2, 2),
+    ] {
+        for direction in [Direction::Forward, Direction::Backward] {
+            assert_eq!(count_in(&snapshot, &rows, (Bound::Unbounded, bound), direction), before);
+            assert_eq!(count_in(&snapshot, &rows, (bound, Bound::Unbounded), direction), behind);
+        }
+    }
+}
+
+fn count_in(snapshot: &Snapshot, keyspace: &Keyspace, range: Range<'_>, direction: Direction) -> usize {
+    let mut count = 0;
+    let visit = |_: &Bytes, _: &Bytes| {
+        count += 1;
+        ControlFlow::Continue(())
+    };
+    snapshot.visit(keyspace, range, direction, visit).unwrap();
+    count
+}
+
+#[test]
 fn a_walk_stops_when_told() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let rows = db.keyspace("rows").unwrap();
     for key in ["a", "b", "c"] {
         put(&db, &rows, key, "v");
@@ -158,7 +193,7 @@ fn a_walk_stops_when_told() {
 
 #[test]
 fn keys_the_store_cannot_hold_are_refused_and_nothing_of_their_batch_is_applied() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let rows = db.keyspace("rows").unwrap();
     let longest = Bytes::from(vec![7; MAX_KEY_BYTES]);
     let too_long = Bytes::from(vec![7; MAX_KEY_BYTES + 1]);
@@ -181,7 +216,7 @@ fn keys_the_store_cannot_hold_are_refused_and_nothing_of_their_batch_is_applied(
 
 #[test]
 fn a_dropped_keyspace_is_an_error_for_its_handles_and_empty_when_created_again() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let old = db.keyspace("rows").unwrap();
     put(&db, &old, "k", "v");
     let before = db.snapshot();
@@ -205,7 +240,7 @@ fn a_dropped_keyspace_is_an_error_for_its_handles_and_empty_when_created_again()
 
 #[test]
 fn a_batch_over_several_keyspaces_is_refused_whole_when_one_was_dropped() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let (a, b) = (db.keyspace("a").unwrap(), db.keyspace("b").unwrap());
     db.drop_keyspace("b").unwrap();
     let mut batch = Batch::new();
@@ -218,7 +253,7 @@ fn a_batch_over_several_keyspaces_is_refused_whole_when_one_was_dropped() {
 #[test]
 fn a_snapshot_never_sees_half_a_batch_over_several_keyspaces() {
     const WRITES: usize = 2000;
-    let db = Db::memory();
+    let db = TestDb::new();
     let (a, b) = (db.keyspace("a").unwrap(), db.keyspace("b").unwrap());
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -245,7 +280,7 @@ fn a_snapshot_never_sees_half_a_batch_over_several_keyspaces() {
 
 #[test]
 fn rows_do_not_keep_the_buffer_alive_they_were_cut_from() {
-    let db = Db::memory();
+    let db = TestDb::new();
     let rows = db.keyspace("rows").unwrap();
     let buffer = Bytes::from(vec![b'x'; 1 << 16]);
     let mut batch = Batch::new();

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use charioteer_engine::table::{Put, Remove, Scan};
 
-use crate::fixture::{Fixture, START, full_scan, key};
-use crate::scan::{names, sample};
+use super::fixture::{Fixture, START, full_scan, key};
+use super::scan::{names, sample};
 
 #[test]
 fn rows_expire_while_a_scan_is_open() {

@@ -1,4 +1,4 @@
-//! A table in memory with a clock that stands still.
+//! A table with a clock that stands still, in a fresh store of the kind that the suite is run on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,8 @@ use bytes::Bytes;
 use charioteer_engine::table::{CreateTable, Get, Operation, PEGASUS_EPOCH, Put, Table, Tables, Ttl, Walk, raw_key};
 use charioteer_engine::table::{RangeRequest, Scan, TimeToLive};
 use charioteer_engine::{Clock, Db};
+
+use super::super::TestDb;
 
 /// The time at which every test starts, in seconds since Pegasus' epoch.
 pub(crate) const START: u32 = 1_000_000;
@@ -18,16 +20,18 @@ pub(crate) struct Fixture {
     pub(crate) table: Arc<Table>,
     pub(crate) clock: Clock,
     pub(crate) db: Db,
+    _store: TestDb,
 }
 
 impl Fixture {
     pub(crate) fn new() -> Self {
         let clock = Clock::stopped_at(Duration::from_secs(PEGASUS_EPOCH + u64::from(START)));
-        let db = Db::memory();
+        let store = TestDb::with_clock(clock.clone());
+        let db = store.db.clone();
         let tables = Tables::open(db.clone(), clock.clone()).unwrap();
         tables.create(CreateTable::new("test", PARTITIONS)).unwrap();
         let table = tables.table_by_name("test").unwrap();
-        Self { tables, table, clock, db }
+        Self { tables, table, clock, db, _store: store }
     }
 
     pub(crate) fn set_env(&self, name: &str, text: &str) {

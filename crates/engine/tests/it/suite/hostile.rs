@@ -9,7 +9,7 @@ use charioteer_engine::{Error, MAX_KEY_BYTES};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::fixture::{Fixture, full_scan};
+use super::fixture::{Fixture, full_scan};
 
 /// Four bytes of a stored key are the partition.
 const MAX_RAW_BYTES: usize = MAX_KEY_BYTES - 4;

@@ -1,5 +1,5 @@
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use charioteer_engine::table::{
     MultiPut, MultiRemove, Mutation, Operation, Put, RangeRequest, Remove, Row, Scan, Status, Writes,
 };
 
-use crate::fixture::{Fixture, bytes, full_scan, key, text};
+use super::fixture::{Fixture, bytes, full_scan, key, text};
 
 const THREADS: i64 = 8;
 const ROUNDS: i64 = 500;
@@ -132,9 +132,10 @@ fn a_blind_write_waits_for_an_operation_that_has_read() {
         |f| assert_eq!(f.run(MultiRemove::new("h".into(), vec!["s".into()])).count, 1),
     ] {
         f.put("h", "s", "1");
-        let has_read = Barrier::new(2);
+        let has_read = Arc::new(Barrier::new(2));
+        let increment = Meeting(Increment::new(key("h", "s"), 1, 0), Arc::clone(&has_read));
         thread::scope(|scope| {
-            scope.spawn(|| f.run(Meeting(Increment::new(key("h", "s"), 1, 0), &has_read)));
+            scope.spawn(|| f.run(increment));
             has_read.wait();
             writer(&f);
         });
@@ -144,9 +145,9 @@ fn a_blind_write_waits_for_an_operation_that_has_read() {
 }
 
 /// An increment that meets another thread between its read and its write.
-struct Meeting<'a>(Increment, &'a Barrier);
+struct Meeting(Increment, Arc<Barrier>);
 
-impl Operation for Meeting<'_> {
+impl Operation for Meeting {
     type Reply = <Increment as Operation>::Reply;
 
     fn keys(&self) -> &[Bytes] {

@@ -1,0 +1,274 @@
+//! Group commit: writers hand in their work and get a ticket, and one flush or sync serves all that wait.
+//!
+//! Work is done by whoever holds the [`Lead`]: most often the thread of the store, which takes everything that has been
+//! handed in, does it in order against the rows and the changes of the group so far, and commits all of it as one batch. A
+//! caller that may block and finds nobody at it takes the lead itself, which saves two changes of threads.
+//!
+//! Because nothing else writes, work that reads and then writes needs no lock on its rows; and because rows show only once
+//! their batch is as durable as it must be, no reader sees what may yet be lost.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use futures_channel::oneshot;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::group::Group;
+use super::lead::Lead;
+use crate::db::Batch;
+use crate::{Error, Ticket};
+
+/// How long the thread of the store waits, once nothing comes any more, before it tidies up behind the last writes.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// A group is committed when its changes have so many bytes, so that none takes long or much memory.
+const GROUP_BYTES: usize = 4 << 20;
+
+/// Work that was handed in.
+pub(super) trait Job: Send {
+    /// Adds its changes to the group, all of them or none.
+    fn stage(&mut self, group: &mut Group);
+
+    /// Tells whoever holds the ticket how it ended.
+    fn finish(self: Box<Self>, committed: Result<(), Error>);
+}
+
+/// The committing half of a store on disk.
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    lead: Mutex<Lead>,
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    /// Whether something is left to tidy up behind the last writes.
+    unsettled: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Box<dyn Job>>,
+    closed: bool,
+}
+
+impl Committer {
+    pub(super) fn start(lead: Lead) -> Result<Self, Error> {
+        let shared = Arc::new(Shared {
+            lead: Mutex::new(lead),
+            queue: Mutex::default(),
+            arrived: Condvar::new(),
+            unsettled: AtomicBool::new(false),
+        });
+        let running = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("charioteer-store".to_owned()).spawn(move || running.run());
+        let thread = thread.map_err(|error| Error::io("starting the thread of the store", &error))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Hands in work, which is done in the order in which it was handed in.
+    pub(super) fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Group) -> Result<T, Error> + Send + 'static,
+    ) -> Ticket<T> {
+        let (answer, to_come) = oneshot::channel();
+        let job = Box::new(Work { work: Some(work), done: None, answer });
+        let mut queue = self.shared.queue.lock();
+        queue.jobs.push_back(job);
+        // The thread looks at the queue again before it waits, and needs waking only for the first.
+        let is_first = queue.jobs.len() == 1;
+        drop(queue);
+        if is_first {
+            self.shared.arrived.notify_one();
+        }
+        Ticket::to_come(to_come)
+    }
+
+    /// Commits a batch, on this thread if nobody else is committing.
+    pub(super) fn commit(&self, batch: Batch) -> Result<(), Error> {
+        self.run(move |group| group.add(batch))
+    }
+
+    /// Does work, on this thread if nobody else is committing.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Group) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.shared.lead.try_lock().filter(|lead| !lead.is_shared()) {
+            Some(lead) => self.run_alone(lead, work),
+            None => self.submit(work).wait(),
+        }
+    }
+
+    /// Holds off all writes while `work` runs.
+    pub(super) fn exclusively<T>(&self, work: impl FnOnce(&mut Lead) -> T) -> T {
+        work(&mut self.shared.lead.lock())
+    }
+
+    /// How much work waits.
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.queue.lock().jobs.len()
+    }
+
+    fn run_alone<T>(
+        &self,
+        mut lead: MutexGuard<'_, Lead>,
+        work: impl FnOnce(&mut Group) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut group = lead.group();
+        let done = work(&mut group)?;
+        let committed = lead.commit(group, 1);
+        drop(lead);
+        self.shared.is_unsettled();
+        committed.map(|()| done)
+    }
+}
+
+impl Drop for Committer {
+    /// Everything that was handed in is done first.
+    fn drop(&mut self) {
+        self.shared.queue.lock().closed = true;
+        self.shared.arrived.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // The thread catches the panics of what it is handed, so that it cannot have ended in one.
+            let _ = thread.join();
+        }
+        // It has been acknowledged as far as it promised; who wanted more has asked for it.
+        let _ = self.shared.lead.lock().sync();
+    }
+}
+
+/// What the thread of the store is to do next.
+enum Next {
+    Commit,
+    Settle,
+    Stop,
+}
+
+impl Shared {
+    fn run(&self) {
+        let mut settled = Instant::now();
+        loop {
+            match self.next() {
+                Next::Commit => self.commit_what_waits(),
+                Next::Settle => {}
+                Next::Stop => return,
+            }
+            if settled.elapsed() >= QUIET {
+                self.settle();
+                settled = Instant::now();
+            }
+        }
+    }
+
+    fn next(&self) -> Next {
+        let mut queue = self.queue.lock();
+        loop {
+            if !queue.jobs.is_empty() {
+                return Next::Commit;
+            }
+            if queue.closed {
+                return Next::Stop;
+            }
+            if !self.unsettled.load(Ordering::Acquire) {
+                self.arrived.wait(&mut queue);
+            } else if self.arrived.wait_for(&mut queue, QUIET).timed_out() {
+                return Next::Settle;
+            }
+        }
+    }
+
+    /// Commits groups until nobody waits.
+    fn commit_what_waits(&self) {
+        let mut lead = self.lead.lock();
+        let mut waiting = VecDeque::new();
+        self.fetch(&mut waiting);
+        while !waiting.is_empty() {
+            let mut staged = Vec::new();
+            let mut group = lead.group();
+            let patience = lead.patience();
+            loop {
+                stage(&mut waiting, &mut group, &mut staged);
+                if !waiting.is_empty() || patience.is_over(group.durability(), staged.len()) {
+                    break;
+                }
+                // Those who write together are about to come again, and need the processor for it.
+                thread::yield_now();
+                self.fetch(&mut waiting);
+            }
+            let committed = lead.commit(group, staged.len());
+            for job in staged {
+                job.finish(committed.clone());
+            }
+            self.fetch(&mut waiting);
+        }
+        drop(lead);
+        self.unsettled.store(true, Ordering::Release);
+    }
+
+    fn fetch(&self, waiting: &mut VecDeque<Box<dyn Job>>) {
+        waiting.append(&mut self.queue.lock().jobs);
+    }
+
+    /// Tidies up behind the last writes. The sync runs without the lead, so that no writer waits for it.
+    fn settle(&self) {
+        self.unsettled.store(false, Ordering::Release);
+        let to_sync = self.lead.lock().settle();
+        let synced = to_sync.map(|to_sync| to_sync.sync());
+        let mut lead = self.lead.lock();
+        if let Some(synced) = synced {
+            lead.synced(synced);
+        }
+        if !lead.is_settled() {
+            self.unsettled.store(true, Ordering::Release);
+        }
+    }
+
+    /// Notes that there is something to tidy up, and sees to it that the thread knows.
+    fn is_unsettled(&self) {
+        if !self.unsettled.swap(true, Ordering::AcqRel) {
+            drop(self.queue.lock());
+            self.arrived.notify_one();
+        }
+    }
+}
+
+/// Has the waiting jobs add their changes, until the group is large enough.
+fn stage(waiting: &mut VecDeque<Box<dyn Job>>, group: &mut Group, staged: &mut Vec<Box<dyn Job>>) {
+    while group.byte_count() < GROUP_BYTES
+        && let Some(mut job) = waiting.pop_front()
+    {
+        // A job that panics is dropped, and with it its half of the ticket; it must not take the others along.
+        if catch_unwind(AssertUnwindSafe(|| job.stage(group))).is_ok() {
+            staged.push(job);
+        }
+    }
+}
+
+/// Work and the ticket that its answer goes to.
+struct Work<T, F> {
+    work: Option<F>,
+    done: Option<Result<T, Error>>,
+    answer: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Group) -> Result<T, Error> + Send,
+{
+    fn stage(&mut self, group: &mut Group) {
+        self.done = self.work.take().map(|work| work(group));
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), Error>) {
+        let done = self.done.unwrap_or(Err(Error::Abandoned));
+        // Whoever handed it in may have lost interest.
+        let _ = self.answer.send(done.and_then(|done| committed.map(|()| done)));
+    }
+}

@@ -1,0 +1,161 @@
+//! The folder of a store: what lies where, its format, and that one process has it at a time.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The format that this version writes, and the latest that it reads.
+const FORMAT: u64 = 1;
+
+/// The file that makes a folder a store.
+const MARKER: &str = "CHARIOTEER";
+
+/// What the marker holds before the number of the format.
+const MARKER_TEXT: &str = "charioteer store, format ";
+
+const LOCK: &str = "lock";
+
+/// The folder of an open store, which nobody else can open while this lives.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// The operating system gives the lock back when the file is closed, however the process ends.
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens the folder, or makes it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let made = !path.try_exists().map_err(|error| failed("looking for", path, &error))?;
+        if made {
+            fs::create_dir_all(path).map_err(|error| failed("making the folder", path, &error))?;
+            sync_parent(path)?;
+        }
+        let folder = Self::lock(path)?;
+        folder.check_or_make_marker()?;
+        Ok(folder)
+    }
+
+    /// Opens the folder of a store that must exist already.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, Error> {
+        if !path.join(MARKER).is_file() {
+            return Err(Error::NotAStore { path: path.to_owned(), why: "it has no file CHARIOTEER" });
+        }
+        Self::open(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the keyspaces lie.
+    pub(crate) fn rows(&self) -> PathBuf {
+        rows_of(&self.path)
+    }
+
+    /// Whether there are keyspaces.
+    pub(crate) fn has_rows(&self) -> Result<bool, Error> {
+        let rows = self.rows();
+        rows.try_exists().map_err(|error| failed("looking for", &rows, &error))
+    }
+
+    /// Where it is noted what was acknowledged.
+    pub(crate) fn marks(&self) -> PathBuf {
+        self.path.join("acknowledged")
+    }
+
+    fn lock(path: &Path) -> Result<Self, Error> {
+        let file = path.join(LOCK);
+        let opened = File::options().create(true).truncate(false).write(true).open(&file);
+        let lock = opened.map_err(|error| failed("opening", &file, &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => Err(failed("locking", &file, &error)),
+        }
+    }
+
+    fn check_or_make_marker(&self) -> Result<(), Error> {
+        let marker = self.path.join(MARKER);
+        match fs::read(&marker) {
+            Ok(text) => check_format(&self.path, &marker, &text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_marker(&marker),
+            Err(error) => Err(failed("reading", &marker, &error)),
+        }
+    }
+
+    /// Makes a store of an empty folder. The marker comes first and in one step, so that a folder with rows has one.
+    fn make_marker(&self, marker: &Path) -> Result<(), Error> {
+        let entries = fs::read_dir(&self.path).map_err(|error| failed("reading the folder", &self.path, &error))?;
+        let part = self.path.join("CHARIOTEER.part");
+        let is_ours = |path: &Path| path == part || path.file_name().is_some_and(|name| name == LOCK);
+        for entry in entries {
+            let entry = entry.map_err(|error| failed("reading the folder", &self.path, &error))?;
+            if !is_ours(&entry.path()) {
+                let why = "it is not empty and has no file CHARIOTEER";
+                return Err(Error::NotAStore { path: self.path.clone(), why });
+            }
+        }
+        write_synced(&part, format!("{MARKER_TEXT}{FORMAT}\n").as_bytes())?;
+        put_in_place(&part, marker)
+    }
+}
+
+/// Where the keyspaces of a store lie.
+pub(crate) fn rows_of(store: &Path) -> PathBuf {
+    store.join("rows")
+}
+
+fn check_format(store: &Path, marker: &Path, text: &[u8]) -> Result<(), Error> {
+    let number = || std::str::from_utf8(text).ok()?.strip_prefix(MARKER_TEXT)?.strip_suffix('\n')?.parse().ok();
+    match number() {
+        Some(FORMAT) => Ok(()),
+        Some(found) if found > FORMAT => Err(Error::NewerFormat { path: store.to_owned(), found, known: FORMAT }),
+        _ => {
+            let what = "it does not say which format the store has".to_owned();
+            Err(Error::Damaged { path: marker.to_owned(), offset: None, what })
+        }
+    }
+}
+
+/// Writes a new file and has it on the disk, but for its entry in the folder.
+pub(crate) fn write_synced(path: &Path, text: &[u8]) -> Result<(), Error> {
+    let write = || {
+        let mut file = File::create(path)?;
+        file.write_all(text)?;
+        file.sync_all()
+    };
+    write().map_err(|error| failed("writing", path, &error))
+}
+
+/// Gives a file or folder that is complete its name.
+pub(crate) fn put_in_place(part: &Path, whole: &Path) -> Result<(), Error> {
+    fs::rename(part, whole).map_err(|error| failed("making", whole, &error))?;
+    sync_parent(whole)
+}
+
+/// Removes a folder and all that is in it, if there is one.
+pub(crate) fn remove_all(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Has the entries of a folder on the disk.
+pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| failed("syncing the folder", path, &error))
+}
+
+fn sync_parent(path: &Path) -> Result<(), Error> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
+        _ => sync_folder(Path::new(".")),
+    }
+}
+
+pub(crate) fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
+    Error::io(format!("{doing} {}", path.display()), error)
+}

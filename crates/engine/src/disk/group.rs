@@ -1,0 +1,79 @@
+//! The changes of a group on their way to the journal, and the rows as they will be after them.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use crate::db::{Batch, Change, Keyspace};
+use crate::{Durability, Error};
+
+/// A group that is being put together.
+pub(crate) struct Group {
+    changes: Vec<Change>,
+    /// The most that any of its batches asks for.
+    durability: Durability,
+    /// What a batch asks for that says nothing.
+    default: Durability,
+    byte_count: usize,
+    /// How many of the changes are in `latest`; they are put there when somebody reads, which most writes do not.
+    indexed: usize,
+    /// For each keyspace, where the latest change of a key is.
+    latest: HashMap<u64, HashMap<Bytes, usize>>,
+}
+
+impl Group {
+    pub(super) fn new(default: Durability) -> Self {
+        Self {
+            changes: Vec::new(),
+            durability: Durability::Memory,
+            default,
+            byte_count: 0,
+            indexed: 0,
+            latest: HashMap::new(),
+        }
+    }
+
+    /// The value of a key as the changes so far leave it.
+    pub(crate) fn get(&mut self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        let rows = keyspace.on_disk()?;
+        self.index()?;
+        let changed = self.latest.get(&rows.id()).and_then(|keys| keys.get(key));
+        match changed.and_then(|at| self.changes.get(*at)) {
+            Some(change) => Ok(change.value.clone()),
+            None => rows.get_as_leader(key),
+        }
+    }
+
+    /// Adds the changes of a batch: all of them or, when one of them cannot be made, none.
+    pub(crate) fn add(&mut self, batch: Batch) -> Result<(), Error> {
+        let durability = batch.durability().unwrap_or(self.default);
+        let changes = batch.into_changes();
+        changes.iter().try_for_each(|change| change.keyspace.on_disk()?.check_not_dropped())?;
+        self.byte_count += changes.iter().map(Change::byte_count).sum::<usize>();
+        self.durability = self.durability.max(durability);
+        self.changes.extend(changes);
+        Ok(())
+    }
+
+    /// What it takes in the journal, in bytes.
+    pub(super) const fn byte_count(&self) -> usize {
+        self.byte_count
+    }
+
+    pub(super) const fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    pub(super) fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
+    fn index(&mut self) -> Result<(), Error> {
+        for (at, change) in self.changes.iter().enumerate().skip(self.indexed) {
+            let keys = self.latest.entry(change.keyspace.on_disk()?.id()).or_default();
+            keys.insert(change.key.clone(), at);
+        }
+        self.indexed = self.changes.len();
+        Ok(())
+    }
+}

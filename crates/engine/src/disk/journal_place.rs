@@ -1,0 +1,100 @@
+//! Where in which journal the next batch goes, kept without asking for it each time; and that journals stay short.
+
+use std::fs::{self, DirEntry};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::errors::fjall_error;
+use super::folder::failed;
+use super::keyspace::Keyspaces;
+use crate::Error;
+
+/// fjall goes over to a new journal only when the current one is longer than 64,000,000 bytes.
+const STAYS_BELOW: u64 = 60_000_000;
+
+/// With so much in the current journal, whatever is only there is written to table files, so that opening stays quick.
+const LONG: u64 = 96 << 20;
+
+/// How much more may be written before that is asked for again.
+const LONGER_STILL: u64 = 32 << 20;
+
+/// What a batch takes besides its changes.
+const START_AND_END_BYTES: u64 = 26;
+
+/// The current journal.
+pub(super) struct JournalPlace {
+    /// fjall's folder.
+    folder: PathBuf,
+    id: u64,
+    /// At least how long it is, in bytes.
+    position: u64,
+    /// How long it may become before it is seen to that it can be closed.
+    limit: u64,
+}
+
+impl JournalPlace {
+    pub(super) fn new(folder: PathBuf, position: u64) -> Result<Self, Error> {
+        let id = latest(&folder)?;
+        Ok(Self { folder, id, position, limit: LONG })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Takes note of a batch of so many bytes, which the journal puts between a start and an end.
+    pub(super) const fn wrote(&mut self, byte_count: usize) {
+        self.position += byte_count as u64 + START_AND_END_BYTES;
+    }
+
+    /// The number of the current journal.
+    pub(super) fn id(&mut self) -> Result<u64, Error> {
+        if self.position >= STAYS_BELOW {
+            let id = latest(&self.folder)?;
+            if id != self.id {
+                // The last batch may be in it already.
+                (self.id, self.position, self.limit) = (id, START_AND_END_BYTES, LONG);
+            }
+        }
+        Ok(self.id)
+    }
+
+    /// Whether nothing has been written to it.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.position == 0
+    }
+
+    pub(super) fn path(&mut self) -> Result<PathBuf, Error> {
+        let id = self.id()?;
+        Ok(self.folder.join(format!("{id}.jnl")))
+    }
+
+    /// A journal can go once every keyspace has in table files what it has of it. A keyspace that is seldom written would
+    /// hold it for ever.
+    pub(super) fn keep_short(&mut self, keyspaces: &Keyspaces) -> Result<(), Error> {
+        if self.position >= self.limit {
+            self.limit = self.position + LONGER_STILL;
+            for keyspace in keyspaces.all() {
+                let rotated = keyspace.handle().rotate_memtable();
+                rotated.map_err(|error| fjall_error("closing a memtable of", &self.folder, error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What all journals take on the disk, in bytes: their ends are sparse, so that it is less than their lengths.
+pub(super) fn bytes_of_journals(folder: &Path) -> u64 {
+    let blocks =
+        |entry: DirEntry| number_of(&entry).and_then(|_| entry.metadata().ok()).map_or(0, |file| file.blocks());
+    fs::read_dir(folder).into_iter().flatten().flatten().map(blocks).sum::<u64>() * 512
+}
+
+fn latest(folder: &Path) -> Result<u64, Error> {
+    let entries = fs::read_dir(folder).map_err(|error| failed("looking for journals in", folder, &error))?;
+    Ok(entries.flatten().filter_map(|entry| number_of(&entry)).max().unwrap_or(0))
+}
+
+fn number_of(entry: &DirEntry) -> Option<u64> {
+    entry.file_name().to_str()?.strip_suffix(".jnl")?.parse().ok()
+}

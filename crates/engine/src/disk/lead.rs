@@ -1,0 +1,287 @@
+//! What whoever commits holds: the journal, the marks of what was acknowledged, and what is left to do behind the last
+//! writes.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fjall::{Database, PersistMode};
+
+use super::errors::fjall_error;
+use super::folder::failed;
+use super::group::Group;
+use super::journal_place::JournalPlace;
+use super::keyspace::Keyspaces;
+use super::marks::{Mark, Marks, MarksFile};
+use super::space::Space;
+use super::stats::Counters;
+use crate::{Durability, Error};
+
+/// What was flushed is synced within this time.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
+
+/// How many sequence numbers a change of the set of keyspaces takes at most; it is a handful.
+pub(super) const MORE_THAN_A_CHANGE_TAKES: u64 = 1000;
+
+/// The longest that a group is held open for those who are expected to join it.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(1);
+
+/// The right to commit, and all that goes with it.
+pub(super) struct Lead {
+    db: Database,
+    keyspaces: Arc<Keyspaces>,
+    default: Durability,
+    cache_bytes: u64,
+    journal: JournalPlace,
+    space: Space,
+    counters: Arc<Counters>,
+    marks: Marks,
+    marks_file: MarksFile,
+    /// The last batch, however durable.
+    last: Mark,
+    marks_are_written: bool,
+    /// Since when there is something that a power loss would take: flushed rows, or marks.
+    unsynced_since: Option<Instant>,
+    /// How many writers commit together, of late.
+    together: usize,
+    /// How long a sync takes, of late.
+    sync_time: Duration,
+    /// Why nothing can be written any more.
+    halted: Option<String>,
+}
+
+/// What a [`Lead`] starts from.
+pub(super) struct Start {
+    pub(super) db: Database,
+    pub(super) keyspaces: Arc<Keyspaces>,
+    pub(super) default: Durability,
+    pub(super) cache_bytes: u64,
+    pub(super) journal: JournalPlace,
+    pub(super) space: Space,
+    pub(super) counters: Arc<Counters>,
+    pub(super) marks: Marks,
+    pub(super) marks_file: MarksFile,
+}
+
+impl Lead {
+    pub(super) fn new(start: Start) -> Self {
+        let Start { db, keyspaces, default, cache_bytes, journal, space, counters, marks, marks_file } = start;
+        Self {
+            db,
+            keyspaces,
+            default,
+            cache_bytes,
+            journal,
+            space,
+            counters,
+            marks,
+            marks_file,
+            last: marks.flushed,
+            marks_are_written: true,
+            unsynced_since: None,
+            together: 1,
+            sync_time: Duration::ZERO,
+            halted: None,
+        }
+    }
+
+    pub(super) fn group(&self) -> Group {
+        Group::new(self.default)
+    }
+
+    /// Whether several writers share their commits, so that one alone should wait for the others.
+    pub(super) const fn is_shared(&self) -> bool {
+        self.together > 1
+    }
+
+    /// How long a group is to be held open.
+    pub(super) fn patience(&self) -> Patience {
+        let longest = self.sync_time.min(LONGEST_PATIENCE);
+        Patience { expected: self.together, until: Instant::now() + longest }
+    }
+
+    /// Commits a group that so many writers have put together: all of it, as durable as it must be, or nothing.
+    pub(super) fn commit(&mut self, group: Group, writers: usize) -> Result<(), Error> {
+        let (durability, byte_count) = (group.durability(), group.byte_count());
+        if durability == Durability::Fsync {
+            // It sinks by a quarter, so that one writer who is late does not break up the group.
+            self.together = writers.max(self.together * 3 / 4);
+        }
+        let changes = group.into_changes();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.check_not_halted()?;
+        self.space.check(byte_count)?;
+        self.journal.keep_short(&self.keyspaces)?;
+        let mark = self.next_mark()?;
+
+        let mut batch = self.db.batch().durability(persist_mode(durability));
+        for change in changes {
+            let keyspace = change.keyspace.on_disk()?.handle();
+            match change.value {
+                Some(value) => batch.insert(keyspace, change.key, value),
+                None => batch.remove(keyspace, change.key),
+            }
+        }
+        let started = Instant::now();
+        batch.commit().map_err(|error| self.halt(fjall_error("committing", self.journal.folder(), error)))?;
+        let took = started.elapsed();
+
+        self.journal.wrote(byte_count);
+        self.counters.committed(writers, durability, took);
+        if durability == Durability::Fsync {
+            self.sync_time = (self.sync_time * 7 + took) / 8;
+        }
+        self.acknowledge(mark, durability)
+    }
+
+    /// Sees to it that the sequence numbers which a change of the set of keyspaces takes are never given again. fjall finds
+    /// them again only where rows were written behind it.
+    pub(super) fn reserve_seqnos(&mut self) -> Result<(), Error> {
+        self.check_not_halted()?;
+        self.marks.next_seqno = self.db.seqno() + MORE_THAN_A_CHANGE_TAKES;
+        self.marks_file.write(&self.marks)?;
+        self.marks_file.sync()
+    }
+
+    /// Where the next batch goes.
+    fn next_mark(&mut self) -> Result<Mark, Error> {
+        let mark = Mark { journal: self.journal.id()?, seqno: self.db.seqno() };
+        if self.journal.is_empty() {
+            self.marks.begin_journal(mark);
+        } else if self.last.journal < mark.journal {
+            // The last batch may already have gone there: journals change between looking and writing.
+            self.marks.begin_journal(Mark { journal: mark.journal, seqno: self.last.seqno });
+        }
+        Ok(mark)
+    }
+
+    /// Writes what is still in this process, and says what is to be synced.
+    pub(super) fn settle(&mut self) -> Option<ToSync> {
+        if self.halted.is_some() {
+            return None;
+        }
+        if self.last > self.marks.flushed {
+            match self.db.persist(PersistMode::Buffer) {
+                Ok(()) => self.flushed(self.last),
+                Err(error) => drop(self.halt(fjall_error("flushing", self.journal.folder(), error))),
+            }
+        }
+        self.write_marks();
+        self.counters.set_reads_may_block(self.keyspaces.disk_bytes() * 2 > self.cache_bytes);
+        self.unsynced_since.take_if(|since| since.elapsed() >= SYNC_AFTER)?;
+        let path = self.journal.path().ok()?;
+        Some(ToSync { path, mark: self.marks.flushed })
+    }
+
+    /// Takes note of a sync that ran beside the writers.
+    pub(super) fn synced(&mut self, synced: Result<Mark, Error>) {
+        match synced {
+            Ok(mark) => {
+                self.marks.synced = self.marks.synced.max(mark);
+                self.marks_are_written = false;
+                self.write_marks();
+                // Less is known of what was acknowledged if this fails, and nothing is lost.
+                let _ = self.marks_file.sync();
+            }
+            Err(error) => drop(self.halt(error)),
+        }
+    }
+
+    pub(super) const fn is_settled(&self) -> bool {
+        self.halted.is_some() || (self.unsynced_since.is_none() && self.marks_are_written)
+    }
+
+    /// Has everything on the disk.
+    pub(super) fn sync(&mut self) -> Result<(), Error> {
+        self.check_not_halted()?;
+        let synced = self.db.persist(PersistMode::SyncAll);
+        synced.map_err(|error| self.halt(fjall_error("syncing", self.journal.folder(), error)))?;
+        (self.marks.flushed, self.marks.synced) = (self.last, self.last);
+        self.marks_file.write(&self.marks)?;
+        self.marks_file.sync()?;
+        (self.marks_are_written, self.unsynced_since) = (true, None);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, mark: Mark, durability: Durability) -> Result<(), Error> {
+        self.last = mark;
+        match durability {
+            Durability::Memory => {}
+            Durability::Flush => self.flushed(mark),
+            Durability::Fsync => {
+                (self.marks.flushed, self.marks.synced) = (mark, mark);
+                self.marks_file.write(&self.marks)?;
+                self.marks_are_written = true;
+                self.unsynced_since.get_or_insert_with(Instant::now);
+            }
+        }
+        Ok(())
+    }
+
+    fn flushed(&mut self, mark: Mark) {
+        self.marks.flushed = mark;
+        self.marks_are_written = false;
+        self.unsynced_since.get_or_insert_with(Instant::now);
+    }
+
+    fn write_marks(&mut self) {
+        if !self.marks_are_written {
+            // The marks of the next writes say what these would have said.
+            self.marks_are_written = self.marks_file.write(&self.marks).is_ok();
+        }
+    }
+
+    fn check_not_halted(&self) -> Result<(), Error> {
+        match &self.halted {
+            Some(cause) => Err(Error::Halted { cause: cause.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// After a write that failed nobody knows what is in the journal, so that nothing may be written behind it.
+    fn halt(&mut self, error: Error) -> Error {
+        self.halted.get_or_insert_with(|| error.to_string());
+        error
+    }
+}
+
+/// How long to wait for those who are expected to join a group.
+pub(super) struct Patience {
+    expected: usize,
+    until: Instant,
+}
+
+impl Patience {
+    /// Whether a group that so many have joined is to be committed.
+    pub(super) fn is_over(&self, durability: Durability, joined: usize) -> bool {
+        // Only what costs a sync is worth waiting for.
+        durability < Durability::Fsync || joined >= self.expected || Instant::now() >= self.until
+    }
+}
+
+/// A journal whose flushed part is to be synced.
+pub(super) struct ToSync {
+    path: PathBuf,
+    mark: Mark,
+}
+
+impl ToSync {
+    /// Syncs it. A journal that was sealed in between has been synced by that, and one that is gone is in the tables.
+    pub(super) fn sync(self) -> Result<Mark, Error> {
+        match File::open(&self.path).and_then(|journal| journal.sync_data()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed("syncing", &self.path, &error)),
+            _ => Ok(self.mark),
+        }
+    }
+}
+
+const fn persist_mode(durability: Durability) -> Option<PersistMode> {
+    match durability {
+        Durability::Memory => None,
+        Durability::Flush => Some(PersistMode::Buffer),
+        Durability::Fsync => Some(PersistMode::SyncData),
+    }
+}

@@ -1,0 +1,3 @@
+pub(crate) fn check(_folder: &std::path::Path) -> Result<(), crate::Error> {
+    Ok(())
+}

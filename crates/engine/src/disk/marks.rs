@@ -1,0 +1,197 @@
+//! How far writes were acknowledged, noted beside the journal.
+//!
+//! A journal that breaks off may have been torn by a power loss before its last batches were synced, which is as it should
+//! be, or have lost what was acknowledged, which must not pass unseen. Its own bytes do not tell these apart; this file
+//! does. It is written without a sync of its own: when a power loss leaves an older state of it, less is known and nothing
+//! is wrong. What else fjall cannot be trusted to find again is noted here too.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::folder::{failed, put_in_place, write_synced};
+use crate::Error;
+
+/// Two slots are written in turn, so that a write that a power loss cuts leaves the other.
+const SLOT_BYTES: usize = 512;
+
+const MAGIC: [u8; 8] = *b"ACKNOWL1";
+
+const USED_BYTES: usize = 200;
+
+/// How many journals are noted; hardly ever are there more than three.
+const JOURNALS: usize = 8;
+
+/// A place that the journals must reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark {
+    /// The journal that was written to, or the one before.
+    pub(crate) journal: u64,
+    /// The sequence number of the batch is this or a higher one.
+    pub(crate) seqno: u64,
+}
+
+/// What was acknowledged, and what goes with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// Survives everything.
+    pub(crate) synced: Mark,
+    /// Survives what does not stop the machine.
+    pub(crate) flushed: Mark,
+    /// The run of the machine in which this was noted; zeros where that is unknown.
+    pub(crate) boot: [u8; 16],
+    /// All sequence numbers are below this one, those of fjall's own keyspace included, which it forgets: a keyspace made
+    /// later would get a lower one than the one dropped before it, and go with it.
+    pub(crate) next_seqno: u64,
+    /// The first batch of each of the latest journals has this sequence number or a higher one, which no checksum covers: with
+    /// a lower one it would be taken for one that is in the tables.
+    pub(crate) firsts: [Mark; JOURNALS],
+}
+
+impl Marks {
+    /// Takes note of the first batch of a journal, and forgets the oldest.
+    pub(crate) const fn begin_journal(&mut self, first: Mark) {
+        self.firsts.rotate_right(1);
+        self.firsts[0] = first;
+    }
+
+    /// Whether the machine has run on since, so that all that was handed to the operating system is there.
+    pub(crate) fn is_of_this_boot(&self) -> bool {
+        self.boot != [0; 16] && self.boot == this_boot()
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        let marks = [self.synced, self.flushed].into_iter().chain(self.firsts);
+        std::iter::once(self.next_seqno).chain(marks.flat_map(|mark| [mark.journal, mark.seqno]))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(USED_BYTES);
+        bytes.extend(MAGIC);
+        bytes.extend(self.boot);
+        bytes.extend(self.numbers().flat_map(u64::to_le_bytes));
+        bytes.extend(xxh3_64(&bytes).to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (content, checksum) = bytes.get(..USED_BYTES)?.split_last_chunk()?;
+        if xxh3_64(content) != u64::from_le_bytes(*checksum) {
+            return None;
+        }
+        let (boot, numbers) = content.strip_prefix(&MAGIC)?.split_first_chunk()?;
+        let mut numbers = numbers.as_chunks().0.iter().map(|number| u64::from_le_bytes(*number));
+        let next_seqno = numbers.next()?;
+        let mut mark = || Some(Mark { journal: numbers.next()?, seqno: numbers.next()? });
+        let mut marks = Self { synced: mark()?, flushed: mark()?, boot: *boot, next_seqno, firsts: Default::default() };
+        for first in &mut marks.firsts {
+            *first = mark()?;
+        }
+        Some(marks)
+    }
+}
+
+/// The file of the marks.
+#[derive(Debug)]
+pub(crate) struct MarksFile {
+    file: File,
+    slot: u64,
+}
+
+impl MarksFile {
+    /// Reads what was noted; `None` where there is no file.
+    pub(crate) fn read(path: &Path) -> Result<Option<Marks>, Error> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("reading", path, &error)),
+        };
+        let slots = bytes.chunks(SLOT_BYTES).filter_map(Marks::decode);
+        let latest = slots.max_by_key(|marks| (marks.next_seqno, marks.flushed.max(marks.synced), marks.synced));
+        latest.map(Some).ok_or_else(|| {
+            let what = "what was acknowledged cannot be read from it".to_owned();
+            Error::Damaged { path: path.to_owned(), offset: Some(0), what }
+        })
+    }
+
+    /// Makes the file, before anything is written that it could tell of.
+    pub(crate) fn make(path: &Path) -> Result<Marks, Error> {
+        let marks = Marks::default();
+        let part = path.with_extension("part");
+        write_synced(&part, &marks.encode())?;
+        put_in_place(&part, path)?;
+        Ok(marks)
+    }
+
+    /// Opens the file for writing.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let opened = File::options().write(true).open(path);
+        // The second slot first: the file was made with the first, and either may be the latest later on.
+        Ok(Self { file: opened.map_err(|error| failed("opening", path, &error))?, slot: 1 })
+    }
+
+    /// Notes what is acknowledged from now on.
+    pub(crate) fn write(&mut self, marks: &Marks) -> Result<(), Error> {
+        let offset = self.slot * SLOT_BYTES as u64;
+        self.slot = 1 - self.slot;
+        self.file
+            .write_all_at(&marks.encode(), offset)
+            .map_err(|error| Error::io("noting what is acknowledged", &error))
+    }
+
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(|error| Error::io("syncing what is acknowledged", &error))
+    }
+}
+
+/// A number of this run of the machine; zeros where the system gives none.
+pub(crate) fn this_boot() -> [u8; 16] {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let hex = text.trim().replace('-', "");
+    u128::from_str_radix(&hex, 16).unwrap_or(0).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(seqno: u64) -> Marks {
+        let mark = Mark { journal: 3, seqno };
+        let mut marks =
+            Marks { synced: mark, flushed: mark, boot: this_boot(), next_seqno: seqno, firsts: Default::default() };
+        marks.begin_journal(Mark { journal: 2, seqno: 5 });
+        marks
+    }
+
+    #[test]
+    fn the_later_of_two_slots_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acknowledged");
+        assert_eq!(MarksFile::read(&path), Ok(None));
+        assert_eq!(MarksFile::make(&path), Ok(Marks::default()));
+        let mut file = MarksFile::open(&path).unwrap();
+        for seqno in 1..6 {
+            file.write(&marks(seqno)).unwrap();
+            assert_eq!(MarksFile::read(&path), Ok(Some(marks(seqno))));
+        }
+    }
+
+    #[test]
+    fn a_slot_that_was_cut_leaves_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acknowledged");
+        MarksFile::make(&path).unwrap();
+        let mut file = MarksFile::open(&path).unwrap();
+        file.write(&marks(1)).unwrap();
+        file.write(&marks(2)).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[20] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(MarksFile::read(&path), Ok(Some(marks(1))));
+        bytes[SLOT_BYTES + 20] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert!(matches!(MarksFile::read(&path), Err(Error::Damaged { .. })));
+    }
+}

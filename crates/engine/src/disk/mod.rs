@@ -1,0 +1,301 @@
+//! The store on disk: keyspaces of fjall, committed in groups, and looked through before they are opened.
+
+mod commit;
+mod errors;
+mod expiry;
+mod folder;
+mod group;
+mod journal;
+mod journal_place;
+mod judge;
+mod keyspace;
+mod lead;
+mod manifest;
+mod marks;
+mod options;
+mod space;
+mod stats;
+mod view;
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use fjall::{CompressionType, Database, KeyspaceCreateOptions};
+
+use self::commit::Committer;
+use self::errors::fjall_error;
+use self::folder::Folder;
+use self::journal_place::JournalPlace;
+use self::judge::{Knowledge, judge};
+use self::keyspace::Keyspaces;
+use self::lead::{Lead, MORE_THAN_A_CHANGE_TAKES, Start};
+use self::marks::{Marks, MarksFile, this_boot};
+use self::space::Space;
+use self::stats::Counters;
+use crate::db::Batch;
+use crate::{Error, Ticket};
+
+pub(crate) use self::group::Group;
+pub(crate) use self::keyspace::DiskKeyspace;
+pub use self::options::{DiskOptions, Expired};
+pub use self::stats::Stats;
+pub(crate) use self::view::DiskView;
+
+/// The least that fjall can be told; journals are closed when they are longer than 64 MB.
+const JOURNALS_BYTES: u64 = 64 << 20;
+
+/// How long a memtable may take to be written to a table file.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Names that fjall takes have at most so many bytes.
+const MAX_NAME_BYTES: usize = 255;
+
+/// A store in a folder. What was handed in is committed before it is closed.
+pub(crate) struct Disk {
+    // Dropped in this order: whoever commits first, the lock of the folder last.
+    committer: Committer,
+    keyspaces: Arc<Keyspaces>,
+    counters: Arc<Counters>,
+    db: Database,
+    options: DiskOptions,
+    passed_over: Option<String>,
+    folder: Folder,
+}
+
+impl Disk {
+    /// Opens a folder, or makes it, after having looked at everything that opening would change.
+    pub(crate) fn open(path: &Path, options: DiskOptions) -> Result<Self, Error> {
+        let folder = Folder::open(path)?;
+        let marks = read_marks(&folder)?;
+        let found = look_through(&folder, marks)?;
+        let db = open_rows(&folder, &options)?;
+        let next_seqno = db.seqno().max(marks.next_seqno) + MORE_THAN_A_CHANGE_TAKES;
+        db.supervisor.seqno.fetch_max(next_seqno);
+        db.supervisor.snapshot_tracker.set(next_seqno);
+        let keyspaces = Arc::new(Keyspaces::load(&db, &folder.rows())?);
+        let counters = Arc::<Counters>::default();
+        let lead = Lead::new(Start {
+            db: db.clone(),
+            keyspaces: Arc::clone(&keyspaces),
+            default: options.durability,
+            cache_bytes: options.cache_bytes,
+            journal: JournalPlace::new(folder.rows(), found.journal_end)?,
+            space: Space::new(folder.path().to_owned(), options.reserve_bytes),
+            counters: Arc::clone(&counters),
+            marks: Marks { boot: this_boot(), ..marks },
+            marks_file: MarksFile::open(&folder.marks())?,
+        });
+        counters.set_reads_may_block(keyspaces.disk_bytes() * 2 > options.cache_bytes);
+        let committer = Committer::start(lead)?;
+        Ok(Self { committer, keyspaces, counters, db, options, passed_over: found.passed_over, folder })
+    }
+
+    pub(crate) fn keyspace(&self, name: &str) -> Result<Arc<DiskKeyspace>, Error> {
+        if name.is_empty() || name.len() > MAX_NAME_BYTES {
+            return Err(Error::KeyspaceName { name: name.to_owned() });
+        }
+        if let Some(keyspace) = self.keyspaces.get(name) {
+            return Ok(keyspace);
+        }
+        self.committer.exclusively(|lead| match self.keyspaces.get(name) {
+            Some(keyspace) => Ok(keyspace),
+            None => {
+                lead.reserve_seqnos()?;
+                let made = self.db.keyspace(name, || keyspace_options(&self.options));
+                let handle = made.map_err(|error| self.error("making a keyspace in", error))?;
+                // fjall syncs everything but this entry, without which the keyspace and all its rows would be gone.
+                folder::sync_folder(&self.folder.rows().join("keyspaces"))?;
+                Ok(self.keyspaces.insert(name, handle))
+            }
+        })
+    }
+
+    pub(crate) fn drop_keyspace(&self, name: &str) -> Result<(), Error> {
+        self.committer.exclusively(|lead| {
+            let Some(keyspace) = self.keyspaces.get(name) else { return Ok(()) };
+            lead.reserve_seqnos()?;
+            let dropped = self.db.delete_keyspace(keyspace.handle().clone());
+            dropped.map_err(|error| self.error("dropping a keyspace in", error))?;
+            self.keyspaces.remove(&keyspace);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn keyspace_names(&self) -> Vec<String> {
+        self.keyspaces.names()
+    }
+
+    pub(crate) fn get(&self, keyspace: &DiskKeyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        // Not fjall's own reading of the latest value, which may see a batch before a snapshot does.
+        self.view().get(keyspace, key)
+    }
+
+    pub(crate) fn get_many<K: AsRef<[u8]>>(
+        &self,
+        keyspace: &DiskKeyspace,
+        keys: &[K],
+    ) -> Result<Vec<Option<Bytes>>, Error> {
+        let view = self.view();
+        keys.iter().map(|key| view.get(keyspace, key.as_ref())).collect()
+    }
+
+    pub(crate) fn view(&self) -> DiskView {
+        // In this order: a keyspace that comes in between has no rows in the snapshot, or none that need show.
+        let changes = self.keyspaces.changes();
+        DiskView { snapshot: self.db.snapshot(), changes }
+    }
+
+    pub(crate) fn commit(&self, batch: Batch) -> Result<(), Error> {
+        self.committer.commit(batch)
+    }
+
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Group) -> Result<T, Error> + Send + 'static,
+    ) -> Ticket<T> {
+        self.committer.submit(work)
+    }
+
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Group) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.committer.run(work)
+    }
+
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.committer.exclusively(Lead::sync)
+    }
+
+    /// Writes a keyspace's rows anew, without those that have expired or were overwritten. It takes as long as that takes.
+    pub(crate) fn compact(&self, keyspace: &DiskKeyspace) -> Result<(), Error> {
+        keyspace.check_not_dropped()?;
+        let failed = |error| fjall_error("compacting", keyspace.handle().path(), error);
+        keyspace.handle().rotate_memtable().map_err(failed)?;
+        // fjall's own waiting for this goes on for ever when its worker has ended in an error.
+        let patience = Instant::now() + FLUSH_PATIENCE;
+        while keyspace.handle().sealed_memtable_count() > 0 {
+            if Instant::now() > patience {
+                return Err(Error::Halted { cause: format!("writing the rows of {:?} to a table", keyspace.name()) });
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        keyspace.handle().major_compact().map_err(failed)
+    }
+
+    pub(crate) fn reads_may_block(&self) -> bool {
+        self.counters.reads_may_block()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let journal_bytes = journal_place::bytes_of_journals(&self.folder.rows());
+        Stats {
+            waiting: self.committer.waiting(),
+            journal_bytes,
+            disk_bytes: journal_bytes + self.keyspaces.disk_bytes(),
+            cache_bytes: self.db.cache_size(),
+            ..self.counters.read()
+        }
+    }
+
+    /// What opening passed over, if anything: the torn end that a crash may leave.
+    pub(crate) fn passed_over(&self) -> Option<&str> {
+        self.passed_over.as_deref()
+    }
+
+    fn error(&self, doing: &str, error: fjall::Error) -> Error {
+        fjall_error(doing, self.folder.path(), error)
+    }
+}
+
+/// What was found before opening.
+#[derive(Default)]
+struct Found {
+    /// How long the current journal is.
+    journal_end: u64,
+    passed_over: Option<String>,
+}
+
+/// What was noted of a store, which is made with a note that there is nothing yet.
+fn read_marks(folder: &Folder) -> Result<Marks, Error> {
+    let path = folder.marks();
+    match MarksFile::read(&path)? {
+        Some(marks) => Ok(marks),
+        None if !folder.has_rows()? => MarksFile::make(&path),
+        None => {
+            let what = "it is missing, and with it what was acknowledged".to_owned();
+            Err(Error::Damaged { path, offset: None, what })
+        }
+    }
+}
+
+/// Looks at the files without changing them: fjall would cut off what it does not understand.
+fn look_through(folder: &Folder, marks: Marks) -> Result<Found, Error> {
+    if !folder.has_rows()? {
+        return Ok(Found::default());
+    }
+    let rows = folder.rows();
+    let journals = journal::scan(&rows)?;
+    let knowledge = Knowledge { marks, same_boot: marks.is_of_this_boot() };
+    let (current, fault) = judge(&rows, &journals, &knowledge)?;
+    manifest::check(&rows)?;
+    let passed_over = fault.map(|fault| {
+        let path = current.path.display();
+        format!("{path} is used up to offset {}, because behind it {}", current.end, fault.what)
+    });
+    if passed_over.is_some() {
+        // fjall would do this for some torn ends, and refuse others.
+        cut(&current.path, current.end)?;
+    }
+    Ok(Found { journal_end: current.end, passed_over })
+}
+
+fn cut(journal: &Path, end: u64) -> Result<(), Error> {
+    let cut = || {
+        let file = File::options().write(true).open(journal)?;
+        file.set_len(end)?;
+        file.sync_all()
+    };
+    cut().map_err(|error| folder::failed("cutting the torn end of", journal, &error))
+}
+
+fn open_rows(folder: &Folder, options: &DiskOptions) -> Result<Database, Error> {
+    let rows = folder.rows();
+    if !folder.has_rows()? {
+        // fjall cannot go on where making a database was interrupted, so that it is made aside and put in place whole.
+        let part = folder.path().join("rows.part");
+        folder::remove_all(&part)?;
+        drop(open_database(&part, options)?);
+        folder::sync_folder(&part.join("keyspaces"))?;
+        folder::sync_folder(&part)?;
+        folder::put_in_place(&part, &rows)?;
+    }
+    open_database(&rows, options)
+}
+
+fn open_database(rows: &Path, options: &DiskOptions) -> Result<Database, Error> {
+    let filters = options.clone();
+    let builder = Database::builder(rows)
+        .cache_size(options.cache_bytes)
+        .max_journaling_size(JOURNALS_BYTES)
+        // Values are compressed in the tables; the journal is written once and read hardly ever.
+        .journal_compression(CompressionType::None)
+        .with_compaction_filter_factories(Arc::new(move |name| Some(expiry::filter_of(name, &filters))));
+    // fjall panics at some kinds of damage.
+    match catch_unwind(AssertUnwindSafe(|| builder.open())) {
+        Ok(opened) => opened.map_err(|error| fjall_error("opening", rows, error)),
+        Err(_) => {
+            let what = "opening it broke off".to_owned();
+            Err(Error::Damaged { path: rows.to_owned(), offset: None, what })
+        }
+    }
+}
+
+fn keyspace_options(options: &DiskOptions) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes)
+}

@@ -1,0 +1,46 @@
+//! How a store on disk is to be run.
+
+use std::time::Duration;
+
+use crate::{Clock, Durability};
+
+/// Tells of a stored row, by the name of its keyspace and its value, whether it has expired at a time since the Unix
+/// epoch.
+pub type Expired = fn(keyspace: &str, value: &[u8], now: Duration) -> bool;
+
+/// How a store on disk is run. None of it is written to the folder: a store may be opened with other options each time.
+///
+/// ```
+/// use charioteer_engine::{DiskOptions, Durability};
+///
+/// let options = DiskOptions { durability: Durability::Flush, ..DiskOptions::default() };
+/// assert_eq!(options.cache_bytes, 256 << 20);
+/// ```
+#[derive(Debug, Clone)]
+pub struct DiskOptions {
+    /// How safe a write is when it is acknowledged, unless its batch says otherwise. Default [`Durability::Fsync`].
+    pub durability: Durability,
+    /// The most memory that blocks read from table files are kept in, in bytes. Default 256 MiB.
+    pub cache_bytes: u64,
+    /// How much of a keyspace is kept in memory before it is written to a table file, in bytes. Default 16 MiB.
+    pub memtable_bytes: u64,
+    /// How much free space is left alone: with less, writes are refused. Default 128 MiB, which is room for what is under way.
+    pub reserve_bytes: u64,
+    /// Which rows have expired, so that compaction need not keep them. Default none.
+    pub expired: Expired,
+    /// The time by which rows expire. Default the system's.
+    pub clock: Clock,
+}
+
+impl Default for DiskOptions {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Fsync,
+            cache_bytes: 256 << 20,
+            memtable_bytes: 16 << 20,
+            reserve_bytes: 128 << 20,
+            expired: |_, _, _| false,
+            clock: Clock::system(),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Free space: a store that runs into the end of its disk stops in the middle of a write, so it stops before.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::fs::statvfs;
+
+use crate::Error;
+
+/// How long an answer of the operating system is believed, as long as little is written.
+const BELIEVED_FOR: Duration = Duration::from_millis(200);
+
+/// How much may be written on an answer, in bytes.
+const BELIEVED_BYTES: usize = 8 << 20;
+
+/// Looks after the free space under a folder.
+pub(super) struct Space {
+    path: PathBuf,
+    reserve: u64,
+    asked: Option<Instant>,
+    written: usize,
+}
+
+impl Space {
+    pub(super) const fn new(path: PathBuf, reserve: u64) -> Self {
+        Self { path, reserve, asked: None, written: 0 }
+    }
+
+    /// Refuses a write that would take from the reserve.
+    pub(super) fn check(&mut self, byte_count: usize) -> Result<(), Error> {
+        self.written += byte_count;
+        let is_known = self.asked.is_some_and(|asked| asked.elapsed() < BELIEVED_FOR);
+        if is_known && self.written < BELIEVED_BYTES {
+            return Ok(());
+        }
+        let Ok(disk) = statvfs(&self.path) else {
+            // A file system that does not say how much is free is no reason to write nothing.
+            return Ok(());
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < self.reserve.saturating_add(byte_count as u64) {
+            // Asked again for the next write, so that it is taken as soon as there is space.
+            self.asked = None;
+            return Err(Error::DiskFull { path: self.path.clone(), free, reserve: self.reserve });
+        }
+        (self.asked, self.written) = (Some(Instant::now()), byte_count);
+        Ok(())
+    }
+}
