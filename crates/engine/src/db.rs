@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::disk::{Disk, DiskKeyspace, DiskOptions, DiskView, Stats};
+use crate::disk::{Backup, Disk, DiskKeyspace, DiskOptions, DiskView, Stats};
 use crate::error::{Error, MAX_KEY_BYTES};
 use crate::memory::{self, Memory, Rows, View};
 use crate::{Durability, Ticket};
@@ -219,6 +219,18 @@ impl Db {
         match &self.store {
             Store::Memory(_) => Ok(()),
             Store::Disk(disk) => disk.sync(),
+        }
+    }
+
+    /// Makes a backup of a store on disk, in a folder that has nothing in it, while reads and writes go on: all keyspaces as
+    /// they are at one instant. [`restore_backup`](crate::restore_backup) makes a store of it again.
+    ///
+    /// # Errors
+    /// [`Error::NotOnDisk`] in memory, [`Error::NotAStore`] when there is something in the folder, and what the disk gives.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<Backup, Error> {
+        match &self.store {
+            Store::Memory(_) => Err(Error::NotOnDisk),
+            Store::Disk(disk) => disk.backup(to.as_ref()),
         }
     }
 

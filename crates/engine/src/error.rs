@@ -121,6 +121,8 @@ pub enum Error {
         /// What had failed.
         cause: String,
     },
+    /// What was asked for needs a store on disk, and this one is in memory.
+    NotOnDisk,
     /// The store was closed, or the operation broke off, before anything was written.
     Abandoned,
 }
@@ -198,6 +200,7 @@ impl fmt::Display for Error {
             Self::Halted { cause } => {
                 write!(f, "the store takes no more writes until it is opened again, because this failed: {cause}")
             }
+            Self::NotOnDisk => write!(f, "this needs a store on disk, and this one is in memory"),
             Self::Abandoned => {
                 write!(f, "the store was closed, or the operation broke off, before anything was written")
             }

@@ -33,7 +33,7 @@ mod ticket;
 
 pub use clock::Clock;
 pub use db::{Batch, Db, Direction, Keyspace, Snapshot};
-pub use disk::{DiskOptions, Expired, Stats};
+pub use disk::{Backup, DiskOptions, Expired, Stats, restore_backup};
 pub use durability::{Durability, UnknownDurability};
 pub use error::{Error, MAX_KEY_BYTES, Outcome};
 pub use ticket::Ticket;

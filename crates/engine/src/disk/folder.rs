@@ -17,6 +17,9 @@ const MARKER_TEXT: &str = "charioteer store, format ";
 
 const LOCK: &str = "lock";
 
+/// The file that makes a folder a backup.
+pub(crate) const BACKUP_LIST: &str = "BACKUP";
+
 /// The folder of an open store, which nobody else can open while this lives.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -32,6 +35,12 @@ impl Folder {
         if made {
             fs::create_dir_all(path).map_err(|error| failed("making the folder", path, &error))?;
             sync_parent(path)?;
+        }
+        if path.join(BACKUP_LIST).exists() {
+            return Err(Error::NotAStore {
+                path: path.to_owned(),
+                why: "it is a backup; restore it to another folder",
+            });
         }
         let folder = Self::lock(path)?;
         folder.check_or_make_marker()?;

@@ -1,5 +1,6 @@
 //! The store on disk: keyspaces of fjall, committed in groups, and looked through before they are opened.
 
+mod backup;
 mod commit;
 mod errors;
 mod expiry;
@@ -40,6 +41,7 @@ use self::stats::Counters;
 use crate::db::Batch;
 use crate::{Error, Ticket};
 
+pub use self::backup::{Backup, restore_backup};
 pub(crate) use self::group::Group;
 pub(crate) use self::keyspace::DiskKeyspace;
 pub use self::options::{DiskOptions, Expired};

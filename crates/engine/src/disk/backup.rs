@@ -1,0 +1,269 @@
+//! Backups: a consistent copy of a store that is being written to, and its way back.
+//!
+//! A backup is a folder with a whole store of its own, rows written anew, and a list of its files with their checksums. The
+//! list comes last: a folder without it is no backup, and one with it is not opened as a store, so that it stays what it is.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::ops::{Bound, ControlFlow};
+use std::path::{Component, Path, PathBuf};
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::errors::fjall_error;
+use super::folder::{BACKUP_LIST, failed, put_in_place, remove_all, sync_folder, write_synced};
+use super::keyspace::DiskKeyspace;
+use super::view::DiskView;
+use super::{Disk, DiskOptions, journal};
+use crate::{Direction, Error};
+
+const TITLE: &str = "charioteer backup, format 1\n";
+
+const CHECKSUM: &str = "checksum ";
+
+/// How much is read at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// What a backup holds.
+///
+/// ```
+/// use charioteer_engine::{Batch, Db, DiskOptions, restore_backup};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = |name: &str| folder.path().join(name);
+/// let db = Db::open(path("data"), DiskOptions::default())?;
+/// let names = db.keyspace("names")?;
+/// let mut batch = Batch::new();
+/// batch.put(&names, "1".into(), "Messala".into());
+/// db.commit(batch)?;
+///
+/// let backup = db.backup(path("backup"))?;
+/// assert_eq!((backup.keyspaces, backup.rows), (1, 1));
+/// restore_backup(path("backup"), path("restored"))?;
+///
+/// let restored = Db::open(path("restored"), DiskOptions::default())?;
+/// assert_eq!(restored.get(&restored.keyspace("names")?, b"1")?.as_deref(), Some(&b"Messala"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backup {
+    /// Keyspaces that were copied.
+    pub keyspaces: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+impl Disk {
+    /// Copies all keyspaces, as they are at one instant, to a folder that has nothing in it.
+    pub(crate) fn backup(&self, to: &Path) -> Result<Backup, Error> {
+        check_is_vacant(to)?;
+        // Nobody makes or drops keyspaces between the two, so that the copy has all that go together.
+        let (view, keyspaces) = self.committer.exclusively(|_| (self.view(), self.keyspaces.all()));
+        let mut backup = Backup { keyspaces: keyspaces.len() as u64, ..Backup::default() };
+        let copy = Self::open(to, DiskOptions { cache_bytes: CHUNK_BYTES as u64, ..self.options.clone() })?;
+        for keyspace in keyspaces {
+            let copied = copy.keyspace(keyspace.name())?;
+            backup.rows += copied.take_all(&view, &keyspace)?;
+        }
+        copy.sync()?;
+        drop(copy);
+        backup.bytes = seal(to)?;
+        Ok(backup)
+    }
+}
+
+impl DiskKeyspace {
+    /// Takes over all rows of another keyspace, in tables of its own; it has none yet.
+    pub(super) fn take_all(&self, view: &DiskView, from: &Self) -> Result<u64, Error> {
+        let failed = |error| fjall_error("copying rows to", self.handle().path(), error);
+        let mut ingestion = self.handle().start_ingestion().map_err(failed)?;
+        let (mut rows, mut broken) = (0, Ok(()));
+        view.visit(from, (Bound::Unbounded, Bound::Unbounded), Direction::Forward, |key: &Bytes, value: &Bytes| {
+            rows += 1;
+            match ingestion.write(key.clone(), value.clone()) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    broken = Err(failed(error));
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        broken?;
+        if rows > 0 {
+            ingestion.finish().map_err(failed)?;
+        }
+        Ok(rows)
+    }
+}
+
+/// Makes a store of a backup, in a folder that has nothing in it; every file is compared with its checksum on the way.
+///
+/// # Errors
+/// [`Error::NotAStore`] when the one is no backup or the other is not empty, [`Error::Damaged`] when the backup is not what
+/// it was, and what the disk gives. The folder is left as it was then.
+pub fn restore_backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Backup, Error> {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    check_is_vacant(to)?;
+    let list = read_list(from)?;
+    let name = to.file_name().ok_or_else(|| Error::NotAStore { path: to.to_owned(), why: "it has no name" })?;
+    let mut part = name.to_owned();
+    part.push(".part");
+    let part = to.with_file_name(part);
+    remove_all(&part)?;
+    for file in &list {
+        let path = part.join(&file.path);
+        let folder = path.parent().unwrap_or(&part);
+        fs::create_dir_all(folder).map_err(|error| failed("making the folder", folder, &error))?;
+        let mut copy = File::create(&path).map_err(|error| failed("making", &path, &error))?;
+        file.read(from, |chunk| copy.write_all(chunk).map_err(|error| failed("writing", &path, &error)))?;
+        copy.sync_all().map_err(|error| failed("syncing", &path, &error))?;
+    }
+    sync_all_folders(&part)?;
+    if to.is_dir() {
+        fs::remove_dir(to).map_err(|error| failed("replacing", to, &error))?;
+    }
+    put_in_place(&part, to)?;
+    Ok(Backup { bytes: list.iter().map(|file| file.bytes).sum(), ..Backup::default() })
+}
+
+/// Compares every file of a backup with its checksum. Gives the number of files and their bytes.
+pub(super) fn verify_backup(backup: &Path) -> Result<(u64, u64), Error> {
+    let list = read_list(backup)?;
+    list.iter().try_for_each(|file| file.read(backup, |_| Ok(())))?;
+    Ok((list.len() as u64, list.iter().map(|file| file.bytes).sum()))
+}
+
+/// Whether a folder is a complete backup.
+pub(super) fn is_backup(path: &Path) -> bool {
+    path.join(BACKUP_LIST).exists()
+}
+
+/// A file of a backup.
+struct Listed {
+    /// Below the folder of the backup.
+    path: PathBuf,
+    bytes: u64,
+    checksum: u128,
+}
+
+impl Listed {
+    /// Reads the file and hands it over in parts; at the end it must have been what it was.
+    fn read(&self, backup: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        let path = backup.join(&self.path);
+        let (bytes, checksum) = read_all(&path, &mut take)?;
+        if (bytes, checksum) == (self.bytes, self.checksum) {
+            return Ok(());
+        }
+        let what = "its checksum is not the one that the backup was made with".to_owned();
+        Err(Error::Damaged { path, offset: None, what })
+    }
+}
+
+/// Lists all files of a copy and so makes it a backup. Gives their bytes.
+fn seal(backup: &Path) -> Result<u64, Error> {
+    for journal in journal::scan(&super::folder::rows_of(backup))? {
+        let cut = File::options().write(true).open(&journal.path).and_then(|file| file.set_len(journal.end));
+        cut.map_err(|error| failed("cutting the empty end of", &journal.path, &error))?;
+    }
+    let mut files = Vec::new();
+    find_files(backup, &mut files)?;
+    files.sort_unstable();
+    let (mut list, mut bytes) = (TITLE.to_owned(), 0);
+    for path in &files {
+        let (length, checksum) = read_all(path, &mut |_| Ok(()))?;
+        let below = path.strip_prefix(backup).unwrap_or(path);
+        bytes += length;
+        // Writing to a string fails for lack of memory only, which does not come back as an error.
+        let _ = writeln!(list, "{checksum:032x} {length} {}", below.display());
+    }
+    let _ = writeln!(list, "{CHECKSUM}{:016x}", xxh3_64(list.as_bytes()));
+    sync_all_folders(backup)?;
+    let part = backup.join("BACKUP.part");
+    write_synced(&part, list.as_bytes())?;
+    put_in_place(&part, &backup.join(BACKUP_LIST))?;
+    Ok(bytes)
+}
+
+fn read_list(backup: &Path) -> Result<Vec<Listed>, Error> {
+    let path = backup.join(BACKUP_LIST);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let why = "it has no file BACKUP, which a complete backup has";
+            return Err(Error::NotAStore { path: backup.to_owned(), why });
+        }
+        Err(error) => return Err(failed("reading", &path, &error)),
+    };
+    parse_list(&text).ok_or_else(|| Error::Damaged {
+        path,
+        offset: None,
+        what: "it is not the list that the backup was made with".to_owned(),
+    })
+}
+
+fn parse_list(text: &str) -> Option<Vec<Listed>> {
+    let at = text.rfind(CHECKSUM)?;
+    let checksum = text.get(at..)?.strip_prefix(CHECKSUM)?.strip_suffix('\n')?;
+    let listed = text.get(..at)?;
+    if u64::from_str_radix(checksum, 16).ok()? != xxh3_64(listed.as_bytes()) {
+        return None;
+    }
+    listed.strip_prefix(TITLE)?.lines().map(parse_line).collect()
+}
+
+fn parse_line(line: &str) -> Option<Listed> {
+    let mut fields = line.splitn(3, ' ');
+    let checksum = u128::from_str_radix(fields.next()?, 16).ok()?;
+    let bytes = fields.next()?.parse().ok()?;
+    let path = PathBuf::from(fields.next()?);
+    let is_below = path.components().all(|part| matches!(part, Component::Normal(_)));
+    is_below.then_some(Listed { path, bytes, checksum })
+}
+
+fn check_is_vacant(path: &Path) -> Result<(), Error> {
+    match fs::read_dir(path) {
+        Ok(entries) if entries.count() == 0 => Ok(()),
+        Ok(_) => Err(Error::NotAStore { path: path.to_owned(), why: "it is to be made, and there is something in it" }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed("reading the folder", path, &error)),
+    }
+}
+
+fn find_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let entries = fs::read_dir(folder).map_err(|error| failed("reading the folder", folder, &error))?;
+    for entry in entries {
+        let path = entry.map_err(|error| failed("reading the folder", folder, &error))?.path();
+        if path.is_dir() { find_files(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
+fn sync_all_folders(folder: &Path) -> Result<(), Error> {
+    let entries = fs::read_dir(folder).map_err(|error| failed("reading the folder", folder, &error))?;
+    for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+        sync_all_folders(&entry.path())?;
+    }
+    sync_folder(folder)
+}
+
+/// Reads a file in parts. Gives its length and checksum.
+fn read_all(path: &Path, take: &mut impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(u64, u128), Error> {
+    let failed = |error| failed("reading", path, &error);
+    let mut file = File::open(path).map_err(failed)?;
+    let (mut chunk, mut bytes, mut hasher) = (vec![0; CHUNK_BYTES], 0, Xxh3::new());
+    loop {
+        match file.read(&mut chunk).map_err(failed)? {
+            0 => return Ok((bytes, hasher.digest128())),
+            read => {
+                hasher.update(&chunk[..read]);
+                take(&chunk[..read])?;
+                bytes += read as u64;
+            }
+        }
+    }
+}
