@@ -226,9 +226,11 @@ fn parse_line(line: &str) -> Option<Listed> {
 }
 
 fn check_is_vacant(path: &Path) -> Result<(), Error> {
-    match fs::read_dir(path) {
-        Ok(entries) if entries.count() == 0 => Ok(()),
-        Ok(_) => Err(Error::NotAStore { path: path.to_owned(), why: "it is to be made, and there is something in it" }),
+    match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            Err(Error::NotAStore { path: path.to_owned(), why: "it is to be made, and there is something in it" })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(failed("reading the folder", path, &error)),
     }
