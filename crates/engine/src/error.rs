@@ -1,6 +1,7 @@
 //! What can go wrong below the rules.
 
-use std::fmt;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 /// The longest key a [`Db`](crate::Db) holds, in bytes.
 ///
@@ -43,6 +44,24 @@ pub enum Error {
         /// What was being read.
         what: &'static str,
     },
+    /// The operating system refused to read or write a file.
+    Io {
+        /// What was being done, as in "reading the journal /data/1.jnl".
+        what: String,
+        /// What kind of failure it was.
+        kind: io::ErrorKind,
+        /// The operating system's own words.
+        message: String,
+    },
+    /// A file of the store does not hold what was written to it.
+    Damaged {
+        /// The file or folder.
+        path: PathBuf,
+        /// Where in the file, if a place can be named.
+        offset: Option<u64>,
+        /// What is wrong there.
+        what: String,
+    },
     /// A table was asked for a partition it does not have.
     UnknownPartition {
         /// The partition asked for.
@@ -50,6 +69,18 @@ pub enum Error {
         /// How many partitions the table has.
         partition_count: u32,
     },
+}
+
+impl Error {
+    /// What became of `doing` something with the file at `path`.
+    pub(crate) fn io(doing: &str, path: &Path, error: &io::Error) -> Self {
+        Self::Io { what: format!("{doing} {}", path.display()), kind: error.kind(), message: error.to_string() }
+    }
+
+    /// A file that is damaged as a whole.
+    pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), offset: None, what: what.into() }
+    }
 }
 
 impl fmt::Display for Error {
@@ -61,6 +92,11 @@ impl fmt::Display for Error {
             }
             Self::KeyspaceDropped { name } => write!(f, "the keyspace {name:?} was dropped"),
             Self::Corrupt { what } => write!(f, "stored {what} cannot be understood"),
+            Self::Io { what, message, .. } => write!(f, "{what} failed: {message}"),
+            Self::Damaged { path, offset: None, what } => write!(f, "{} is damaged: {what}", path.display()),
+            Self::Damaged { path, offset: Some(offset), what } => {
+                write!(f, "{} is damaged at offset {offset}: {what}", path.display())
+            }
             Self::UnknownPartition { partition, partition_count } => {
                 write!(f, "there is no partition {partition} in a table of {partition_count}")
             }

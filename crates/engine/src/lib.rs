@@ -24,6 +24,7 @@
 
 mod clock;
 mod db;
+mod disk;
 mod error;
 mod memory;
 pub mod table;
