@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The longest key a [`Db`](crate::Db) holds, in bytes.
 ///
@@ -158,8 +158,14 @@ impl Error {
         matches!(self, Self::DiskFull { .. })
     }
 
-    pub(crate) fn io(what: impl Into<String>, error: &io::Error) -> Self {
-        Self::Io { what: what.into(), kind: error.kind(), message: error.to_string() }
+    /// Something that could not be done with a file or folder.
+    pub(crate) fn io(doing: &str, path: &Path, error: &io::Error) -> Self {
+        Self::Io { what: format!("{doing} {}", path.display()), kind: error.kind(), message: error.to_string() }
+    }
+
+    /// A file that is damaged as a whole.
+    pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), offset: None, what: what.into() }
     }
 }
 

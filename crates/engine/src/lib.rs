@@ -1,9 +1,9 @@
 //! The embedded store of Charioteer and the rules of its data models.
 //!
-//! The crate has two layers and is synchronous throughout: it opens no sockets, starts no threads
-//! and sleeps nowhere.
+//! The crate has two layers, and opens no sockets and knows no async runtime.
 //!
-//! 1. [`Db`] is an ordered, snapshot-reading store of bytes: keyspaces, atomic batches, snapshots.
+//! 1. [`Db`] is an ordered, snapshot-reading store of bytes, in memory or in a folder: keyspaces, atomic batches,
+//!    snapshots. What must not wait for a disk hands its writes in and gets a [`Ticket`].
 //!    [`Clock`] is where the time comes from, so that a test can stop it.
 //! 2. [`table`] holds the rules of Apache Pegasus' tables as pure functions of what they read and
 //!    of the time, and a driver, [`table::Tables`], that runs them over a [`Db`].
@@ -33,7 +33,7 @@ mod ticket;
 
 pub use clock::Clock;
 pub use db::{Batch, Db, Direction, Keyspace, Snapshot};
-pub use disk::{Backup, DiskOptions, Expired, Stats, restore_backup};
+pub use disk::{Backup, DiskOptions, Expired, Repair, Stats, Verified, repair_folder, restore_backup, verify_folder};
 pub use durability::{Durability, UnknownDurability};
 pub use error::{Error, MAX_KEY_BYTES, Outcome};
 pub use ticket::Ticket;

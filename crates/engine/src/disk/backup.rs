@@ -13,7 +13,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::errors::fjall_error;
-use super::folder::{BACKUP_LIST, failed, put_in_place, remove_all, sync_folder, write_synced};
+use super::folder::{BACKUP_LIST, put_in_place, remove_all, sync_folder, write_synced};
 use super::keyspace::DiskKeyspace;
 use super::view::DiskView;
 use super::{Disk, DiskOptions, journal};
@@ -118,14 +118,14 @@ pub fn restore_backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Ba
     for file in &list {
         let path = part.join(&file.path);
         let folder = path.parent().unwrap_or(&part);
-        fs::create_dir_all(folder).map_err(|error| failed("making the folder", folder, &error))?;
-        let mut copy = File::create(&path).map_err(|error| failed("making", &path, &error))?;
-        file.read(from, |chunk| copy.write_all(chunk).map_err(|error| failed("writing", &path, &error)))?;
-        copy.sync_all().map_err(|error| failed("syncing", &path, &error))?;
+        fs::create_dir_all(folder).map_err(|error| Error::io("making the folder", folder, &error))?;
+        let mut copy = File::create(&path).map_err(|error| Error::io("making", &path, &error))?;
+        file.read(from, |chunk| copy.write_all(chunk).map_err(|error| Error::io("writing", &path, &error)))?;
+        copy.sync_all().map_err(|error| Error::io("syncing", &path, &error))?;
     }
     sync_all_folders(&part)?;
     if to.is_dir() {
-        fs::remove_dir(to).map_err(|error| failed("replacing", to, &error))?;
+        fs::remove_dir(to).map_err(|error| Error::io("replacing", to, &error))?;
     }
     put_in_place(&part, to)?;
     Ok(Backup { bytes: list.iter().map(|file| file.bytes).sum(), ..Backup::default() })
@@ -168,7 +168,7 @@ impl Listed {
 fn seal(backup: &Path) -> Result<u64, Error> {
     for journal in journal::scan(&super::folder::rows_of(backup))? {
         let cut = File::options().write(true).open(&journal.path).and_then(|file| file.set_len(journal.end));
-        cut.map_err(|error| failed("cutting the empty end of", &journal.path, &error))?;
+        cut.map_err(|error| Error::io("cutting the empty end of", &journal.path, &error))?;
     }
     let mut files = Vec::new();
     find_files(backup, &mut files)?;
@@ -197,7 +197,7 @@ fn read_list(backup: &Path) -> Result<Vec<Listed>, Error> {
             let why = "it has no file BACKUP, which a complete backup has";
             return Err(Error::NotAStore { path: backup.to_owned(), why });
         }
-        Err(error) => return Err(failed("reading", &path, &error)),
+        Err(error) => return Err(Error::io("reading", &path, &error)),
     };
     parse_list(&text).ok_or_else(|| Error::Damaged {
         path,
@@ -232,21 +232,21 @@ fn check_is_vacant(path: &Path) -> Result<(), Error> {
             Err(Error::NotAStore { path: path.to_owned(), why: "it is to be made, and there is something in it" })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed("reading the folder", path, &error)),
+        Err(error) => Err(Error::io("reading the folder", path, &error)),
     }
 }
 
 fn find_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let entries = fs::read_dir(folder).map_err(|error| failed("reading the folder", folder, &error))?;
+    let entries = fs::read_dir(folder).map_err(|error| Error::io("reading the folder", folder, &error))?;
     for entry in entries {
-        let path = entry.map_err(|error| failed("reading the folder", folder, &error))?.path();
+        let path = entry.map_err(|error| Error::io("reading the folder", folder, &error))?.path();
         if path.is_dir() { find_files(&path, files)? } else { files.push(path) }
     }
     Ok(())
 }
 
 fn sync_all_folders(folder: &Path) -> Result<(), Error> {
-    let entries = fs::read_dir(folder).map_err(|error| failed("reading the folder", folder, &error))?;
+    let entries = fs::read_dir(folder).map_err(|error| Error::io("reading the folder", folder, &error))?;
     for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
         sync_all_folders(&entry.path())?;
     }
@@ -255,7 +255,7 @@ fn sync_all_folders(folder: &Path) -> Result<(), Error> {
 
 /// Reads a file in parts. Gives its length and checksum.
 fn read_all(path: &Path, take: &mut impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(u64, u128), Error> {
-    let failed = |error| failed("reading", path, &error);
+    let failed = |error| Error::io("reading", path, &error);
     let mut file = File::open(path).map_err(failed)?;
     let (mut chunk, mut bytes, mut hasher) = (vec![0; CHUNK_BYTES], 0, Xxh3::new());
     loop {

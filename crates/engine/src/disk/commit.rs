@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -58,7 +59,7 @@ struct Queue {
 }
 
 impl Committer {
-    pub(super) fn start(lead: Lead) -> Result<Self, Error> {
+    pub(super) fn start(lead: Lead, folder: &Path) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             lead: Mutex::new(lead),
             queue: Mutex::default(),
@@ -67,7 +68,7 @@ impl Committer {
         });
         let running = Arc::clone(&shared);
         let thread = thread::Builder::new().name("charioteer-store".to_owned()).spawn(move || running.run());
-        let thread = thread.map_err(|error| Error::io("starting the thread of the store", &error))?;
+        let thread = thread.map_err(|error| Error::io("starting the thread that commits to", folder, &error))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

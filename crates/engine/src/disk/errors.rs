@@ -10,9 +10,7 @@ use crate::Error;
 pub(super) fn fjall_error(doing: &str, path: &Path, error: fjall::Error) -> Error {
     let damaged = |what: String| Error::Damaged { path: path.to_owned(), offset: None, what };
     match error {
-        fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => {
-            super::folder::failed(doing, path, &error)
-        }
+        fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => Error::io(doing, path, &error),
         fjall::Error::Storage(LsmError::ChecksumMismatch { .. }) => {
             damaged("the checksum of a block does not match".to_owned())
         }

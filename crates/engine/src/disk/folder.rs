@@ -31,9 +31,9 @@ pub(crate) struct Folder {
 impl Folder {
     /// Opens the folder, or makes it.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let made = !path.try_exists().map_err(|error| failed("looking for", path, &error))?;
+        let made = !path.try_exists().map_err(|error| Error::io("looking for", path, &error))?;
         if made {
-            fs::create_dir_all(path).map_err(|error| failed("making the folder", path, &error))?;
+            fs::create_dir_all(path).map_err(|error| Error::io("making the folder", path, &error))?;
             sync_parent(path)?;
         }
         if path.join(BACKUP_LIST).exists() {
@@ -67,7 +67,7 @@ impl Folder {
     /// Whether there are keyspaces.
     pub(crate) fn has_rows(&self) -> Result<bool, Error> {
         let rows = self.rows();
-        rows.try_exists().map_err(|error| failed("looking for", &rows, &error))
+        rows.try_exists().map_err(|error| Error::io("looking for", &rows, &error))
     }
 
     /// Where it is noted what was acknowledged.
@@ -78,11 +78,11 @@ impl Folder {
     fn lock(path: &Path) -> Result<Self, Error> {
         let file = path.join(LOCK);
         let opened = File::options().create(true).truncate(false).write(true).open(&file);
-        let lock = opened.map_err(|error| failed("opening", &file, &error))?;
+        let lock = opened.map_err(|error| Error::io("opening", &file, &error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(error)) => Err(failed("locking", &file, &error)),
+            Err(TryLockError::Error(error)) => Err(Error::io("locking", &file, &error)),
         }
     }
 
@@ -91,17 +91,17 @@ impl Folder {
         match fs::read(&marker) {
             Ok(text) => check_format(&self.path, &marker, &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_marker(&marker),
-            Err(error) => Err(failed("reading", &marker, &error)),
+            Err(error) => Err(Error::io("reading", &marker, &error)),
         }
     }
 
     /// Makes a store of an empty folder. The marker comes first and in one step, so that a folder with rows has one.
     fn make_marker(&self, marker: &Path) -> Result<(), Error> {
-        let entries = fs::read_dir(&self.path).map_err(|error| failed("reading the folder", &self.path, &error))?;
+        let entries = fs::read_dir(&self.path).map_err(|error| Error::io("reading the folder", &self.path, &error))?;
         let part = self.path.join("CHARIOTEER.part");
         let is_ours = |path: &Path| path == part || path.file_name().is_some_and(|name| name == LOCK);
         for entry in entries {
-            let entry = entry.map_err(|error| failed("reading the folder", &self.path, &error))?;
+            let entry = entry.map_err(|error| Error::io("reading the folder", &self.path, &error))?;
             if !is_ours(&entry.path()) {
                 let why = "it is not empty and has no file CHARIOTEER";
                 return Err(Error::NotAStore { path: self.path.clone(), why });
@@ -136,26 +136,26 @@ pub(crate) fn write_synced(path: &Path, text: &[u8]) -> Result<(), Error> {
         file.write_all(text)?;
         file.sync_all()
     };
-    write().map_err(|error| failed("writing", path, &error))
+    write().map_err(|error| Error::io("writing", path, &error))
 }
 
 /// Gives a file or folder that is complete its name.
 pub(crate) fn put_in_place(part: &Path, whole: &Path) -> Result<(), Error> {
-    fs::rename(part, whole).map_err(|error| failed("making", whole, &error))?;
+    fs::rename(part, whole).map_err(|error| Error::io("making", whole, &error))?;
     sync_parent(whole)
 }
 
 /// Removes a folder and all that is in it, if there is one.
 pub(crate) fn remove_all(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("removing", path, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("removing", path, &error)),
         _ => Ok(()),
     }
 }
 
 /// Has the entries of a folder on the disk.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| failed("syncing the folder", path, &error))
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| Error::io("syncing the folder", path, &error))
 }
 
 fn sync_parent(path: &Path) -> Result<(), Error> {
@@ -163,8 +163,4 @@ fn sync_parent(path: &Path) -> Result<(), Error> {
         Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
         _ => sync_folder(Path::new(".")),
     }
-}
-
-pub(crate) fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
-    Error::io(format!("{doing} {}", path.display()), error)
 }

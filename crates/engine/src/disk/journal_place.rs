@@ -5,7 +5,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::errors::fjall_error;
-use super::folder::failed;
 use super::keyspace::Keyspaces;
 use crate::Error;
 
@@ -91,7 +90,7 @@ pub(super) fn bytes_of_journals(folder: &Path) -> u64 {
 }
 
 fn latest(folder: &Path) -> Result<u64, Error> {
-    let entries = fs::read_dir(folder).map_err(|error| failed("looking for journals in", folder, &error))?;
+    let entries = fs::read_dir(folder).map_err(|error| Error::io("looking for journals in", folder, &error))?;
     Ok(entries.flatten().filter_map(|entry| number_of(&entry)).max().unwrap_or(0))
 }
 

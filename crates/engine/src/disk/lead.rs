@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use fjall::{Database, PersistMode};
 
 use super::errors::fjall_error;
-use super::folder::failed;
 use super::group::Group;
 use super::journal_place::JournalPlace;
 use super::keyspace::Keyspaces;
@@ -137,13 +136,18 @@ impl Lead {
         self.acknowledge(mark, durability)
     }
 
-    /// Sees to it that the sequence numbers which a change of the set of keyspaces takes are never given again. fjall finds
-    /// them again only where rows were written behind it.
-    pub(super) fn reserve_seqnos(&mut self) -> Result<(), Error> {
+    /// Makes or drops a keyspace. The sequence numbers that this takes are never given again: fjall finds them again only
+    /// where rows were written behind them.
+    pub(super) fn change_keyspaces<T>(&mut self, change: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.check_not_halted()?;
         self.marks.next_seqno = self.db.seqno() + MORE_THAN_A_CHANGE_TAKES;
+        self.marks.is_changing = true;
         self.marks_file.write(&self.marks)?;
-        self.marks_file.sync()
+        self.marks_file.sync()?;
+        let changed = change()?;
+        self.marks.is_changing = false;
+        self.marks_file.write(&self.marks)?;
+        Ok(changed)
     }
 
     /// Where the next batch goes.
@@ -272,7 +276,7 @@ impl ToSync {
     /// Syncs it. A journal that was sealed in between has been synced by that, and one that is gone is in the tables.
     pub(super) fn sync(self) -> Result<Mark, Error> {
         match File::open(&self.path).and_then(|journal| journal.sync_data()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed("syncing", &self.path, &error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("syncing", &self.path, &error)),
             _ => Ok(self.mark),
         }
     }

@@ -7,11 +7,11 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::folder::{failed, put_in_place, write_synced};
+use super::folder::{put_in_place, write_synced};
 use crate::Error;
 
 /// Two slots are written in turn, so that a write that a power loss cuts leaves the other.
@@ -19,7 +19,7 @@ const SLOT_BYTES: usize = 512;
 
 const MAGIC: [u8; 8] = *b"ACKNOWL1";
 
-const USED_BYTES: usize = 200;
+const USED_BYTES: usize = 208;
 
 /// How many journals are noted; hardly ever are there more than three.
 const JOURNALS: usize = 8;
@@ -45,6 +45,8 @@ pub(crate) struct Marks {
     /// All sequence numbers are below this one, those of fjall's own keyspace included, which it forgets: a keyspace made
     /// later would get a lower one than the one dropped before it, and go with it.
     pub(crate) next_seqno: u64,
+    /// Whether a keyspace is being made or dropped, so that the half of it may be there.
+    pub(crate) is_changing: bool,
     /// The first batch of each of the latest journals has this sequence number or a higher one, which no checksum covers: with
     /// a lower one it would be taken for one that is in the tables.
     pub(crate) firsts: [Mark; JOURNALS],
@@ -64,7 +66,9 @@ impl Marks {
 
     fn numbers(&self) -> impl Iterator<Item = u64> {
         let marks = [self.synced, self.flushed].into_iter().chain(self.firsts);
-        std::iter::once(self.next_seqno).chain(marks.flat_map(|mark| [mark.journal, mark.seqno]))
+        [self.next_seqno, u64::from(self.is_changing)]
+            .into_iter()
+            .chain(marks.flat_map(|mark| [mark.journal, mark.seqno]))
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -83,19 +87,20 @@ impl Marks {
         }
         let (boot, numbers) = content.strip_prefix(&MAGIC)?.split_first_chunk()?;
         let mut numbers = numbers.as_chunks().0.iter().map(|number| u64::from_le_bytes(*number));
-        let next_seqno = numbers.next()?;
+        let (next_seqno, is_changing) = (numbers.next()?, numbers.next()? != 0);
         let mut mark = || Some(Mark { journal: numbers.next()?, seqno: numbers.next()? });
-        let mut marks = Self { synced: mark()?, flushed: mark()?, boot: *boot, next_seqno, firsts: Default::default() };
-        for first in &mut marks.firsts {
+        let (synced, flushed, mut firsts) = (mark()?, mark()?, [Mark::default(); JOURNALS]);
+        for first in &mut firsts {
             *first = mark()?;
         }
-        Some(marks)
+        Some(Self { synced, flushed, boot: *boot, next_seqno, is_changing, firsts })
     }
 }
 
 /// The file of the marks.
 #[derive(Debug)]
 pub(crate) struct MarksFile {
+    path: PathBuf,
     file: File,
     slot: u64,
 }
@@ -106,7 +111,7 @@ impl MarksFile {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("reading", path, &error)),
+            Err(error) => return Err(Error::io("reading", path, &error)),
         };
         let slots = bytes.chunks(SLOT_BYTES).filter_map(Marks::decode);
         let latest = slots.max_by_key(|marks| (marks.next_seqno, marks.flushed.max(marks.synced), marks.synced));
@@ -117,32 +122,30 @@ impl MarksFile {
     }
 
     /// Makes the file, before anything is written that it could tell of.
-    pub(crate) fn make(path: &Path) -> Result<Marks, Error> {
-        let marks = Marks::default();
+    pub(crate) fn make(path: &Path, marks: &Marks) -> Result<Marks, Error> {
         let part = path.with_extension("part");
         write_synced(&part, &marks.encode())?;
         put_in_place(&part, path)?;
-        Ok(marks)
+        Ok(*marks)
     }
 
     /// Opens the file for writing.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let opened = File::options().write(true).open(path);
         // The second slot first: the file was made with the first, and either may be the latest later on.
-        Ok(Self { file: opened.map_err(|error| failed("opening", path, &error))?, slot: 1 })
+        let file = opened.map_err(|error| Error::io("opening", path, &error))?;
+        Ok(Self { path: path.to_owned(), file, slot: 1 })
     }
 
     /// Notes what is acknowledged from now on.
     pub(crate) fn write(&mut self, marks: &Marks) -> Result<(), Error> {
         let offset = self.slot * SLOT_BYTES as u64;
         self.slot = 1 - self.slot;
-        self.file
-            .write_all_at(&marks.encode(), offset)
-            .map_err(|error| Error::io("noting what is acknowledged", &error))
+        self.file.write_all_at(&marks.encode(), offset).map_err(|error| Error::io("writing", &self.path, &error))
     }
 
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.file.sync_data().map_err(|error| Error::io("syncing what is acknowledged", &error))
+        self.file.sync_data().map_err(|error| Error::io("syncing", &self.path, &error))
     }
 }
 
@@ -159,8 +162,7 @@ mod tests {
 
     fn marks(seqno: u64) -> Marks {
         let mark = Mark { journal: 3, seqno };
-        let mut marks =
-            Marks { synced: mark, flushed: mark, boot: this_boot(), next_seqno: seqno, firsts: Default::default() };
+        let mut marks = Marks { synced: mark, flushed: mark, boot: this_boot(), next_seqno: seqno, ..Marks::default() };
         marks.begin_journal(Mark { journal: 2, seqno: 5 });
         marks
     }
@@ -170,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acknowledged");
         assert_eq!(MarksFile::read(&path), Ok(None));
-        assert_eq!(MarksFile::make(&path), Ok(Marks::default()));
+        assert_eq!(MarksFile::make(&path, &Marks::default()), Ok(Marks::default()));
         let mut file = MarksFile::open(&path).unwrap();
         for seqno in 1..6 {
             file.write(&marks(seqno)).unwrap();
@@ -182,7 +184,7 @@ mod tests {
     fn a_slot_that_was_cut_leaves_the_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acknowledged");
-        MarksFile::make(&path).unwrap();
+        MarksFile::make(&path, &Marks::default()).unwrap();
         let mut file = MarksFile::open(&path).unwrap();
         file.write(&marks(1)).unwrap();
         file.write(&marks(2)).unwrap();

@@ -1,6 +1,7 @@
 //! The store on disk: keyspaces of fjall, committed in groups, and looked through before they are opened.
 
 mod backup;
+mod care;
 mod commit;
 mod errors;
 mod expiry;
@@ -14,13 +15,14 @@ mod lead;
 mod manifest;
 mod marks;
 mod options;
+mod salvage;
 mod space;
 mod stats;
 mod view;
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,6 +44,7 @@ use crate::db::Batch;
 use crate::{Error, Ticket};
 
 pub use self::backup::{Backup, restore_backup};
+pub use self::care::{Repair, Verified, repair_folder, verify_folder};
 pub(crate) use self::group::Group;
 pub(crate) use self::keyspace::DiskKeyspace;
 pub use self::options::{DiskOptions, Expired};
@@ -76,7 +79,7 @@ impl Disk {
         let marks = read_marks(&folder)?;
         let found = look_through(&folder, marks)?;
         let db = open_rows(&folder, &options)?;
-        let next_seqno = db.seqno().max(marks.next_seqno) + MORE_THAN_A_CHANGE_TAKES;
+        let next_seqno = db.seqno().max(marks.next_seqno).max(found.highest_seqno) + MORE_THAN_A_CHANGE_TAKES;
         db.supervisor.seqno.fetch_max(next_seqno);
         db.supervisor.snapshot_tracker.set(next_seqno);
         let keyspaces = Arc::new(Keyspaces::load(&db, &folder.rows())?);
@@ -93,7 +96,7 @@ impl Disk {
             marks_file: MarksFile::open(&folder.marks())?,
         });
         counters.set_reads_may_block(keyspaces.disk_bytes() * 2 > options.cache_bytes);
-        let committer = Committer::start(lead)?;
+        let committer = Committer::start(lead, path)?;
         Ok(Self { committer, keyspaces, counters, db, options, passed_over: found.passed_over, folder })
     }
 
@@ -106,25 +109,27 @@ impl Disk {
         }
         self.committer.exclusively(|lead| match self.keyspaces.get(name) {
             Some(keyspace) => Ok(keyspace),
-            None => {
-                lead.reserve_seqnos()?;
-                let made = self.db.keyspace(name, || keyspace_options(&self.options));
-                let handle = made.map_err(|error| self.error("making a keyspace in", error))?;
-                // fjall syncs everything but this entry, without which the keyspace and all its rows would be gone.
-                folder::sync_folder(&self.folder.rows().join("keyspaces"))?;
-                Ok(self.keyspaces.insert(name, handle))
-            }
+            None => lead.change_keyspaces(|| self.make_keyspace(name)),
         })
+    }
+
+    fn make_keyspace(&self, name: &str) -> Result<Arc<DiskKeyspace>, Error> {
+        let made = self.db.keyspace(name, || keyspace_options(&self.options));
+        let handle = made.map_err(|error| self.error("making a keyspace in", error))?;
+        // fjall syncs everything but this entry, without which the keyspace and all its rows would be gone.
+        folder::sync_folder(&self.folder.rows().join("keyspaces"))?;
+        Ok(self.keyspaces.insert(name, handle))
     }
 
     pub(crate) fn drop_keyspace(&self, name: &str) -> Result<(), Error> {
         self.committer.exclusively(|lead| {
             let Some(keyspace) = self.keyspaces.get(name) else { return Ok(()) };
-            lead.reserve_seqnos()?;
-            let dropped = self.db.delete_keyspace(keyspace.handle().clone());
-            dropped.map_err(|error| self.error("dropping a keyspace in", error))?;
-            self.keyspaces.remove(&keyspace);
-            Ok(())
+            lead.change_keyspaces(|| {
+                let dropped = self.db.delete_keyspace(keyspace.handle().clone());
+                dropped.map_err(|error| self.error("dropping a keyspace in", error))?;
+                self.keyspaces.remove(&keyspace);
+                Ok(())
+            })
         })
     }
 
@@ -218,8 +223,12 @@ impl Disk {
 /// What was found before opening.
 #[derive(Default)]
 struct Found {
+    /// The current journal.
+    journal: Option<PathBuf>,
     /// How long the current journal is.
     journal_end: u64,
+    /// The highest sequence number that fjall has given to something other than a row.
+    highest_seqno: u64,
     passed_over: Option<String>,
 }
 
@@ -228,33 +237,40 @@ fn read_marks(folder: &Folder) -> Result<Marks, Error> {
     let path = folder.marks();
     match MarksFile::read(&path)? {
         Some(marks) => Ok(marks),
-        None if !folder.has_rows()? => MarksFile::make(&path),
-        None => {
-            let what = "it is missing, and with it what was acknowledged".to_owned();
-            Err(Error::Damaged { path, offset: None, what })
-        }
+        None if !folder.has_rows()? => MarksFile::make(&path, &Marks::default()),
+        None => Err(Error::damaged(&path, "it is missing, and with it what was acknowledged")),
     }
 }
 
-/// Looks at the files without changing them: fjall would cut off what it does not understand.
+/// Looks at the files before fjall does, which would cut off what it does not understand, and more.
 fn look_through(folder: &Folder, marks: Marks) -> Result<Found, Error> {
     if !folder.has_rows()? {
         return Ok(Found::default());
     }
+    let found = inspect(folder, marks)?;
+    if let (Some(_), Some(journal)) = (&found.passed_over, &found.journal) {
+        // fjall would do this for some torn ends, and refuse others.
+        cut(journal, found.journal_end)?;
+    }
+    Ok(found)
+}
+
+/// Looks at the files without changing them.
+fn inspect(folder: &Folder, marks: Marks) -> Result<Found, Error> {
     let rows = folder.rows();
     let journals = journal::scan(&rows)?;
     let knowledge = Knowledge { marks, same_boot: marks.is_of_this_boot() };
     let (current, fault) = judge(&rows, &journals, &knowledge)?;
-    manifest::check(&rows)?;
+    let checked = manifest::check(&rows)?;
+    if let Some(name) = checked.missing.first().filter(|_| !marks.is_changing) {
+        return Err(Error::damaged(&rows.join("keyspaces"), format!("the folder of the keyspace {name:?} is missing")));
+    }
     let passed_over = fault.map(|fault| {
         let path = current.path.display();
         format!("{path} is used up to offset {}, because behind it {}", current.end, fault.what)
     });
-    if passed_over.is_some() {
-        // fjall would do this for some torn ends, and refuse others.
-        cut(&current.path, current.end)?;
-    }
-    Ok(Found { journal_end: current.end, passed_over })
+    let highest_seqno = checked.highest_seqno.unwrap_or(0);
+    Ok(Found { journal: Some(current.path.clone()), journal_end: current.end, highest_seqno, passed_over })
 }
 
 fn cut(journal: &Path, end: u64) -> Result<(), Error> {
@@ -263,7 +279,7 @@ fn cut(journal: &Path, end: u64) -> Result<(), Error> {
         file.set_len(end)?;
         file.sync_all()
     };
-    cut().map_err(|error| folder::failed("cutting the torn end of", journal, &error))
+    cut().map_err(|error| Error::io("cutting the torn end of", journal, &error))
 }
 
 fn open_rows(folder: &Folder, options: &DiskOptions) -> Result<Database, Error> {
@@ -291,10 +307,7 @@ fn open_database(rows: &Path, options: &DiskOptions) -> Result<Database, Error> 
     // fjall panics at some kinds of damage.
     match catch_unwind(AssertUnwindSafe(|| builder.open())) {
         Ok(opened) => opened.map_err(|error| fjall_error("opening", rows, error)),
-        Err(_) => {
-            let what = "opening it broke off".to_owned();
-            Err(Error::Damaged { path: rows.to_owned(), offset: None, what })
-        }
+        Err(_) => Err(Error::damaged(rows, "opening it broke off")),
     }
 }
 
