@@ -2,6 +2,7 @@
 
 mod address;
 mod banner;
+mod care;
 mod logging;
 mod ready;
 mod serve;
@@ -23,12 +24,24 @@ struct Arguments {
 enum Command {
     /// Serves Apache Pegasus' protocol on an embedded store.
     Serve(Box<serve::ServeArguments>),
+    /// Copies the data to a new folder, consistently, while a server goes on with it or without one.
+    Backup(care::BackupArguments),
+    /// Makes a folder that can be served of a backup.
+    Restore(care::RestoreArguments),
+    /// Reads all of the data, or of a backup, and compares its checksums.
+    Verify(care::VerifyArguments),
+    /// Says what can be saved of damaged data, and saves it.
+    Repair(care::RepairArguments),
 }
 
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let ended = match command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Backup(arguments) => care::backup(&arguments),
+        Command::Restore(arguments) => care::restore(&arguments),
+        Command::Verify(arguments) => care::verify(&arguments),
+        Command::Repair(arguments) => care::repair(&arguments),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

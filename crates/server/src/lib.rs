@@ -20,6 +20,7 @@
 
 pub mod backend;
 mod connection;
+mod control;
 mod error;
 mod http;
 mod limits;
@@ -30,6 +31,7 @@ mod pegasus;
 mod server;
 mod taken;
 
+pub use control::CONTROL_SOCKET;
 pub use error::Error;
 pub use limits::Limits;
 pub use options::{Data, Options};

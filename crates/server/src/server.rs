@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
 use crate::backend::{Backend, Embedded, aside};
+use crate::control::Control;
 use crate::http::{self, Asked, Response, not_found, text, with_type};
 use crate::listener::Listener;
 use crate::metrics::{self, Metrics};
@@ -106,6 +107,7 @@ impl Server {
             options,
         };
         starting.check_limits()?;
+        starting.control();
         starting.http().await?;
         starting.pegasus().await?;
         starting.tidy();
@@ -182,6 +184,21 @@ impl Starting {
         match numbers.iter().find(|(_, number)| *number == 0) {
             Some((what, _)) => Err(Error::LimitOfZero(what)),
             None => Ok(()),
+        }
+    }
+
+    /// Listens for commands in the folder of the data. What is served does not depend on it.
+    fn control(&self) {
+        let Data::Folder(folder, _) = &self.options.data else { return };
+        let (stop, tasks) = (self.serving.stop.clone(), self.serving.tasks.clone());
+        match Control::bind(folder) {
+            Ok(control) => {
+                let db = self.backend.db().clone();
+                self.serving.tasks.spawn(control.run(db, stop, tasks));
+            }
+            Err(error) => {
+                warn!(%error, "no backup can be made while this server runs: cannot listen in {}", folder.display())
+            }
         }
     }
 
