@@ -155,6 +155,11 @@ struct DataArguments {
     /// Space on the disk that is left alone: with less, writes are refused, and reads go on.
     #[arg(long, value_name = "BYTES", default_value_t = DiskOptions::default().reserve_bytes)]
     reserve_bytes: u64,
+
+    /// Takes it that the data has lost what was not synced: it is a snapshot of a disk, say. After a restart of this machine
+    /// that is known without saying.
+    #[arg(long)]
+    after_power_loss: bool,
 }
 
 impl DataArguments {
@@ -166,6 +171,7 @@ impl DataArguments {
             durability: self.durability,
             cache_bytes: self.cache_bytes,
             reserve_bytes: self.reserve_bytes,
+            after_power_loss: self.after_power_loss,
             ..DiskOptions::default()
         };
         Data::Folder(self.data.clone(), options)

@@ -156,7 +156,7 @@ struct Store {
 impl Store {
     fn open(dir: &Path) -> Result<Self> {
         // Small memtables, so that flushes and compactions come every few steps.
-        let options = DiskOptions { memtable_bytes: Some(64 << 10), ..DiskOptions::default() };
+        let options = DiskOptions { memtable_bytes: 64 << 10, after_power_loss: true, ..DiskOptions::default() };
         let db = Db::open(dir, options)?;
         let keyspaces = plan::KEYSPACES.iter().map(|name| db.keyspace(name)).collect::<std::result::Result<_, _>>()?;
         Ok(Self { db, keyspaces })

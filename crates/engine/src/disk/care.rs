@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::folder::{Folder, put_in_place, sync_folder};
 use super::journal::{self, Journal};
+use super::judge::Knowledge;
 use super::manifest::{self, Damage};
 use super::marks::{Marks, MarksFile};
 use super::{DiskOptions, backup, inspect, salvage};
@@ -50,7 +51,7 @@ pub fn verify_folder(path: impl AsRef<Path>) -> Result<Verified, Error> {
         return Ok(verified);
     }
     let folder = Folder::open_existing(path)?;
-    match super::read_marks(&folder).and_then(|marks| inspect(&folder, marks)) {
+    match super::read_marks(&folder).and_then(|marks| inspect(&folder, Knowledge::of(marks))) {
         Err(error @ Error::Damaged { .. }) => verified.damage.push(error),
         found => drop(found?),
     }
@@ -137,7 +138,7 @@ impl<'a> Repairing<'a> {
             ));
             return self.make_journal(&rows, marks.map_or(0, |marks| marks.flushed.journal), marks);
         }
-        let Some(Err(refused)) = marks.map(|marks| inspect(self.folder, marks)) else { return Ok(()) };
+        let Some(Err(refused)) = marks.map(|marks| inspect(self.folder, Knowledge::of(marks))) else { return Ok(()) };
         let scanned = journal::scan(&rows)?;
         let faulty: Vec<_> = scanned.iter().filter(|journal| journal.fault.is_some()).collect();
         let gaps = gaps(&scanned);

@@ -11,10 +11,18 @@ use super::marks::{Mark, Marks};
 use crate::Error;
 
 /// What is there besides the journals.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Knowledge {
     pub(super) marks: Marks,
     /// Whether the machine has run on since the marks were written.
     pub(super) same_boot: bool,
+}
+
+impl Knowledge {
+    /// What the marks tell by themselves.
+    pub(super) fn of(marks: Marks) -> Self {
+        Self { marks, same_boot: marks.is_of_this_boot() }
+    }
 }
 
 /// Refuses journals that something acknowledged is missing from. Gives the current one, and the fault at its end that opening

@@ -77,7 +77,8 @@ impl Disk {
     pub(crate) fn open(path: &Path, options: DiskOptions) -> Result<Self, Error> {
         let folder = Folder::open(path)?;
         let marks = read_marks(&folder)?;
-        let found = look_through(&folder, marks)?;
+        let same_boot = marks.is_of_this_boot() && !options.after_power_loss;
+        let found = look_through(&folder, Knowledge { marks, same_boot })?;
         let db = open_rows(&folder, &options)?;
         let next_seqno = db.seqno().max(marks.next_seqno).max(found.highest_seqno) + MORE_THAN_A_CHANGE_TAKES;
         db.supervisor.seqno.fetch_max(next_seqno);
@@ -243,11 +244,11 @@ fn read_marks(folder: &Folder) -> Result<Marks, Error> {
 }
 
 /// Looks at the files before fjall does, which would cut off what it does not understand, and more.
-fn look_through(folder: &Folder, marks: Marks) -> Result<Found, Error> {
+fn look_through(folder: &Folder, knowledge: Knowledge) -> Result<Found, Error> {
     if !folder.has_rows()? {
         return Ok(Found::default());
     }
-    let found = inspect(folder, marks)?;
+    let found = inspect(folder, knowledge)?;
     if let (Some(_), Some(journal)) = (&found.passed_over, &found.journal) {
         // fjall would do this for some torn ends, and refuse others.
         cut(journal, found.journal_end)?;
@@ -256,13 +257,12 @@ fn look_through(folder: &Folder, marks: Marks) -> Result<Found, Error> {
 }
 
 /// Looks at the files without changing them.
-fn inspect(folder: &Folder, marks: Marks) -> Result<Found, Error> {
+fn inspect(folder: &Folder, knowledge: Knowledge) -> Result<Found, Error> {
     let rows = folder.rows();
     let journals = journal::scan(&rows)?;
-    let knowledge = Knowledge { marks, same_boot: marks.is_of_this_boot() };
     let (current, fault) = judge(&rows, &journals, &knowledge)?;
     let checked = manifest::check(&rows)?;
-    if let Some(name) = checked.missing.first().filter(|_| !marks.is_changing) {
+    if let Some(name) = checked.missing.first().filter(|_| !knowledge.marks.is_changing) {
         return Err(Error::damaged(&rows.join("keyspaces"), format!("the folder of the keyspace {name:?} is missing")));
     }
     let passed_over = fault.map(|fault| {

@@ -26,6 +26,9 @@ pub struct DiskOptions {
     pub memtable_bytes: u64,
     /// How much free space is left alone: with less, writes are refused. Default 128 MiB, which is room for what is under way.
     pub reserve_bytes: u64,
+    /// Whether a power loss may have taken what was flushed and not synced, though this machine has run on: the folder is a
+    /// snapshot of a disk, or was on another machine. Default no: it is found out, by the boot of the machine.
+    pub after_power_loss: bool,
     /// Which rows have expired, so that compaction need not keep them. Default none.
     pub expired: Expired,
     /// The time by which rows expire. Default the system's.
@@ -39,6 +42,7 @@ impl Default for DiskOptions {
             cache_bytes: 256 << 20,
             memtable_bytes: 16 << 20,
             reserve_bytes: 128 << 20,
+            after_power_loss: false,
             expired: |_, _, _| false,
             clock: Clock::system(),
         }
