@@ -9,6 +9,7 @@ mod hostile;
 mod http;
 mod limits;
 mod meta;
+mod on_disk;
 mod pipelining;
 mod shutdown;
 mod start;

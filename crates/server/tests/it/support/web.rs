@@ -45,7 +45,10 @@ impl Web {
     /// The value of a metric, 0 where there is none by that name and those labels.
     pub(crate) async fn metric(address: SocketAddr, name: &str, labels: &str) -> u64 {
         let page = Self::get(address, "/metrics").await;
-        let begin = format!("charioteer_{name}{{{labels}}} ");
+        let begin = match labels {
+            "" => format!("charioteer_{name} "),
+            labels => format!("charioteer_{name}{{{labels}}} "),
+        };
         page.body.lines().find_map(|line| line.strip_prefix(&begin)).map_or(0, |value| value.parse().unwrap())
     }
 
