@@ -21,7 +21,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::group::Group;
 use super::lead::Lead;
 use crate::db::Batch;
-use crate::{Error, Ticket};
+use crate::{Durability, Error, Ticket};
 
 /// How long the thread of the store waits, once nothing comes any more, before it tidies up behind the last writes.
 const QUIET: Duration = Duration::from_millis(100);
@@ -50,6 +50,8 @@ struct Shared {
     arrived: Condvar,
     /// Whether something is left to tidy up behind the last writes.
     unsettled: AtomicBool,
+    /// Whether the latest group was one to be synced, which takes long.
+    syncs: AtomicBool,
 }
 
 #[derive(Default)]
@@ -65,6 +67,7 @@ impl Committer {
             queue: Mutex::default(),
             arrived: Condvar::new(),
             unsettled: AtomicBool::new(false),
+            syncs: AtomicBool::new(false),
         });
         let running = Arc::clone(&shared);
         let thread = thread::Builder::new().name("charioteer-store".to_owned()).spawn(move || running.run());
@@ -100,7 +103,7 @@ impl Committer {
         &self,
         work: impl FnOnce(&mut Group) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        match self.shared.lead.try_lock().filter(|lead| !lead.is_shared()) {
+        match self.shared.lead_of_a_caller() {
             Some(lead) => self.run_alone(lead, work),
             None => self.submit(work).wait(),
         }
@@ -123,7 +126,7 @@ impl Committer {
     ) -> Result<T, Error> {
         let mut group = lead.group();
         let done = work(&mut group)?;
-        let committed = lead.commit(group, 1);
+        let committed = self.shared.commit(&mut lead, group, 1);
         drop(lead);
         self.shared.is_unsettled();
         committed.map(|()| done)
@@ -184,6 +187,25 @@ impl Shared {
         }
     }
 
+    /// The lead for a caller that may block, unless it does better to hand its work in.
+    fn lead_of_a_caller(&self) -> Option<MutexGuard<'_, Lead>> {
+        let lead = match self.lead.try_lock() {
+            Some(lead) => lead,
+            // What comes during a sync can share the next one.
+            None if self.syncs.load(Ordering::Relaxed) => return None,
+            // Without a sync a commit takes less time than two changes of threads.
+            None => self.lead.lock(),
+        };
+        // What was handed in before, by this caller too, comes first.
+        let is_next = !lead.is_shared() && self.queue.lock().jobs.is_empty();
+        is_next.then_some(lead)
+    }
+
+    fn commit(&self, lead: &mut Lead, group: Group, writers: usize) -> Result<(), Error> {
+        self.syncs.store(group.durability() == Durability::Fsync, Ordering::Relaxed);
+        lead.commit(group, writers)
+    }
+
     /// Commits groups until nobody waits.
     fn commit_what_waits(&self) {
         let mut lead = self.lead.lock();
@@ -202,7 +224,7 @@ impl Shared {
                 thread::yield_now();
                 self.fetch(&mut waiting);
             }
-            let committed = lead.commit(group, staged.len());
+            let committed = self.commit(&mut lead, group, staged.len());
             for job in staged {
                 job.finish(committed.clone());
             }
