@@ -10,13 +10,13 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{self, Arc, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
 use super::group::Group;
 use super::lead::Lead;
@@ -45,7 +45,9 @@ pub(super) struct Committer {
 }
 
 struct Shared {
-    lead: Mutex<Lead>,
+    /// Not a lock of parking_lot, which gives the processor away while it waits: several writers on two processors were half
+    /// as fast with it.
+    lead: sync::Mutex<Lead>,
     queue: Mutex<Queue>,
     arrived: Condvar,
     /// Whether something is left to tidy up behind the last writes.
@@ -63,7 +65,7 @@ struct Queue {
 impl Committer {
     pub(super) fn start(lead: Lead, folder: &Path) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
-            lead: Mutex::new(lead),
+            lead: sync::Mutex::new(lead),
             queue: Mutex::default(),
             arrived: Condvar::new(),
             unsettled: AtomicBool::new(false),
@@ -111,7 +113,7 @@ impl Committer {
 
     /// Holds off all writes while `work` runs.
     pub(super) fn exclusively<T>(&self, work: impl FnOnce(&mut Lead) -> T) -> T {
-        work(&mut self.shared.lead.lock())
+        work(&mut self.shared.lead())
     }
 
     /// How much work waits.
@@ -121,7 +123,7 @@ impl Committer {
 
     fn run_alone<T>(
         &self,
-        mut lead: MutexGuard<'_, Lead>,
+        mut lead: sync::MutexGuard<'_, Lead>,
         work: impl FnOnce(&mut Group) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut group = lead.group();
@@ -143,7 +145,7 @@ impl Drop for Committer {
             let _ = thread.join();
         }
         // It has been acknowledged as far as it promised; who wanted more has asked for it.
-        let _ = self.shared.lead.lock().sync();
+        let _ = self.shared.lead().sync();
     }
 }
 
@@ -187,14 +189,19 @@ impl Shared {
         }
     }
 
+    fn lead(&self) -> sync::MutexGuard<'_, Lead> {
+        // Work that panics has not changed what the lead holds.
+        self.lead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The lead for a caller that may block, unless it does better to hand its work in.
-    fn lead_of_a_caller(&self) -> Option<MutexGuard<'_, Lead>> {
+    fn lead_of_a_caller(&self) -> Option<sync::MutexGuard<'_, Lead>> {
         let lead = match self.lead.try_lock() {
-            Some(lead) => lead,
+            Ok(lead) => lead,
             // What comes during a sync can share the next one.
-            None if self.syncs.load(Ordering::Relaxed) => return None,
+            Err(TryLockError::WouldBlock) if self.syncs.load(Ordering::Relaxed) => return None,
             // Without a sync a commit takes less time than two changes of threads.
-            None => self.lead.lock(),
+            Err(_) => self.lead(),
         };
         // What was handed in before, by this caller too, comes first.
         let is_next = !lead.is_shared() && self.queue.lock().jobs.is_empty();
@@ -208,7 +215,7 @@ impl Shared {
 
     /// Commits groups until nobody waits.
     fn commit_what_waits(&self) {
-        let mut lead = self.lead.lock();
+        let mut lead = self.lead();
         let mut waiting = VecDeque::new();
         self.fetch(&mut waiting);
         while !waiting.is_empty() {
@@ -241,9 +248,9 @@ impl Shared {
     /// Tidies up behind the last writes. The sync runs without the lead, so that no writer waits for it.
     fn settle(&self) {
         self.unsettled.store(false, Ordering::Release);
-        let to_sync = self.lead.lock().settle();
+        let to_sync = self.lead().settle();
         let synced = to_sync.map(|to_sync| to_sync.sync());
-        let mut lead = self.lead.lock();
+        let mut lead = self.lead();
         if let Some(synced) = synced {
             lead.synced(synced);
         }
