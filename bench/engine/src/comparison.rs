@@ -137,10 +137,7 @@ mod tests {
 
     #[test]
     fn ratios_are_those_of_the_same_turn() {
-        let turns = vec![
-            turns(Side::Held(Held::Ours), [90, 200, 50]),
-            turns(Side::Held(Held::Fjall), [100, 100, 100]),
-        ];
+        let turns = vec![turns(Side::Held(Held::Ours), [90, 200, 50]), turns(Side::Held(Held::Fjall), [100, 100, 100])];
         let comparison = Comparison { phase: Phase::Put, turns };
         let checks = comparison.checks();
         assert_eq!((checks[0].found, checks[0].holds()), (0.9, true));

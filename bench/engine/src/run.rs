@@ -19,13 +19,13 @@ pub(crate) struct Options {
     #[arg(value_enum)]
     phases: Vec<Phase>,
     /// How many turns each side has in a phase
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     turns: u16,
     /// Rows that a store holds
     #[arg(long, default_value_t = 300_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     rows: u32,
     /// How long the phases last that wait for the disk, in milliseconds
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=3_600_000))]
+    #[arg(long, default_value_t = 700, value_parser = clap::value_parser!(u32).range(10..=3_600_000))]
     milliseconds: u32,
     /// Where to make the stores; the disk below it is what is measured
     #[arg(long, default_value_os_t = std::env::temp_dir())]

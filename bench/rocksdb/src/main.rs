@@ -5,9 +5,7 @@ use std::process::ExitCode;
 
 use bench_store_load::{Error, Level, Row, Scanned, Store, Turn};
 use clap::Parser;
-use rocksdb::{
-    BlockBasedOptions, Cache, DB, DBCompressionType, DBRawIterator, Options, WriteBatch, WriteOptions,
-};
+use rocksdb::{BlockBasedOptions, Cache, DB, DBCompressionType, DBRawIterator, Options, WriteBatch, WriteOptions};
 
 /// The settings of the other sides, as far as RocksDB has them.
 const MEMTABLE_BYTES: usize = 16 << 20;

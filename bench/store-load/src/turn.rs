@@ -30,7 +30,8 @@ impl Turn {
     #[must_use]
     pub fn arguments(&self) -> Vec<std::ffi::OsString> {
         let Self { phase, folder, rows, milliseconds } = self;
-        let numbers = ["--rows".into(), rows.to_string().into(), "--milliseconds".into(), milliseconds.to_string().into()];
+        let numbers =
+            ["--rows".into(), rows.to_string().into(), "--milliseconds".into(), milliseconds.to_string().into()];
         let rest = ["--phase".into(), phase.name().into(), "--folder".into(), folder.into()];
         rest.into_iter().chain(numbers).collect()
     }

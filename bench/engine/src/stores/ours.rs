@@ -43,7 +43,8 @@ impl Ours {
 
 impl Store for Ours {
     fn make(folder: &Path) -> Result<Self, Error> {
-        let options = DiskOptions { cache_bytes: CACHE_BYTES, memtable_bytes: MEMTABLE_BYTES, ..DiskOptions::default() };
+        let options =
+            DiskOptions { cache_bytes: CACHE_BYTES, memtable_bytes: MEMTABLE_BYTES, ..DiskOptions::default() };
         let db = Db::open(folder, options)?;
         let rows = db.keyspace("rows")?;
         Ok(Self { db, rows })

@@ -302,3 +302,28 @@ where
         let _ = self.answer.send(done.and_then(|done| committed.map(|()| done)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Batch, Db, DiskOptions, Durability};
+
+    #[test]
+    fn what_was_handed_in_is_applied_before_what_is_committed_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        let batch = |value: &'static str| {
+            let mut batch = Batch::new();
+            batch.put(&rows, "key".into(), value.into());
+            batch.set_durability(Durability::Flush);
+            batch
+        };
+        for _ in 0..20 {
+            // The thread of the store waits for the lead, which is free before that thread runs.
+            let handed_in = db.disk().unwrap().committer.exclusively(|_| db.submit(batch("handed in")));
+            db.commit(batch("committed")).unwrap();
+            handed_in.wait().unwrap();
+            assert_eq!(db.get(&rows, b"key").unwrap().as_deref(), Some(&b"committed"[..]));
+        }
+    }
+}
