@@ -2,7 +2,7 @@
 //!
 //! Work is done by whoever holds the [`Lead`]: most often the thread of the store, which takes everything that has been
 //! handed in, does it in order against the rows and the changes of the group so far, and commits all of it as one batch. A
-//! caller that may block and finds nobody at it takes the lead itself, which saves two changes of threads.
+//! caller that may block takes the lead itself when nobody has it, or nobody who syncs, which saves two changes of threads.
 //!
 //! Because nothing else writes, work that reads and then writes needs no lock on its rows; and because rows show only once
 //! their batch is as durable as it must be, no reader sees what may yet be lost.
