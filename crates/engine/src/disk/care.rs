@@ -51,9 +51,14 @@ pub fn verify_folder(path: impl AsRef<Path>) -> Result<Verified, Error> {
         return Ok(verified);
     }
     let folder = Folder::open_existing(path)?;
-    match super::read_marks(&folder).and_then(|marks| inspect(&folder, Knowledge::of(marks))) {
+    let inspected = super::read_marks(&folder)
+        .and_then(|marks| marks.map(|marks| inspect(&folder, Knowledge::of(marks))).transpose());
+    match inspected {
         Err(error @ Error::Damaged { .. }) => verified.damage.push(error),
         found => drop(found?),
+    }
+    if !folder.has_rows()? {
+        return Ok(verified);
     }
     manifest::verify_tables(&folder.rows(), |file, bytes, damage| {
         verified.files += 1;
@@ -115,7 +120,8 @@ impl<'a> Repairing<'a> {
 
     fn marks(&mut self) -> Result<Option<Marks>, Error> {
         match super::read_marks(self.folder) {
-            Ok(marks) => Ok(Some(marks)),
+            Ok(marks) => Ok(marks),
+            Err(error) if !self.folder.has_rows()? => Err(error),
             Err(error @ Error::Damaged { .. }) => {
                 self.steps.push(format!("{error}: it is made anew; whether the last writes are there is not known"));
                 self.reset_marks(Marks::default())?;
@@ -180,6 +186,9 @@ impl<'a> Repairing<'a> {
 
     fn tables(&mut self) -> Result<(), Error> {
         let rows = self.folder.rows();
+        if !self.folder.has_rows()? {
+            return Ok(());
+        }
         let mut damaged = Vec::new();
         manifest::verify_tables(&rows, |file, _, damage| {
             damaged.extend(damage.map(|damage| describe(file, &damage)));
@@ -227,7 +236,8 @@ impl<'a> Repairing<'a> {
         let (Some(aside), Some(name)) = (&self.aside, path.file_name()) else { return Ok(()) };
         fs::create_dir_all(aside).map_err(|error| Error::io("making the folder", aside, &error))?;
         let to = aside.join(name);
-        fs::rename(path, &to).map_err(|error| Error::io("putting aside", path, &error))
+        fs::rename(path, &to).map_err(|error| Error::io("putting aside", path, &error))?;
+        sync_folder(aside)
     }
 }
 

@@ -8,6 +8,7 @@
 //! their batch is as durable as it must be, no reader sees what may yet be lost.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, FairMutex, Mutex};
 
 use super::group::Group;
 use super::lead::Lead;
@@ -48,6 +49,9 @@ struct Shared {
     /// Not a lock of parking_lot, which gives the processor away while it waits: several writers on two processors were half
     /// as fast with it.
     lead: sync::Mutex<Lead>,
+    /// Held by the thread of the store for each group, and by those who want it to wait: a lock that is fair, so that they get
+    /// their turn however much is written.
+    turn: FairMutex<()>,
     queue: Mutex<Queue>,
     arrived: Condvar,
     /// Whether something is left to tidy up behind the last writes.
@@ -66,6 +70,7 @@ impl Committer {
     pub(super) fn start(lead: Lead, folder: &Path) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             lead: sync::Mutex::new(lead),
+            turn: FairMutex::default(),
             queue: Mutex::default(),
             arrived: Condvar::new(),
             unsettled: AtomicBool::new(false),
@@ -113,6 +118,7 @@ impl Committer {
 
     /// Holds off all writes while `work` runs.
     pub(super) fn exclusively<T>(&self, work: impl FnOnce(&mut Lead) -> T) -> T {
+        let _turn = self.shared.turn.lock();
         work(&mut self.shared.lead())
     }
 
@@ -161,7 +167,7 @@ impl Shared {
         let mut settled = Instant::now();
         loop {
             match self.next() {
-                Next::Commit => self.commit_what_waits(),
+                Next::Commit => self.commit_group(),
                 Next::Settle => {}
                 Next::Stop => return,
             }
@@ -213,36 +219,35 @@ impl Shared {
         lead.commit(group, writers)
     }
 
-    /// Commits groups until nobody waits.
-    fn commit_what_waits(&self) {
+    /// Commits as much of what waits as fits a group.
+    fn commit_group(&self) {
+        let turn = self.turn.lock();
         let mut lead = self.lead();
-        let mut waiting = VecDeque::new();
-        self.fetch(&mut waiting);
-        while !waiting.is_empty() {
-            let mut staged = Vec::new();
-            let mut group = lead.group();
-            let patience = lead.patience();
-            loop {
-                stage(&mut waiting, &mut group, &mut staged);
-                if !waiting.is_empty() || patience.is_over(group.durability(), staged.len()) {
-                    break;
-                }
-                // Those who write together are about to come again, and need the processor for it.
-                thread::yield_now();
-                self.fetch(&mut waiting);
+        let mut waiting = mem::take(&mut self.queue.lock().jobs);
+        let mut staged = Vec::new();
+        let mut group = lead.group();
+        let patience = lead.patience();
+        loop {
+            stage(&mut waiting, &mut group, &mut staged);
+            if !waiting.is_empty() || patience.is_over(group.durability(), staged.len()) {
+                break;
             }
-            let committed = self.commit(&mut lead, group, staged.len());
-            for job in staged {
-                job.finish(committed.clone());
-            }
-            self.fetch(&mut waiting);
+            // Those who write together are about to come again, and need the processor for it.
+            thread::yield_now();
+            waiting.append(&mut self.queue.lock().jobs);
         }
-        drop(lead);
+        let committed = self.commit(&mut lead, group, staged.len());
+        if !waiting.is_empty() {
+            // What did not fit comes before what was handed in meanwhile.
+            let mut queue = self.queue.lock();
+            waiting.append(&mut queue.jobs);
+            queue.jobs = waiting;
+        }
+        for job in staged {
+            job.finish(committed.clone());
+        }
+        drop((lead, turn));
         self.unsettled.store(true, Ordering::Release);
-    }
-
-    fn fetch(&self, waiting: &mut VecDeque<Box<dyn Job>>) {
-        waiting.append(&mut self.queue.lock().jobs);
     }
 
     /// Tidies up behind the last writes. The sync runs without the lead, so that no writer waits for it.

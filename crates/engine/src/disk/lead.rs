@@ -136,11 +136,11 @@ impl Lead {
         self.check_not_halted()?;
         self.marks.next_seqno = self.db.seqno() + MORE_THAN_A_CHANGE_TAKES;
         self.marks.is_changing = true;
-        self.marks_file.write(&self.marks)?;
+        self.marks_file.write(&mut self.marks)?;
         self.marks_file.sync()?;
         let changed = change()?;
         self.marks.is_changing = false;
-        self.marks_file.write(&self.marks)?;
+        self.marks_file.write(&mut self.marks)?;
         Ok(changed)
     }
 
@@ -226,7 +226,7 @@ impl Lead {
         let synced = self.db.persist(PersistMode::SyncAll);
         synced.map_err(|error| self.halt(fjall_error("syncing", self.journal.folder(), error)))?;
         (self.marks.flushed, self.marks.synced) = (self.last, self.last);
-        self.marks_file.write(&self.marks)?;
+        self.marks_file.write(&mut self.marks)?;
         self.marks_file.sync()?;
         (self.marks_are_written, self.unsynced_since) = (true, None);
         Ok(())
@@ -239,7 +239,7 @@ impl Lead {
             Durability::Flush => self.flushed(mark),
             Durability::Fsync => {
                 (self.marks.flushed, self.marks.synced) = (mark, mark);
-                self.marks_file.write(&self.marks)?;
+                self.marks_file.write(&mut self.marks)?;
                 self.marks_are_written = true;
                 self.unsynced_since.get_or_insert_with(Instant::now);
             }
@@ -256,7 +256,7 @@ impl Lead {
     fn write_marks(&mut self) {
         if !self.marks_are_written {
             // The marks of the next writes say what these would have said.
-            self.marks_are_written = self.marks_file.write(&self.marks).is_ok();
+            self.marks_are_written = self.marks_file.write(&mut self.marks).is_ok();
         }
     }
 

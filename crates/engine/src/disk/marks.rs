@@ -19,7 +19,7 @@ const SLOT_BYTES: usize = 512;
 
 const MAGIC: [u8; 8] = *b"ACKNOWL1";
 
-const USED_BYTES: usize = 208;
+const USED_BYTES: usize = 216;
 
 /// How many journals are noted; hardly ever are there more than three.
 const JOURNALS: usize = 8;
@@ -50,9 +50,24 @@ pub(crate) struct Marks {
     /// The first batch of each of the latest journals has this sequence number or a higher one, which no checksum covers: with
     /// a lower one it would be taken for one that is in the tables.
     pub(crate) firsts: [Mark; JOURNALS],
+    /// How often this was written; the latest slot has the highest number.
+    pub(crate) written: u64,
 }
 
 impl Marks {
+    /// Whether nothing was ever noted: no keyspace was made, and no row written.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.next_seqno == 0 && self.flushed.seqno == 0
+    }
+
+    /// What is known once the store was opened: what was flushed before a power loss may be gone.
+    pub(crate) fn once_opened(mut self, same_boot: bool) -> Self {
+        if !same_boot {
+            self.flushed = self.synced;
+        }
+        Self { boot: this_boot(), is_changing: false, ..self }
+    }
+
     /// Takes note of the first batch of a journal, and forgets the oldest.
     pub(crate) const fn begin_journal(&mut self, first: Mark) {
         self.firsts.rotate_right(1);
@@ -66,9 +81,8 @@ impl Marks {
 
     fn numbers(&self) -> impl Iterator<Item = u64> {
         let marks = [self.synced, self.flushed].into_iter().chain(self.firsts);
-        [self.next_seqno, u64::from(self.is_changing)]
-            .into_iter()
-            .chain(marks.flat_map(|mark| [mark.journal, mark.seqno]))
+        let places = marks.flat_map(|mark| [mark.journal, mark.seqno]);
+        [self.next_seqno, u64::from(self.is_changing)].into_iter().chain(places).chain([self.written])
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -93,7 +107,8 @@ impl Marks {
         for first in &mut firsts {
             *first = mark()?;
         }
-        Some(Self { synced, flushed, boot: *boot, next_seqno, is_changing, firsts })
+        let written = numbers.next()?;
+        Some(Self { synced, flushed, boot: *boot, next_seqno, is_changing, firsts, written })
     }
 }
 
@@ -102,7 +117,6 @@ impl Marks {
 pub(crate) struct MarksFile {
     path: PathBuf,
     file: File,
-    slot: u64,
 }
 
 impl MarksFile {
@@ -114,7 +128,7 @@ impl MarksFile {
             Err(error) => return Err(Error::io("reading", path, &error)),
         };
         let slots = bytes.chunks(SLOT_BYTES).filter_map(Marks::decode);
-        let latest = slots.max_by_key(|marks| (marks.next_seqno, marks.flushed.max(marks.synced), marks.synced));
+        let latest = slots.max_by_key(|marks| marks.written);
         latest.map(Some).ok_or_else(|| {
             let what = "what was acknowledged cannot be read from it".to_owned();
             Error::Damaged { path: path.to_owned(), offset: Some(0), what }
@@ -132,16 +146,15 @@ impl MarksFile {
     /// Opens the file for writing.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let opened = File::options().write(true).open(path);
-        // The second slot first: the file was made with the first, and either may be the latest later on.
-        let file = opened.map_err(|error| Error::io("opening", path, &error))?;
-        Ok(Self { path: path.to_owned(), file, slot: 1 })
+        Ok(Self { path: path.to_owned(), file: opened.map_err(|error| Error::io("opening", path, &error))? })
     }
 
-    /// Notes what is acknowledged from now on.
-    pub(crate) fn write(&mut self, marks: &Marks) -> Result<(), Error> {
-        let offset = self.slot * SLOT_BYTES as u64;
-        self.slot = 1 - self.slot;
-        self.file.write_all_at(&marks.encode(), offset).map_err(|error| Error::io("writing", &self.path, &error))
+    /// Notes what is acknowledged from now on, in the slot that is not the latest.
+    pub(crate) fn write(&self, marks: &mut Marks) -> Result<(), Error> {
+        marks.written += 1;
+        let offset = marks.written % 2 * SLOT_BYTES as u64;
+        let written = self.file.write_all_at(&marks.encode(), offset);
+        written.map_err(|error| Error::io("writing", &self.path, &error))
     }
 
     pub(crate) fn sync(&self) -> Result<(), Error> {
@@ -173,10 +186,12 @@ mod tests {
         let path = folder.path().join("acknowledged");
         assert_eq!(MarksFile::read(&path), Ok(None));
         assert_eq!(MarksFile::make(&path, &Marks::default()), Ok(Marks::default()));
-        let mut file = MarksFile::open(&path).unwrap();
-        for seqno in 1..6 {
-            file.write(&marks(seqno)).unwrap();
-            assert_eq!(MarksFile::read(&path), Ok(Some(marks(seqno))));
+        let (file, mut written) = (MarksFile::open(&path).unwrap(), 0);
+        for seqno in [5, 1, 4, 2, 3] {
+            let mut marks = Marks { written, ..marks(seqno) };
+            file.write(&mut marks).unwrap();
+            assert_eq!(MarksFile::read(&path), Ok(Some(marks)));
+            written = marks.written;
         }
     }
 
@@ -184,15 +199,15 @@ mod tests {
     fn a_slot_that_was_cut_leaves_the_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("acknowledged");
-        MarksFile::make(&path, &Marks::default()).unwrap();
-        let mut file = MarksFile::open(&path).unwrap();
-        file.write(&marks(1)).unwrap();
-        file.write(&marks(2)).unwrap();
+        let new = MarksFile::make(&path, &Marks::default()).unwrap();
+        let file = MarksFile::open(&path).unwrap();
+        let mut marks = marks(1);
+        file.write(&mut marks).unwrap();
         let mut bytes = fs::read(&path).unwrap();
-        bytes[20] ^= 1;
-        fs::write(&path, &bytes).unwrap();
-        assert_eq!(MarksFile::read(&path), Ok(Some(marks(1))));
         bytes[SLOT_BYTES + 20] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert_eq!(MarksFile::read(&path), Ok(Some(new)));
+        bytes[20] ^= 1;
         fs::write(&path, &bytes).unwrap();
         assert!(matches!(MarksFile::read(&path), Err(Error::Damaged { .. })));
     }

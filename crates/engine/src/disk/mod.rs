@@ -37,7 +37,7 @@ use self::journal_place::JournalPlace;
 use self::judge::{Knowledge, judge};
 use self::keyspace::Keyspaces;
 use self::lead::{Lead, MORE_THAN_A_CHANGE_TAKES, Start};
-use self::marks::{Marks, MarksFile, this_boot};
+use self::marks::{Marks, MarksFile};
 use self::space::Space;
 use self::stats::Counters;
 use crate::db::Batch;
@@ -76,7 +76,7 @@ impl Disk {
     /// Opens a folder, or makes it, after having looked at everything that opening would change.
     pub(crate) fn open(path: &Path, options: DiskOptions) -> Result<Self, Error> {
         let folder = Folder::open(path)?;
-        let marks = read_marks(&folder)?;
+        let marks = read_or_make_marks(&folder)?;
         let same_boot = marks.is_of_this_boot() && !options.after_power_loss;
         let found = look_through(&folder, Knowledge { marks, same_boot })?;
         let db = open_rows(&folder, &options)?;
@@ -93,7 +93,7 @@ impl Disk {
             journal: JournalPlace::new(folder.rows(), found.journal_end)?,
             space: Space::new(folder.path().to_owned(), options.reserve_bytes),
             counters: Arc::clone(&counters),
-            marks: Marks { boot: this_boot(), ..marks },
+            marks: marks.once_opened(same_boot),
             marks_file: MarksFile::open(&folder.marks())?,
         });
         counters.set_reads_may_block(keyspaces.disk_bytes() * 2 > options.cache_bytes);
@@ -234,12 +234,22 @@ struct Found {
 }
 
 /// What was noted of a store, which is made with a note that there is nothing yet.
-fn read_marks(folder: &Folder) -> Result<Marks, Error> {
-    let path = folder.marks();
-    match MarksFile::read(&path)? {
+fn read_or_make_marks(folder: &Folder) -> Result<Marks, Error> {
+    match read_marks(folder)? {
         Some(marks) => Ok(marks),
-        None if !folder.has_rows()? => MarksFile::make(&path, &Marks::default()),
-        None => Err(Error::damaged(&path, "it is missing, and with it what was acknowledged")),
+        None => MarksFile::make(&folder.marks(), &Marks::default()),
+    }
+}
+
+/// What was noted of a store; `None` if it is not complete yet.
+fn read_marks(folder: &Folder) -> Result<Option<Marks>, Error> {
+    let (path, has_rows) = (folder.marks(), folder.has_rows()?);
+    match MarksFile::read(&path)? {
+        Some(marks) if !has_rows && !marks.is_new() => {
+            Err(Error::damaged(&folder.rows(), "the folder is missing, and with it all rows"))
+        }
+        None if has_rows => Err(Error::damaged(&path, "it is missing, and with it what was acknowledged")),
+        marks => Ok(marks),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{Clock, Durability};
 /// epoch.
 pub type Expired = fn(keyspace: &str, value: &[u8], now: Duration) -> bool;
 
-/// How a store on disk is run. None of it is written to the folder: a store may be opened with other options each time.
+/// How a store on disk is run. A store may be opened with other options each time.
 ///
 /// ```
 /// use charioteer_engine::{DiskOptions, Durability};
@@ -22,7 +22,8 @@ pub struct DiskOptions {
     pub durability: Durability,
     /// The most memory that blocks read from table files are kept in, in bytes. Default 256 MiB.
     pub cache_bytes: u64,
-    /// How much of a keyspace is kept in memory before it is written to a table file, in bytes. Default 16 MiB.
+    /// How much of a keyspace is kept in memory before it is written to a table file, in bytes; of the keyspaces that are made
+    /// from then on. Default 16 MiB.
     pub memtable_bytes: u64,
     /// How much free space is left alone: with less, writes are refused. Default 128 MiB, which is room for what is under way.
     pub reserve_bytes: u64,

@@ -14,3 +14,4 @@ mod on_disk;
 mod on_memory;
 mod scans;
 mod throttle;
+mod turns;
