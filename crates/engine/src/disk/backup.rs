@@ -63,7 +63,7 @@ impl Disk {
     pub(crate) fn backup(&self, to: &Path) -> Result<Backup, Error> {
         check_is_vacant(to)?;
         // Nobody makes or drops keyspaces between the two, so that the copy has all that go together.
-        let (view, keyspaces) = self.committer.exclusively(|_| (self.view(), self.keyspaces.all()));
+        let (view, keyspaces) = self.committer.exclusively(|_| (self.view_of_now(), self.keyspaces.all()));
         let mut backup = Backup { keyspaces: keyspaces.len() as u64, ..Backup::default() };
         let copy = Self::open(to, DiskOptions { cache_bytes: CHUNK_BYTES as u64, ..self.options.clone() })?;
         for keyspace in keyspaces {

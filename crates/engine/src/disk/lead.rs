@@ -16,6 +16,7 @@ use super::keyspace::Keyspaces;
 use super::marks::{Mark, Marks, MarksFile};
 use super::space::Space;
 use super::stats::Counters;
+use super::under_way::UnderWay;
 use crate::db::Change;
 use crate::{Durability, Error};
 
@@ -37,6 +38,7 @@ pub(super) struct Lead {
     journal: JournalPlace,
     space: Space,
     counters: Arc<Counters>,
+    under_way: Arc<UnderWay>,
     marks: Marks,
     marks_file: MarksFile,
     /// The last batch, however durable.
@@ -61,13 +63,15 @@ pub(super) struct Start {
     pub(super) journal: JournalPlace,
     pub(super) space: Space,
     pub(super) counters: Arc<Counters>,
+    pub(super) under_way: Arc<UnderWay>,
     pub(super) marks: Marks,
     pub(super) marks_file: MarksFile,
 }
 
 impl Lead {
     pub(super) fn new(start: Start) -> Self {
-        let Start { db, keyspaces, default, cache_bytes, journal, space, counters, marks, marks_file } = start;
+        let Start { db, keyspaces, default, cache_bytes, journal, space, counters, under_way, marks, marks_file } =
+            start;
         Self {
             db,
             keyspaces,
@@ -76,6 +80,7 @@ impl Lead {
             journal,
             space,
             counters,
+            under_way,
             marks,
             marks_file,
             last: marks.flushed,
@@ -119,7 +124,10 @@ impl Lead {
         let mark = self.next_mark()?;
 
         let started = Instant::now();
-        self.write(changes, durability)?;
+        self.under_way.begin(mark.seqno);
+        let written = self.write(changes, durability);
+        self.under_way.end();
+        written?;
         let took = started.elapsed();
 
         self.journal.wrote(byte_count);

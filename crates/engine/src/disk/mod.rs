@@ -18,6 +18,7 @@ mod options;
 mod salvage;
 mod space;
 mod stats;
+mod under_way;
 mod view;
 
 use std::fs::File;
@@ -40,6 +41,7 @@ use self::lead::{Lead, MORE_THAN_A_CHANGE_TAKES, Start};
 use self::marks::{Marks, MarksFile};
 use self::space::Space;
 use self::stats::Counters;
+use self::under_way::UnderWay;
 use crate::db::Batch;
 use crate::{Error, Ticket};
 
@@ -66,6 +68,7 @@ pub(crate) struct Disk {
     committer: Committer,
     keyspaces: Arc<Keyspaces>,
     counters: Arc<Counters>,
+    under_way: Arc<UnderWay>,
     db: Database,
     options: DiskOptions,
     passed_over: Option<String>,
@@ -85,6 +88,7 @@ impl Disk {
         db.supervisor.snapshot_tracker.set(next_seqno);
         let keyspaces = Arc::new(Keyspaces::load(&db, &folder.rows())?);
         let counters = Arc::<Counters>::default();
+        let under_way = Arc::<UnderWay>::default();
         let lead = Lead::new(Start {
             db: db.clone(),
             keyspaces: Arc::clone(&keyspaces),
@@ -93,12 +97,13 @@ impl Disk {
             journal: JournalPlace::new(folder.rows(), found.journal_end)?,
             space: Space::new(folder.path().to_owned(), options.reserve_bytes),
             counters: Arc::clone(&counters),
+            under_way: Arc::clone(&under_way),
             marks: marks.once_opened(same_boot),
             marks_file: MarksFile::open(&folder.marks())?,
         });
         counters.set_reads_may_block(keyspaces.disk_bytes() * 2 > options.cache_bytes);
         let committer = Committer::start(lead, path)?;
-        Ok(Self { committer, keyspaces, counters, db, options, passed_over: found.passed_over, folder })
+        Ok(Self { committer, keyspaces, counters, under_way, db, options, passed_over: found.passed_over, folder })
     }
 
     pub(crate) fn keyspace(&self, name: &str) -> Result<Arc<DiskKeyspace>, Error> {
@@ -153,6 +158,15 @@ impl Disk {
     }
 
     pub(crate) fn view(&self) -> DiskView {
+        let view = self.view_of_now();
+        if self.under_way.may_show_below(view.snapshot.seqno()) {
+            // Seldom: a table was finished in the background during this very commit.
+            return self.committer.exclusively(|_| self.view_of_now());
+        }
+        view
+    }
+
+    fn view_of_now(&self) -> DiskView {
         // In this order: a keyspace that comes in between has no rows in the snapshot, or none that need show.
         let changes = self.keyspaces.changes();
         DiskView { snapshot: self.db.snapshot(), changes }

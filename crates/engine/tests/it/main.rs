@@ -13,5 +13,6 @@ mod key;
 mod on_disk;
 mod on_memory;
 mod scans;
+mod snapshots;
 mod throttle;
 mod turns;
