@@ -20,8 +20,7 @@ use crate::{Durability, Ticket};
 /// rows, or those of one instant through a [`Snapshot`]; writes are applied a [`Batch`] at a time.
 ///
 /// In memory nothing waits for anything but short locks. On disk, everything but [`submit`](Self::submit) may wait for
-/// the disk, reads only if [`reads_may_block`](Self::reads_may_block) says so. The folder can be opened again once the
-/// last clone, keyspace and snapshot are gone.
+/// the disk. The folder can be opened again once the last clone, keyspace and snapshot are gone.
 ///
 /// ```
 /// use charioteer_engine::{Batch, Db};
@@ -151,13 +150,10 @@ impl Db {
         }
     }
 
-    /// Whether a read may have to wait for the disk. It does not in memory, nor while the tables fit the cache.
+    /// Whether the rows are on disk, so that reads may have to wait for it.
     #[must_use]
-    pub fn reads_may_block(&self) -> bool {
-        match &self.store {
-            Store::Memory(_) => false,
-            Store::Disk(disk) => disk.reads_may_block(),
-        }
+    pub const fn is_on_disk(&self) -> bool {
+        matches!(self.store, Store::Disk(_))
     }
 
     /// All keyspaces as they are now. It costs a few instructions for each of them, whatever they

@@ -4,6 +4,7 @@
 //! [`Embedded`] does that over the embedded store. The protocols never learn which one they speak to.
 
 mod embedded;
+mod readers;
 
 use std::fmt;
 use std::future::Future;
@@ -13,8 +14,8 @@ use charioteer_engine::table::{
     CatalogueError, CreateTable, Done, Operation, Scan, ScanBatch, TableInfo, TableSettings, Walk,
 };
 
-pub use embedded::Embedded;
 pub(crate) use embedded::aside;
+pub use embedded::{Embedded, EmbeddedTable};
 
 /// Tables, and where they come from.
 pub trait Backend: Send + Sync + 'static {

@@ -138,6 +138,9 @@ impl Server {
         if let Err(error) = self.backend.sync().await {
             error!(%error, "the last writes are as durable as their level says, and no more");
         }
+        // Closing the store may wait for what it does in the background.
+        let backend = self.backend;
+        aside(move || drop(backend)).await;
     }
 }
 

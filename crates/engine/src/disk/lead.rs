@@ -34,7 +34,6 @@ pub(super) struct Lead {
     db: Database,
     keyspaces: Arc<Keyspaces>,
     default: Durability,
-    cache_bytes: u64,
     journal: JournalPlace,
     space: Space,
     counters: Arc<Counters>,
@@ -59,7 +58,6 @@ pub(super) struct Start {
     pub(super) db: Database,
     pub(super) keyspaces: Arc<Keyspaces>,
     pub(super) default: Durability,
-    pub(super) cache_bytes: u64,
     pub(super) journal: JournalPlace,
     pub(super) space: Space,
     pub(super) counters: Arc<Counters>,
@@ -70,13 +68,11 @@ pub(super) struct Start {
 
 impl Lead {
     pub(super) fn new(start: Start) -> Self {
-        let Start { db, keyspaces, default, cache_bytes, journal, space, counters, under_way, marks, marks_file } =
-            start;
+        let Start { db, keyspaces, default, journal, space, counters, under_way, marks, marks_file } = start;
         Self {
             db,
             keyspaces,
             default,
-            cache_bytes,
             journal,
             space,
             counters,
@@ -204,7 +200,6 @@ impl Lead {
             }
         }
         self.write_marks();
-        self.counters.set_reads_may_block(self.keyspaces.disk_bytes() * 2 > self.cache_bytes);
         self.unsynced_since.take_if(|since| since.elapsed() >= SYNC_AFTER)?;
         let path = self.journal.path().ok()?;
         Some(ToSync { path, mark: self.marks.flushed })

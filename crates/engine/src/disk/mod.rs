@@ -93,7 +93,6 @@ impl Disk {
             db: db.clone(),
             keyspaces: Arc::clone(&keyspaces),
             default: options.durability,
-            cache_bytes: options.cache_bytes,
             journal: JournalPlace::new(folder.rows(), found.journal_end)?,
             space: Space::new(folder.path().to_owned(), options.reserve_bytes),
             counters: Arc::clone(&counters),
@@ -101,7 +100,6 @@ impl Disk {
             marks: marks.once_opened(same_boot),
             marks_file: MarksFile::open(&folder.marks())?,
         });
-        counters.set_reads_may_block(keyspaces.disk_bytes() * 2 > options.cache_bytes);
         let committer = Committer::start(lead, path)?;
         Ok(Self { committer, keyspaces, counters, under_way, db, options, passed_over: found.passed_over, folder })
     }
@@ -208,10 +206,6 @@ impl Disk {
             thread::sleep(Duration::from_millis(5));
         }
         keyspace.handle().major_compact().map_err(failed)
-    }
-
-    pub(crate) fn reads_may_block(&self) -> bool {
-        self.counters.reads_may_block()
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -1,6 +1,6 @@
 //! What a store on disk counts.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::Durability;
@@ -48,19 +48,9 @@ pub(super) struct Counters {
     commit_nanos: AtomicU64,
     stalls: AtomicU64,
     stalled_nanos: AtomicU64,
-    reads_may_block: AtomicBool,
 }
 
 impl Counters {
-    /// Whether the tables are larger than the cache, so that a read may have to wait for the disk.
-    pub(super) fn reads_may_block(&self) -> bool {
-        self.reads_may_block.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_reads_may_block(&self, reads_may_block: bool) {
-        self.reads_may_block.store(reads_may_block, Ordering::Relaxed);
-    }
-
     pub(super) fn committed(&self, writers: usize, durability: Durability, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let add = |counter: &AtomicU64, number: u64| counter.fetch_add(number, Ordering::Relaxed);

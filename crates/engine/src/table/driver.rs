@@ -240,7 +240,7 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::UnknownPartition`], [`Error::KeyspaceDropped`], [`Error::Corrupt`].
-    pub fn walk<W: Walk>(&self, partition: u32, walk: W) -> Result<W::Reply, Error> {
+    pub fn walk<W: Walk>(self: &Arc<Self>, partition: u32, walk: W) -> Result<W::Reply, Error> {
         self.begin_walk(partition, walk)?.finish()
     }
 
@@ -248,20 +248,21 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::UnknownPartition`], [`Error::KeyspaceDropped`].
-    pub fn begin_walk<W: Walk>(&self, partition: u32, walk: W) -> Result<Walking<'_, W>, Error> {
+    pub fn begin_walk<W: Walk>(self: &Arc<Self>, partition: u32, walk: W) -> Result<Walking<W>, Error> {
         self.last_decree(partition)?;
-        Ok(Walking::begin(self, self.db.snapshot_of(&self.rows)?, partition, walk))
+        Ok(Walking::begin(Arc::clone(self), self.db.snapshot_of(&self.rows)?, partition, walk))
     }
 
     /// Starts a scan of a partition as it is now, and answers with its first page.
     ///
     /// # Errors
     /// As [`walk`](Self::walk).
-    pub fn open_scan(&self, partition: u32, scan: Scan) -> Result<ScanBatch, Error> {
+    pub fn open_scan(self: &Arc<Self>, partition: u32, scan: Scan) -> Result<ScanBatch, Error> {
         self.last_decree(partition)?;
         let snapshot = self.db.snapshot_of(&self.rows)?;
         let scan = Arc::new(scan);
-        let page = Walking::begin(self, snapshot.clone(), partition, ScanPage::first(Arc::clone(&scan))).finish()?;
+        let page = Walking::begin(Arc::clone(self), snapshot.clone(), partition, ScanPage::first(Arc::clone(&scan)))
+            .finish()?;
         let scan = if page.next.is_some() { Arc::new(scan.to_keep()) } else { scan };
         Ok(self.keep_open(page, partition, scan, snapshot))
     }
@@ -271,21 +272,16 @@ impl Table {
     ///
     /// # Errors
     /// As [`walk`](Self::walk).
-    pub fn next_scan(&self, partition: u32, context_id: i64) -> Result<Option<ScanBatch>, Error> {
+    pub fn next_scan(self: &Arc<Self>, partition: u32, context_id: i64) -> Result<Option<ScanBatch>, Error> {
         let now = self.clock.now();
         let open = self.scans.lock().take_if(context_id, now, |open| open.partition == partition);
         let Some(OpenScan { scan, next, snapshot, .. }) = open else {
             return Ok(None);
         };
         let page =
-            Walking::begin(self, snapshot.clone(), partition, ScanPage::resume(Arc::clone(&scan), next)).finish()?;
+            Walking::begin(Arc::clone(self), snapshot.clone(), partition, ScanPage::resume(Arc::clone(&scan), next))
+                .finish()?;
         Ok(Some(self.keep_open(page, partition, scan, snapshot)))
-    }
-
-    /// Whether a read may have to wait for the disk.
-    #[must_use]
-    pub fn reads_may_block(&self) -> bool {
-        self.db.reads_may_block()
     }
 
     /// Forgets a scan; an unknown id is fine.

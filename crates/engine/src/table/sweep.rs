@@ -4,6 +4,7 @@
 //! keyspace is compacted, which leaves them out, when a pass over it has found that it pays.
 
 use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -47,7 +48,7 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::KeyspaceDropped`] when the table is gone, [`Error::Corrupt`], and what the store gives.
-    pub fn sweep(&self, rows: usize) -> Result<usize, Error> {
+    pub fn sweep(self: &Arc<Self>, rows: usize) -> Result<usize, Error> {
         let (mut left, mut removed) = (rows, 0);
         let mut place = self.place_of_sweeper();
         let first = place.partition;

@@ -1,6 +1,7 @@
 //! A walk under way: it is taken in steps, so that whoever drives it can do something else in between.
 
 use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::driver::{Table, decode};
@@ -35,8 +36,8 @@ const ROWS_PER_STEP: usize = 1000;
 /// assert_eq!(count, 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Walking<'a, W> {
-    table: &'a Table,
+pub struct Walking<W> {
+    table: Arc<Table>,
     snapshot: Snapshot,
     /// `None` once it has given its answer.
     walk: Option<W>,
@@ -47,8 +48,8 @@ pub struct Walking<'a, W> {
     deadline: Duration,
 }
 
-impl<'a, W: Walk> Walking<'a, W> {
-    pub(super) fn begin(table: &'a Table, snapshot: Snapshot, partition: u32, walk: W) -> Self {
+impl<W: Walk> Walking<W> {
+    pub(super) fn begin(table: Arc<Table>, snapshot: Snapshot, partition: u32, walk: W) -> Self {
         let (context, deadline) = table.terms();
         let range = walk.range();
         let direction = range.as_ref().map_or(Direction::Forward, |range| range.direction);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use charioteer_engine::table::{
-    self, AdminError, CreateTable, Done, Operation, Scan, ScanBatch, TableInfo, TableSettings, Tables, Walk,
+    self, AdminError, CreateTable, Done, Operation, Scan, ScanBatch, TableInfo, TableSettings, Tables, Walk, Walking,
 };
 use charioteer_engine::{Clock, Db};
 
+use super::readers::Readers;
 use super::{Backend, EnvChange, Error, Table};
 
 /// Tables in the embedded store.
@@ -27,6 +28,15 @@ use super::{Backend, EnvChange, Error, Table};
 pub struct Embedded {
     tables: Arc<Tables>,
     db: Db,
+    /// `None` in memory, where no read waits.
+    readers: Option<Arc<Readers>>,
+}
+
+/// One table in the embedded store.
+#[derive(Clone, Debug)]
+pub struct EmbeddedTable {
+    table: Arc<table::Table>,
+    readers: Option<Arc<Readers>>,
 }
 
 impl Embedded {
@@ -35,7 +45,8 @@ impl Embedded {
     /// # Errors
     /// When the store fails.
     pub fn open(db: Db, clock: Clock) -> Result<Self, charioteer_engine::Error> {
-        Ok(Self { tables: Arc::new(Tables::open(db.clone(), clock)?), db })
+        let readers = if db.is_on_disk() { Some(Arc::new(start_readers()?)) } else { None };
+        Ok(Self { tables: Arc::new(Tables::open(db.clone(), clock)?), db, readers })
     }
 
     /// The store.
@@ -55,10 +66,10 @@ impl Embedded {
 }
 
 impl Backend for Embedded {
-    type Table = Arc<table::Table>;
+    type Table = EmbeddedTable;
 
     fn table(&self, id: i32) -> Option<Self::Table> {
-        self.tables.table(id)
+        Some(EmbeddedTable { table: self.tables.table(id)?, readers: self.readers.clone() })
     }
 
     fn find(&self, name: &str) -> Option<TableInfo> {
@@ -131,30 +142,59 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
 /// Operations on more rows than this run aside. So many take a fraction of a millisecond.
 const MANY_ROWS: usize = 1000;
 
-impl Table for Arc<table::Table> {
+/// How many reads wait for the disk side by side. A disk likes several at a time.
+const READERS: usize = 8;
+
+fn start_readers() -> Result<Readers, charioteer_engine::Error> {
+    Readers::start(READERS).map_err(|error| charioteer_engine::Error::Io {
+        what: "starting the threads that read".to_owned(),
+        kind: error.kind(),
+        message: error.to_string(),
+    })
+}
+
+impl EmbeddedTable {
+    /// Reads here, or where it may wait for the disk.
+    async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Arc<table::Table>) -> T + Send + 'static) -> T {
+        match &self.readers {
+            Some(readers) => {
+                let table = Arc::clone(&self.table);
+                readers.run(move || read(&table)).await
+            }
+            None => read(&self.table),
+        }
+    }
+}
+
+impl Table for EmbeddedTable {
     fn settings(&self) -> Arc<TableSettings> {
-        table::Table::settings(self)
+        self.table.settings()
     }
 
     async fn run<O: Operation>(&self, partition: u32, operation: O) -> Result<Done<O::Reply>, Error> {
-        if operation.row_count() > MANY_ROWS || (operation.lock().is_none() && self.reads_may_block()) {
-            let table = Self::clone(self);
+        if operation.row_count() > MANY_ROWS {
+            let table = Arc::clone(&self.table);
             return Ok(aside(move || table.run(partition, operation)).await?);
         }
-        Ok(self.submit(partition, operation).await?)
+        if operation.lock().is_none() {
+            return Ok(self.read(move |table| table.run(partition, operation)).await?);
+        }
+        Ok(self.table.submit(partition, operation).await?)
     }
 
     async fn walk<W: Walk + 'static>(&self, partition: u32, walk: W) -> Result<W::Reply, Error>
     where
         W::Reply: 'static,
     {
-        if self.reads_may_block() {
-            let table = Self::clone(self);
-            return Ok(aside(move || table::Table::walk(&table, partition, walk)).await?);
-        }
-        let mut walking = self.begin_walk(partition, walk)?;
+        let mut walking = self.read(move |table| table.begin_walk(partition, walk)).await?;
         loop {
-            match walking.step()? {
+            let step = |mut walking: Walking<W>| {
+                let taken = walking.step();
+                (walking, taken)
+            };
+            let taken;
+            (walking, taken) = self.read(move |_| step(walking)).await;
+            match taken? {
                 Some(reply) => return Ok(reply),
                 None => tokio::task::yield_now().await,
             }
@@ -162,23 +202,15 @@ impl Table for Arc<table::Table> {
     }
 
     async fn open_scan(&self, partition: u32, scan: Scan) -> Result<ScanBatch, Error> {
-        if self.reads_may_block() {
-            let table = Self::clone(self);
-            return Ok(aside(move || table::Table::open_scan(&table, partition, scan)).await?);
-        }
-        Ok(table::Table::open_scan(self, partition, scan)?)
+        Ok(self.read(move |table| table.open_scan(partition, scan)).await?)
     }
 
     async fn next_batch(&self, partition: u32, context_id: i64) -> Result<Option<ScanBatch>, Error> {
-        if self.reads_may_block() {
-            let table = Self::clone(self);
-            return Ok(aside(move || table.next_scan(partition, context_id)).await?);
-        }
-        Ok(self.next_scan(partition, context_id)?)
+        Ok(self.read(move |table| table.next_scan(partition, context_id)).await?)
     }
 
     fn close_scan(&self, context_id: i64) {
-        table::Table::close_scan(self, context_id);
+        self.table.close_scan(context_id);
     }
 }
 
