@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod crash;
 mod serve;
 mod support;

@@ -37,8 +37,7 @@ impl Process {
 
     /// The address behind a URL of the ready file.
     pub(crate) fn address(&self, protocol: &str) -> SocketAddr {
-        let url = self.ready[protocol].as_str().unwrap();
-        url.split_once("://").unwrap().1.parse().unwrap()
+        address_in_url(self.ready[protocol].as_str().unwrap())
     }
 
     /// The status and the body of a GET.
@@ -53,8 +52,7 @@ impl Process {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        send_signal(&self.child, name);
     }
 
     /// Waits for the end and gives what was logged.
@@ -74,11 +72,33 @@ impl Drop for Process {
     }
 }
 
-/// `charioteer serve` with these arguments, not started yet.
+/// `charioteer serve` in memory with these arguments, not started yet.
 pub(crate) fn serve(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_charioteer"));
-    command.arg("serve").arg("--memory").args(arguments);
+    let mut command = charioteer(&["serve", "--memory"]);
+    command.args(arguments);
     command
+}
+
+/// `charioteer` with these arguments, not started yet.
+pub(crate) fn charioteer(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_charioteer"));
+    command.args(arguments);
+    command
+}
+
+/// Where the server of a ready file serves Pegasus.
+pub(crate) fn address_in(ready_file: &[u8]) -> SocketAddr {
+    let ready: Value = serde_json::from_slice(ready_file).unwrap();
+    address_in_url(ready["pegasus"].as_str().unwrap())
+}
+
+fn address_in_url(url: &str) -> SocketAddr {
+    url.split_once("://").unwrap().1.parse().unwrap()
+}
+
+pub(crate) fn send_signal(process: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &process.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// A file name that no other test has.
