@@ -129,6 +129,13 @@ fn check_format(store: &Path, marker: &Path, text: &[u8]) -> Result<(), Error> {
     }
 }
 
+/// Makes fjall's lock where a copy of the folder has left it out, as an empty file of no account.
+pub(crate) fn make_lock(rows: &Path) -> Result<(), Error> {
+    let path = rows.join(LOCK);
+    let made = File::options().create(true).truncate(false).write(true).open(&path);
+    made.map(drop).map_err(|error| Error::io("making", &path, &error))
+}
+
 /// Writes a new file and has it on the disk, but for its entry in the folder.
 pub(crate) fn write_synced(path: &Path, text: &[u8]) -> Result<(), Error> {
     let write = || {

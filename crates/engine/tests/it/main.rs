@@ -8,9 +8,11 @@
 
 mod catalogue;
 mod clock;
+mod damage;
 mod envs;
 mod key;
 mod on_disk;
 mod on_memory;
 mod scans;
+mod store;
 mod throttle;

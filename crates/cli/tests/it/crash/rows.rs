@@ -19,7 +19,7 @@ pub(super) fn rows_of(count: usize, number: u64) -> Rows {
 /// A value of a length that changes from number to number: mostly some bytes, now and then more than the operating system takes
 /// at once.
 fn value_of(row: usize, number: u64) -> Bytes {
-    let length = match number % 64 {
+    let length = match number % 128 {
         0 => 200_000 / (row + 1),
         1..16 => 4_000,
         length => usize::try_from(length).unwrap(),
