@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod crash;
+mod data;
 mod serve;
 mod support;

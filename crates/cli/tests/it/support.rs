@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -15,12 +15,21 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `charioteer serve` on ports chosen by the system, and waits until its banner is complete.
+    /// Starts `charioteer serve` in memory on ports chosen by the system, and waits until its banner is complete.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::run(serve(arguments))
+    }
+
+    /// The same on the data in a folder.
+    pub(crate) fn start_on(data: &Path) -> Self {
+        Self::run(serve_on(data))
+    }
+
+    fn run(mut command: Command) -> Self {
         let ready_file = temporary_file("ready.json");
-        let mut child = serve(&["--pegasus", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file"])
+        let mut child = command
+            .args(["--pegasus", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file"])
             .arg(&ready_file)
-            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -76,6 +85,13 @@ impl Drop for Process {
 pub(crate) fn serve(arguments: &[&str]) -> Command {
     let mut command = charioteer(&["serve", "--memory"]);
     command.args(arguments);
+    command
+}
+
+/// `charioteer serve` on the data in a folder, not started yet.
+pub(crate) fn serve_on(data: &Path) -> Command {
+    let mut command = charioteer(&["serve", "--data"]);
+    command.arg(data);
     command
 }
 

@@ -6,10 +6,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::duplicate_mod, reason = "the suite is run on each kind of store")]
 
+mod backup;
 mod catalogue;
 mod clock;
 mod damage;
+mod drops;
 mod envs;
+mod folder;
+mod format;
+mod group_commit;
 mod key;
 mod on_disk;
 mod on_memory;
