@@ -215,7 +215,9 @@ async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
     };
     // Whoever closed standard output does not want to read this, and still wants to be served.
     let _ = write!(std::io::stdout(), "{banner}");
-    info!("{} asked the server to stop; a second signal stops it at once", signals.next().await);
+    // Not as an argument of the macro, which is not evaluated where the level is not logged.
+    let signal = signals.next().await;
+    info!("{signal} asked the server to stop; a second signal stops it at once");
     tokio::select! {
         () = server.shutdown() => info!("stopped"),
         signal = signals.next() => info!("{signal} again: stopped at once"),

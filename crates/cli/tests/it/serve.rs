@@ -34,6 +34,16 @@ fn the_tables_given_exist_from_the_start() {
 }
 
 #[test]
+fn it_serves_until_it_is_told_to_stop_however_little_is_logged() {
+    let server = Process::start(&["--log", "error"]);
+    for _ in 0..20 {
+        assert_eq!(Process::get(server.address("http"), "/readyz").0, 200);
+    }
+    server.signal("TERM");
+    assert!(server.wait().status.success());
+}
+
+#[test]
 fn either_signal_stops_it_without_an_error() {
     for signal in ["TERM", "INT"] {
         let server = Process::start(&[]);

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
@@ -15,12 +15,21 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `charioteer serve` on ports chosen by the system, and waits until its banner is complete.
+    /// Starts `charioteer serve` in memory on ports chosen by the system, and waits until its banner is complete.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::run(serve(arguments))
+    }
+
+    /// The same on the data in a folder.
+    pub(crate) fn start_on(data: &Path) -> Self {
+        Self::run(serve_on(data))
+    }
+
+    fn run(mut command: Command) -> Self {
         let ready_file = temporary_file("ready.json");
-        let mut child = serve(&["--pegasus", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file"])
+        let mut child = command
+            .args(["--pegasus", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file"])
             .arg(&ready_file)
-            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -37,8 +46,7 @@ impl Process {
 
     /// The address behind a URL of the ready file.
     pub(crate) fn address(&self, protocol: &str) -> SocketAddr {
-        let url = self.ready[protocol].as_str().unwrap();
-        url.split_once("://").unwrap().1.parse().unwrap()
+        address_in_url(self.ready[protocol].as_str().unwrap())
     }
 
     /// The status and the body of a GET.
@@ -53,8 +61,7 @@ impl Process {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        send_signal(&self.child, name);
     }
 
     /// Waits for the end and gives what was logged.
@@ -74,11 +81,40 @@ impl Drop for Process {
     }
 }
 
-/// `charioteer serve` with these arguments, not started yet.
+/// `charioteer serve` in memory with these arguments, not started yet.
 pub(crate) fn serve(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_charioteer"));
-    command.arg("serve").arg("--memory").args(arguments);
+    let mut command = charioteer(&["serve", "--memory"]);
+    command.args(arguments);
     command
+}
+
+/// `charioteer serve` on the data in a folder, not started yet.
+pub(crate) fn serve_on(data: &Path) -> Command {
+    let mut command = charioteer(&["serve", "--data"]);
+    command.arg(data);
+    command
+}
+
+/// `charioteer` with these arguments, not started yet.
+pub(crate) fn charioteer(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_charioteer"));
+    command.args(arguments);
+    command
+}
+
+/// Where the server of a ready file serves Pegasus.
+pub(crate) fn address_in(ready_file: &[u8]) -> SocketAddr {
+    let ready: Value = serde_json::from_slice(ready_file).unwrap();
+    address_in_url(ready["pegasus"].as_str().unwrap())
+}
+
+fn address_in_url(url: &str) -> SocketAddr {
+    url.split_once("://").unwrap().1.parse().unwrap()
+}
+
+pub(crate) fn send_signal(process: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &process.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 /// A file name that no other test has.

@@ -59,20 +59,25 @@ pub struct Backup {
 }
 
 impl Disk {
-    /// Copies all keyspaces, as they are at one instant, to a folder that has nothing in it.
+    /// Copies all keyspaces, as they are at one instant, to a folder that has nothing in it. It gets its name when it is
+    /// complete, so that half a backup is not taken for a store.
     pub(crate) fn backup(&self, to: &Path) -> Result<Backup, Error> {
         check_is_vacant(to)?;
+        make_aside(to, |part| self.copy_to(part))
+    }
+
+    fn copy_to(&self, part: &Path) -> Result<Backup, Error> {
         // Nobody makes or drops keyspaces between the two, so that the copy has all that go together.
         let (view, keyspaces) = self.committer.exclusively(|_| (self.view_of_now(), self.keyspaces.all()));
         let mut backup = Backup { keyspaces: keyspaces.len() as u64, ..Backup::default() };
-        let copy = Self::open(to, DiskOptions { cache_bytes: CHUNK_BYTES as u64, ..self.options.clone() })?;
+        let copy = Self::open(part, DiskOptions { cache_bytes: CHUNK_BYTES as u64, ..self.options.clone() })?;
         for keyspace in keyspaces {
             let copied = copy.keyspace(keyspace.name())?;
             backup.rows += copied.take_all(&view, &keyspace)?;
         }
         copy.sync()?;
         drop(copy);
-        backup.bytes = seal(to)?;
+        backup.bytes = seal(part)?;
         Ok(backup)
     }
 }
@@ -110,25 +115,29 @@ pub fn restore_backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Ba
     let (from, to) = (from.as_ref(), to.as_ref());
     check_is_vacant(to)?;
     let list = read_list(from)?;
+    make_aside(to, |part| {
+        list.iter().try_for_each(|file| file.copy(from, part))?;
+        sync_all_folders(part)
+    })?;
+    Ok(Backup { bytes: list.iter().map(|file| file.bytes).sum(), ..Backup::default() })
+}
+
+/// Makes a folder beside the place where it is to be, which is vacant, and puts it there once it is whole.
+fn make_aside<T>(to: &Path, make: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
     let name = to.file_name().ok_or_else(|| Error::NotAStore { path: to.to_owned(), why: "it has no name" })?;
     let mut part = name.to_owned();
-    part.push(".part");
+    part.push(".charioteer-part");
     let part = to.with_file_name(part);
     remove_all(&part)?;
-    for file in &list {
-        let path = part.join(&file.path);
-        let folder = path.parent().unwrap_or(&part);
-        fs::create_dir_all(folder).map_err(|error| Error::io("making the folder", folder, &error))?;
-        let mut copy = File::create(&path).map_err(|error| Error::io("making", &path, &error))?;
-        file.read(from, |chunk| copy.write_all(chunk).map_err(|error| Error::io("writing", &path, &error)))?;
-        copy.sync_all().map_err(|error| Error::io("syncing", &path, &error))?;
-    }
-    sync_all_folders(&part)?;
+    let made = make(&part).inspect_err(|_| {
+        // What stays of it is removed by the next attempt.
+        let _ = remove_all(&part);
+    })?;
     if to.is_dir() {
         fs::remove_dir(to).map_err(|error| Error::io("replacing", to, &error))?;
     }
     put_in_place(&part, to)?;
-    Ok(Backup { bytes: list.iter().map(|file| file.bytes).sum(), ..Backup::default() })
+    Ok(made)
 }
 
 /// Compares every file of a backup with its checksum. Gives the number of files and their bytes.
@@ -155,12 +164,25 @@ impl Listed {
     /// Reads the file and hands it over in parts; at the end it must have been what it was.
     fn read(&self, backup: &Path, mut take: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         let path = backup.join(&self.path);
+        if !path.exists() {
+            return Err(Error::damaged(&path, "the file is missing"));
+        }
         let (bytes, checksum) = read_all(&path, &mut take)?;
         if (bytes, checksum) == (self.bytes, self.checksum) {
             return Ok(());
         }
         let what = "its checksum is not the one that the backup was made with".to_owned();
         Err(Error::Damaged { path, offset: None, what })
+    }
+
+    /// Copies the file to the same place below another folder.
+    fn copy(&self, backup: &Path, to: &Path) -> Result<(), Error> {
+        let path = to.join(&self.path);
+        let folder = path.parent().unwrap_or(to);
+        fs::create_dir_all(folder).map_err(|error| Error::io("making the folder", folder, &error))?;
+        let mut copy = File::create(&path).map_err(|error| Error::io("making", &path, &error))?;
+        self.read(backup, |chunk| copy.write_all(chunk).map_err(|error| Error::io("writing", &path, &error)))?;
+        copy.sync_all().map_err(|error| Error::io("syncing", &path, &error))
     }
 }
 

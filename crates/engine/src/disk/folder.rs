@@ -12,6 +12,9 @@ const FORMAT: u64 = 1;
 /// The file that makes a folder a store.
 const MARKER: &str = "CHARIOTEER";
 
+/// The marker while it is being made.
+const MARKER_PART: &str = "CHARIOTEER.part";
+
 /// What the marker holds before the number of the format.
 const MARKER_TEXT: &str = "charioteer store, format ";
 
@@ -42,6 +45,8 @@ impl Folder {
                 why: "it is a backup; restore it to another folder",
             });
         }
+        // Before the lock is made, which would lie about in a folder of somebody else's.
+        check_is_store_or_empty(path)?;
         let folder = Self::lock(path)?;
         folder.check_or_make_marker()?;
         Ok(folder)
@@ -97,19 +102,25 @@ impl Folder {
 
     /// Makes a store of an empty folder. The marker comes first and in one step, so that a folder with rows has one.
     fn make_marker(&self, marker: &Path) -> Result<(), Error> {
-        let entries = fs::read_dir(&self.path).map_err(|error| Error::io("reading the folder", &self.path, &error))?;
-        let part = self.path.join("CHARIOTEER.part");
-        let is_ours = |path: &Path| path == part || path.file_name().is_some_and(|name| name == LOCK);
-        for entry in entries {
-            let entry = entry.map_err(|error| Error::io("reading the folder", &self.path, &error))?;
-            if !is_ours(&entry.path()) {
-                let why = "it is not empty and has no file CHARIOTEER";
-                return Err(Error::NotAStore { path: self.path.clone(), why });
-            }
-        }
+        let part = self.path.join(MARKER_PART);
         write_synced(&part, format!("{MARKER_TEXT}{FORMAT}\n").as_bytes())?;
         put_in_place(&part, marker)
     }
+}
+
+/// A folder without a marker must have nothing in it but what making a store leaves when it is interrupted.
+fn check_is_store_or_empty(path: &Path) -> Result<(), Error> {
+    let reading = |error| Error::io("reading the folder", path, &error);
+    let mut others = false;
+    for entry in fs::read_dir(path).map_err(reading)? {
+        let name = entry.map_err(reading)?.file_name();
+        if name == MARKER {
+            return Ok(());
+        }
+        others |= name != LOCK && name != MARKER_PART;
+    }
+    let why = "it is not empty and has no file CHARIOTEER";
+    if others { Err(Error::NotAStore { path: path.to_owned(), why }) } else { Ok(()) }
 }
 
 /// Where the keyspaces of a store lie.
@@ -127,6 +138,13 @@ fn check_format(store: &Path, marker: &Path, text: &[u8]) -> Result<(), Error> {
             Err(Error::Damaged { path: marker.to_owned(), offset: None, what })
         }
     }
+}
+
+/// Makes fjall's lock where a copy of the folder has left it out, as an empty file of no account.
+pub(crate) fn make_lock(rows: &Path) -> Result<(), Error> {
+    let path = rows.join(LOCK);
+    let made = File::options().create(true).truncate(false).write(true).open(&path);
+    made.map(drop).map_err(|error| Error::io("making", &path, &error))
 }
 
 /// Writes a new file and has it on the disk, but for its entry in the folder.

@@ -302,7 +302,9 @@ fn cut(journal: &Path, end: u64) -> Result<(), Error> {
 
 fn open_rows(folder: &Folder, options: &DiskOptions) -> Result<Database, Error> {
     let rows = folder.rows();
-    if !folder.has_rows()? {
+    if folder.has_rows()? {
+        folder::make_lock(&rows)?;
+    } else {
         // fjall cannot go on where making a database was interrupted, so that it is made aside and put in place whole.
         let part = folder.path().join("rows.part");
         folder::remove_all(&part)?;
@@ -311,7 +313,19 @@ fn open_rows(folder: &Folder, options: &DiskOptions) -> Result<Database, Error> 
         folder::sync_folder(&part)?;
         folder::put_in_place(&part, &rows)?;
     }
-    open_database(&rows, options)
+    open_database(&rows, options).map_err(|error| name_the_file(&rows, error))
+}
+
+/// Of damage that fjall met, it says neither where nor in which file; the checksums of the files do.
+fn name_the_file(rows: &Path, error: Error) -> Error {
+    let mut damaged = None;
+    if matches!(error, Error::Damaged { .. }) {
+        // What the search itself stumbles over is no better an answer.
+        let _ = manifest::verify_tables(rows, |file, _, damage| {
+            damaged = damaged.take().or_else(|| damage.map(|damage| damage.into_error(file)));
+        });
+    }
+    damaged.unwrap_or(error)
 }
 
 fn open_database(rows: &Path, options: &DiskOptions) -> Result<Database, Error> {

@@ -6,13 +6,20 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::duplicate_mod, reason = "the suite is run on each kind of store")]
 
+mod backup;
 mod catalogue;
 mod clock;
+mod damage;
+mod drops;
 mod envs;
+mod folder;
+mod format;
+mod group_commit;
 mod key;
 mod on_disk;
 mod on_memory;
 mod scans;
 mod snapshots;
+mod store;
 mod throttle;
 mod turns;
