@@ -59,19 +59,6 @@ fn data_is_kept_in_a_folder_of_its_own_unless_told_otherwise() {
 }
 
 #[test]
-fn two_servers_cannot_serve_the_same_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut second = None;
-    while_serving(folder.path(), &[], || {
-        let arguments = ["serve", "--pegasus", "127.0.0.1:0", "--http", "off"];
-        second = Some(charioteer(folder.path(), &arguments));
-    });
-    let second = second.unwrap();
-    assert_eq!(second.status.code(), Some(1));
-    assert!(text(&second.stderr).contains("is open already"), "{second:?}");
-}
-
-#[test]
 fn a_backup_of_a_running_server_is_whole_and_restored_to_another_folder() {
     let folder = tempfile::tempdir().unwrap();
     let output = while_serving(folder.path(), &[], || {
