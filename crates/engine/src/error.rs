@@ -62,6 +62,11 @@ pub enum Error {
         /// The refused name.
         name: String,
     },
+    /// The store has as many keyspaces as it can hold on disk, dropped tables that are still kept included.
+    TooManyKeyspaces {
+        /// How many it can hold.
+        limit: usize,
+    },
     /// A keyspace was used with a store that it was not opened from.
     ForeignKeyspace {
         /// Its name.
@@ -183,6 +188,10 @@ impl fmt::Display for Error {
             }
             Self::ValueTooLong { len } => write!(f, "the value has {len} bytes, a row holds at most {}", u32::MAX),
             Self::KeyspaceName { name } => write!(f, "{name:?} is no name of a keyspace: those have 1 to 255 bytes"),
+            Self::TooManyKeyspaces { limit } => write!(
+                f,
+                "the store has {limit} keyspaces, dropped tables that are still kept included, and holds no more on disk"
+            ),
             Self::ForeignKeyspace { name } => write!(f, "the keyspace {name:?} belongs to another store"),
             Self::Io { what, message, .. } => write!(f, "{what}: {message}"),
             Self::Damaged { path, offset: Some(offset), what } => {

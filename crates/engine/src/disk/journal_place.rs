@@ -3,6 +3,10 @@
 use std::fs::{self, DirEntry};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fjall::Database;
 
 use super::errors::fjall_error;
 use super::keyspace::Keyspaces;
@@ -17,6 +21,12 @@ const LONG: u64 = 64_100_000;
 
 /// How much more may be written before that is asked for again.
 const LONGER_STILL: u64 = 32 << 20;
+
+/// The current journal, and two that are being written to tables.
+const MAX_JOURNALS: usize = 3;
+
+/// How long a journal may take to be written to tables.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(600);
 
 /// What a batch takes besides its changes.
 const START_AND_END_BYTES: u64 = 26;
@@ -45,6 +55,21 @@ impl JournalPlace {
     /// Takes note of a batch of so many bytes, which the journal puts between a start and an end.
     pub(super) const fn wrote(&mut self, byte_count: usize) {
         self.position += byte_count as u64 + START_AND_END_BYTES;
+    }
+
+    /// Waits until closed journals have gone to tables, if there are too many: opening would have to write them all.
+    pub(super) fn keep_few(&self, db: &Database) -> Result<(), Error> {
+        if self.position > START_AND_END_BYTES {
+            return Ok(());
+        }
+        let patience = Instant::now() + FLUSH_PATIENCE;
+        while db.journal_count() > MAX_JOURNALS {
+            if Instant::now() > patience {
+                return Err(Error::Halted { cause: "writing the rows of old journals to tables".to_owned() });
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// The number of the current journal.

@@ -118,6 +118,7 @@ impl Lead {
         self.space.check(byte_count)?;
         self.journal.keep_short(&self.keyspaces)?;
         let mark = self.next_mark()?;
+        self.journal.keep_few(&self.db)?;
 
         let started = Instant::now();
         self.under_way.begin(mark.seqno);

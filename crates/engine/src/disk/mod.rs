@@ -59,6 +59,10 @@ const JOURNALS_BYTES: u64 = 64 << 20;
 /// How long a memtable may take to be written to a table file.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
 
+/// When fjall opens a database it puts three pieces of work at most into a queue for each keyspace, if there are no more than
+/// two closed journals, and hangs when they are more than a thousand.
+const MAX_KEYSPACES: usize = 300;
+
 /// Names that fjall takes have at most so many bytes.
 const MAX_NAME_BYTES: usize = 255;
 
@@ -118,6 +122,9 @@ impl Disk {
     }
 
     fn make_keyspace(&self, name: &str) -> Result<Arc<DiskKeyspace>, Error> {
+        if self.keyspaces.names().len() >= MAX_KEYSPACES {
+            return Err(Error::TooManyKeyspaces { limit: MAX_KEYSPACES });
+        }
         let made = self.db.keyspace(name, || keyspace_options(&self.options));
         let handle = made.map_err(|error| self.error("making a keyspace in", error))?;
         // fjall syncs everything but this entry, without which the keyspace and all its rows would be gone.

@@ -16,6 +16,7 @@ mod folder;
 mod format;
 mod group_commit;
 mod key;
+mod limits;
 mod on_disk;
 mod on_memory;
 mod scans;

@@ -348,6 +348,7 @@ pub(super) fn error_code(error: &Error) -> ErrorCode {
             _ => ErrorCode::INVALID_PARAMETERS,
         },
         Error::Store(StoreError::DiskFull { .. }) => ErrorCode::DISK_INSUFFICIENT,
+        Error::Store(StoreError::TooManyKeyspaces { .. }) => ErrorCode::CAPACITY_EXCEEDED,
         Error::Store(error) => {
             warn!(%error, "the store failed");
             ErrorCode::LOCAL_APP_FAILURE
