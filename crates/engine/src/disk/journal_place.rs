@@ -3,13 +3,14 @@
 use std::fs::{self, DirEntry};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use fjall::Database;
 
 use super::errors::fjall_error;
-use super::keyspace::Keyspaces;
+use super::keyspace::{DiskKeyspace, Keyspaces};
 use crate::Error;
 
 /// fjall goes over to a new journal only when the current one is longer than 64,000,000 bytes.
@@ -21,6 +22,9 @@ const LONG: u64 = 64_100_000;
 
 /// How much more may be written before that is asked for again.
 const LONGER_STILL: u64 = 32 << 20;
+
+/// How many memtables wait to be written at a time.
+const FLUSHES_AT_ONCE: usize = 8;
 
 /// The current journal, and two that are being written to tables.
 const MAX_JOURNALS: usize = 3;
@@ -40,12 +44,14 @@ pub(super) struct JournalPlace {
     position: u64,
     /// How long it may become before it is seen to that it can be closed.
     limit: u64,
+    /// Keyspaces whose memtables are to be closed for that.
+    to_close: Vec<Arc<DiskKeyspace>>,
 }
 
 impl JournalPlace {
     pub(super) fn new(folder: PathBuf, position: u64) -> Result<Self, Error> {
         let id = latest(&folder)?;
-        Ok(Self { folder, id, position, limit: LONG })
+        Ok(Self { folder, id, position, limit: LONG, to_close: Vec::new() })
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -95,14 +101,17 @@ impl JournalPlace {
     }
 
     /// A journal can go once every keyspace has in table files what it has of it. A keyspace that is seldom written would
-    /// hold it for ever.
-    pub(super) fn keep_short(&mut self, keyspaces: &Keyspaces) -> Result<(), Error> {
+    /// hold it for ever, so that the memtables of all are closed, some with each batch: fjall's workers stop for ever when
+    /// they are given too much at once.
+    pub(super) fn keep_short(&mut self, keyspaces: &Keyspaces, db: &Database) -> Result<(), Error> {
         if self.position >= self.limit {
             self.limit = self.position + LONGER_STILL;
-            for keyspace in keyspaces.all() {
-                let rotated = keyspace.handle().rotate_memtable();
-                rotated.map_err(|error| fjall_error("closing a memtable of", &self.folder, error))?;
-            }
+            self.to_close = keyspaces.all();
+        }
+        while !self.to_close.is_empty() && db.outstanding_flushes() < FLUSHES_AT_ONCE {
+            let Some(keyspace) = self.to_close.pop() else { break };
+            let rotated = keyspace.handle().rotate_memtable();
+            rotated.map_err(|error| fjall_error("closing a memtable of", &self.folder, error))?;
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ impl Lead {
         }
         self.check_not_halted()?;
         self.space.check(byte_count)?;
-        self.journal.keep_short(&self.keyspaces)?;
+        self.journal.keep_short(&self.keyspaces, &self.db)?;
         let mark = self.next_mark()?;
         self.journal.keep_few(&self.db)?;
 

@@ -59,6 +59,9 @@ const JOURNALS_BYTES: u64 = 64 << 20;
 /// How long a memtable may take to be written to a table file.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Threads that write tables. Each finished memtable asks all of them to compact, through the queue of [`MAX_KEYSPACES`].
+const WORKERS: usize = 2;
+
 /// When fjall opens a database it puts three pieces of work at most into a queue for each keyspace, if there are no more than
 /// two closed journals, and hangs when they are more than a thousand.
 const MAX_KEYSPACES: usize = 300;
@@ -202,6 +205,9 @@ impl Disk {
     /// Writes a keyspace's rows anew, without those that have expired or were overwritten. It takes as long as that takes.
     pub(crate) fn compact(&self, keyspace: &DiskKeyspace) -> Result<(), Error> {
         keyspace.check_not_dropped()?;
+        // What is written stays beside what it replaces until all of it is there.
+        let needed = keyspace.handle().disk_space() + self.options.memtable_bytes;
+        space::check_space(self.folder.path(), needed, self.options.reserve_bytes)?;
         let failed = |error| fjall_error("compacting", keyspace.handle().path(), error);
         keyspace.handle().rotate_memtable().map_err(failed)?;
         // fjall's own waiting for this goes on for ever when its worker has ended in an error.
@@ -340,6 +346,7 @@ fn open_database(rows: &Path, options: &DiskOptions) -> Result<Database, Error> 
     let builder = Database::builder(rows)
         .cache_size(options.cache_bytes)
         .max_journaling_size(JOURNALS_BYTES)
+        .worker_threads(WORKERS)
         // Values are compressed in the tables; the journal is written once and read hardly ever.
         .journal_compression(CompressionType::None)
         .with_compaction_filter_factories(Arc::new(move |name| Some(expiry::filter_of(name, &filters))));

@@ -1,6 +1,6 @@
 //! Free space: a store that runs into the end of its disk stops in the middle of a write, so it stops before.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::fs::statvfs;
@@ -33,17 +33,23 @@ impl Space {
         if is_known && self.written < BELIEVED_BYTES {
             return Ok(());
         }
-        let Ok(disk) = statvfs(&self.path) else {
-            // A file system that does not say how much is free is no reason to write nothing.
-            return Ok(());
-        };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < self.reserve.saturating_add(byte_count as u64) {
-            // Asked again for the next write, so that it is taken as soon as there is space.
-            self.asked = None;
-            return Err(Error::DiskFull { path: self.path.clone(), free, reserve: self.reserve });
-        }
+        // Asked again for the next write if there is none, so that it is taken as soon as there is space.
+        self.asked = None;
+        check_space(&self.path, byte_count as u64, self.reserve)?;
         (self.asked, self.written) = (Some(Instant::now()), byte_count);
         Ok(())
     }
+}
+
+/// Whether so many bytes can be written under a folder without taking from the reserve.
+pub(super) fn check_space(path: &Path, byte_count: u64, reserve: u64) -> Result<(), Error> {
+    let Ok(disk) = statvfs(path) else {
+        // A file system that does not say how much is free is no reason to write nothing.
+        return Ok(());
+    };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free < reserve.saturating_add(byte_count) {
+        return Err(Error::DiskFull { path: path.to_owned(), free, reserve });
+    }
+    Ok(())
 }
