@@ -114,7 +114,9 @@ impl MarksFile {
             Err(error) => return Err(Error::io("reading", path, &error)),
         };
         let slots = bytes.chunks(SLOT_BYTES).filter_map(Marks::decode);
-        let latest = slots.max_by_key(|marks| (marks.next_seqno, marks.flushed.max(marks.synced), marks.synced));
+        // A change of the keyspaces is noted as begun and then, with the same numbers, as done.
+        let age = |marks: &Marks| (marks.next_seqno, marks.flushed.max(marks.synced), marks.synced, !marks.is_changing);
+        let latest = slots.max_by_key(age);
         latest.map(Some).ok_or_else(|| {
             let what = "what was acknowledged cannot be read from it".to_owned();
             Error::Damaged { path: path.to_owned(), offset: Some(0), what }
