@@ -45,7 +45,8 @@ struct Case {
 
 impl Case {
     fn new(whole: Files) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // Thousands of these are made, which is quick in memory.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         write_files(folder.path(), &whole);
         Self { folder, whole }
     }
@@ -219,8 +220,7 @@ fn a_keyspace_that_was_just_made_is_missed_when_its_folder_is_gone() {
         db.keyspace(&format!("made-{number}")).unwrap();
         let mut without = copy_of(folder.path());
         // What fjall has of the keyspace, apart from its name.
-        let newest =
-            without.keys().filter(|path| path.ends_with("current") && !made.contains_key(*path)).next().cloned();
+        let newest = without.keys().find(|path| path.ends_with("current") && !made.contains_key(*path)).cloned();
         let newest = newest.unwrap().parent().unwrap().to_owned();
         without.retain(|path, _| !path.starts_with(&newest));
         Case::new(without).is_refused(&format!("without {}", newest.display()));
