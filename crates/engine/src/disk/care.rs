@@ -144,14 +144,19 @@ impl<'a> Repairing<'a> {
             ));
             return self.make_journal(&rows, marks.map_or(0, |marks| marks.flushed.journal), marks);
         }
-        let Some(Err(refused)) = marks.map(|marks| inspect(self.folder, Knowledge::of(marks))) else { return Ok(()) };
+        // Where it is not known what was acknowledged, no fault is passed over.
+        let knows_nothing = Knowledge { marks: Marks::default(), same_boot: true };
+        let Err(refused) = inspect(self.folder, marks.map_or(knows_nothing, Knowledge::of)) else { return Ok(()) };
         let scanned = journal::scan(&rows)?;
         let faulty: Vec<_> = scanned.iter().filter(|journal| journal.fault.is_some()).collect();
         let gaps = gaps(&scanned);
-        if faulty.is_empty() && gaps.is_empty() && !matches!(&refused, Error::Damaged { path, .. } if is_journal(path))
-        {
-            // Something else is wrong with the folder.
-            return Err(refused);
+        if faulty.is_empty() && gaps.is_empty() {
+            match &refused {
+                Error::Damaged { path, .. } if manifest::is_table_of_rows(&rows, path) => return Ok(()),
+                Error::Damaged { path, .. } if is_journal(path) => {}
+                // Something else is wrong with the folder.
+                _ => return Err(refused),
+            }
         }
         for journal in faulty {
             self.journal(journal)?;
@@ -189,21 +194,28 @@ impl<'a> Repairing<'a> {
         if !self.folder.has_rows()? {
             return Ok(());
         }
-        let mut damaged = Vec::new();
+        let (mut damaged, mut described, mut refused) = (Vec::new(), Vec::new(), Ok(()));
         manifest::verify_tables(&rows, |file, _, damage| {
-            damaged.extend(damage.map(|damage| describe(file, &damage)));
+            let Some(damage) = damage else { return };
+            described.push(describe(file, &damage));
+            damaged.extend(file.strip_prefix(&rows).map(Path::to_owned));
+            if !manifest::is_table_of_rows(&rows, file) {
+                refused = Err(damage.into_error(file));
+            }
         })?;
+        refused?;
         if damaged.is_empty() {
             return Ok(());
         }
-        self.steps.extend(damaged);
+        self.steps.extend(described);
         self.steps.push("the rows that can still be read are written to new tables; rows in damaged blocks are lost, and of those that had been overwritten an older value may come back".to_owned());
         if self.aside.is_none() {
             return Ok(());
         }
         let part = self.folder.path().join("rows.part");
-        let unreadable = salvage::copy_what_can_be_read(&rows, &part, &DiskOptions::default())?;
-        self.steps.push(format!("{unreadable} blocks could not be read"));
+        let lost = salvage::copy_what_can_be_read(&rows, damaged, &part, &DiskOptions::default())?;
+        self.steps.extend(lost.tables.iter().map(|table| format!("{} could not be opened", table.display())));
+        self.steps.push(format!("{} blocks could not be read", lost.blocks));
         self.put_aside(&rows)?;
         put_in_place(&part, &rows)?;
         self.reset_marks(Marks::default())

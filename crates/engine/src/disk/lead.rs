@@ -139,7 +139,8 @@ impl Lead {
     /// where rows were written behind them.
     pub(super) fn change_keyspaces<T>(&mut self, change: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.check_not_halted()?;
-        self.marks.next_seqno = self.db.seqno() + MORE_THAN_A_CHANGE_TAKES;
+        // Higher each time, by which the later of two marks is told.
+        self.marks.next_seqno = (self.db.seqno() + MORE_THAN_A_CHANGE_TAKES).max(self.marks.next_seqno + 1);
         self.marks.is_changing = true;
         self.marks_file.write(&mut self.marks)?;
         self.marks_file.sync()?;
@@ -273,7 +274,10 @@ impl Lead {
 
     /// After a write that failed nobody knows what is in the journal, so that nothing may be written behind it.
     fn halt(&mut self, error: Error) -> Error {
-        self.halted.get_or_insert_with(|| error.to_string());
+        self.halted.get_or_insert_with(|| match &error {
+            Error::Halted { cause } => cause.clone(),
+            error => error.to_string(),
+        });
         error
     }
 }

@@ -56,6 +56,12 @@ pub(crate) enum Damage {
     Unreadable(Error),
 }
 
+/// Checks that a folder in which a store was created has the list of its keyspaces. fjall would begin a new one.
+pub(crate) fn check_created(folder: &Path) -> Result<(), Error> {
+    let current = folder.join("keyspaces").join(NAMES.to_string()).join("current");
+    if current.exists() { Ok(()) } else { Err(Damage::Missing.into_error(&current)) }
+}
+
 /// Checks that every keyspace's manifest is the one that was written, that the files it names are
 /// there and look whole, and that nothing lies in the folder that fjall would stumble over.
 ///
@@ -99,6 +105,29 @@ pub(crate) fn verify_tables(folder: &Path, mut found: impl FnMut(&Path, u64, Opt
                 found(&file.path, bytes, damage);
             }),
         }
+    }
+    Ok(())
+}
+
+/// Whether a file looks whole without reading all of it.
+pub(crate) fn looks_whole(table: &Path) -> bool {
+    archive::check(table).is_ok()
+}
+
+/// Whether a path is that of a table with rows, rather than with names of keyspaces.
+pub(crate) fn is_table_of_rows(folder: &Path, path: &Path) -> bool {
+    let below = path.strip_prefix(folder.join("keyspaces")).unwrap_or_else(|_| Path::new(""));
+    let mut parts = below.iter().map(|part| part.to_str().unwrap_or_default());
+    parts.next().is_some_and(|id| id != NAMES.to_string()) && parts.next() == Some("tables")
+}
+
+/// Takes tables out of the manifests of a store that nobody has open.
+pub(crate) fn leave_out(folder: &Path, tables: &BTreeSet<PathBuf>) -> Result<(), Error> {
+    let keyspaces: BTreeSet<_> = tables.iter().filter_map(|table| table.parent()?.parent()).collect();
+    for keyspace in keyspaces {
+        version::leave_out(&folder.join(keyspace), |table| {
+            table.strip_prefix(folder).is_ok_and(|table| tables.contains(table))
+        })?;
     }
     Ok(())
 }

@@ -276,9 +276,6 @@ fn read_marks(folder: &Folder) -> Result<Option<Marks>, Error> {
 
 /// Looks at the files before fjall does, which would cut off what it does not understand, and more.
 fn look_through(folder: &Folder, knowledge: Knowledge) -> Result<Found, Error> {
-    if !folder.has_rows()? {
-        return Ok(Found::default());
-    }
     let found = inspect(folder, knowledge)?;
     if let (Some(_), Some(journal)) = (&found.passed_over, &found.journal) {
         // fjall would do this for some torn ends, and refuse others.
@@ -290,8 +287,15 @@ fn look_through(folder: &Folder, knowledge: Knowledge) -> Result<Found, Error> {
 /// Looks at the files without changing them.
 fn inspect(folder: &Folder, knowledge: Knowledge) -> Result<Found, Error> {
     let rows = folder.rows();
+    if !folder.has_rows()? {
+        let is_new = knowledge.marks == Marks::default();
+        let missing = || Error::damaged(&rows, "it is missing, and with it what was acknowledged");
+        return if is_new { Ok(Found::default()) } else { Err(missing()) };
+    }
     let journals = journal::scan(&rows)?;
     let (current, fault) = judge(&rows, &journals, &knowledge)?;
+    // It was put in place when it was complete.
+    manifest::check_created(&rows)?;
     let checked = manifest::check(&rows)?;
     if let Some(name) = checked.missing.first().filter(|_| !knowledge.marks.is_changing) {
         return Err(Error::damaged(&rows.join("keyspaces"), format!("the folder of the keyspace {name:?} is missing")));

@@ -12,8 +12,8 @@ use crate::store::{
 };
 
 /// Rows in tables, and rows that are only in the journal.
-const IN_TABLES: u32 = 90;
-const ALL: u32 = 105;
+const IN_TABLES: u32 = 60;
+const ALL: u32 = 75;
 
 /// A store, closed in order or copied while it was open, as a process that is killed leaves it.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,8 @@ struct Case {
 
 impl Case {
     fn new(whole: Files) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // Thousands of these are made, which is quick in memory.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         write_files(folder.path(), &whole);
         Self { folder, whole }
     }
@@ -196,6 +197,37 @@ fn files_that_are_missing_cut_or_emptied_are_refused() {
 }
 
 #[test]
+fn folders_that_are_missing_are_refused() {
+    for left in [Left::Closed, Left::Killed] {
+        let case = Case::new(store(left, IN_TABLES, ALL));
+        let keyspaces = fs::read_dir(case.path().join("rows/keyspaces")).unwrap();
+        let mut missing: Vec<_> = keyspaces.map(|entry| entry.unwrap().path()).collect();
+        missing.extend([case.path().join("rows/keyspaces"), case.path().join("rows")]);
+        for folder in missing {
+            fs::remove_dir_all(&folder).unwrap();
+            case.is_refused(&format!("{left:?} without {}", folder.display()));
+            case.heal();
+        }
+    }
+}
+
+#[test]
+fn a_keyspace_that_was_just_made_is_missed_when_its_folder_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path()).unwrap();
+    for number in 0..4 {
+        let made = copy_of(folder.path());
+        db.keyspace(&format!("made-{number}")).unwrap();
+        let mut without = copy_of(folder.path());
+        // What fjall has of the keyspace, apart from its name.
+        let newest = without.keys().find(|path| path.ends_with("current") && !made.contains_key(*path)).cloned();
+        let newest = newest.unwrap().parent().unwrap().to_owned();
+        without.retain(|path, _| !path.starts_with(&newest));
+        Case::new(without).is_refused(&format!("without {}", newest.display()));
+    }
+}
+
+#[test]
 fn a_journal_that_was_cut_anywhere_behind_what_was_acknowledged_is_refused() {
     let case = Case::new(store(Left::Closed, 2, 12));
     let (journal, bytes) = only(&case.whole, is_journal);
@@ -288,4 +320,73 @@ fn repair_loses_the_rows_of_a_damaged_block_and_no_others() {
     assert_eq!(*all, rows(0..many), "the other keyspace is not touched");
     assert!(fewer.len() > 200, "{} rows are left of {many}, which are in several blocks", fewer.len());
     assert!(fewer.iter().all(|(key, value)| all.get(key) == Some(value)));
+}
+
+#[test]
+fn repair_goes_on_without_a_table_that_cannot_be_opened() {
+    let case = Case::new(store(Left::Closed, IN_TABLES, ALL));
+    let (table, bytes) = case.whole.iter().find(|(path, _)| is_table(path)).unwrap();
+    let mut cases = vec![None, Some(bytes[..bytes.len() / 2].to_vec()), Some(Vec::new())];
+    cases.extend((0..bytes.len()).step_by(50).map(|at| Some(flipped(bytes, at, 0xff))));
+    let mut repairs = 0;
+    for damaged in cases {
+        case.replace(table, damaged.as_deref());
+        if open(case.path()).is_err() {
+            // The journal still has the rows that were only in it besides.
+            assert_eq!(repaired(&case), [rows(0..ALL), rows(0..ALL)]);
+            repairs += 1;
+        }
+        case.heal();
+    }
+    assert!(repairs > 6, "{repairs}");
+}
+
+#[test]
+fn repair_of_a_table_and_the_journal_keeps_the_other_tables() {
+    let case = Case::new(store(Left::Closed, IN_TABLES, ALL));
+    let (journal, _) = only(&case.whole, is_journal);
+    let (table, bytes) = case.whole.iter().find(|(path, _)| is_table(path)).unwrap();
+    case.replace(&journal, Some(&[]));
+    case.replace(table, Some(&bytes[..bytes.len() - 1]));
+    assert_eq!(repaired(&case), [Rows::new(), rows(0..IN_TABLES)]);
+}
+
+#[test]
+fn repair_without_the_marks_passes_over_no_fault_of_the_journal() {
+    let case = Case::new(store(Left::Closed, IN_TABLES, ALL));
+    let (journal, bytes) = only(&case.whole, is_journal);
+    let key = key(ALL - 8);
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    case.replace(&journal, Some(&flipped(&bytes, at, 0xff)));
+    case.replace(Path::new("acknowledged"), None);
+    let mut expected = rows(0..ALL);
+    expected.remove(&key);
+    assert_eq!(repaired(&case), [expected.clone(), expected]);
+}
+
+#[test]
+fn repair_keeps_the_damaged_files_as_they_were() {
+    let case = Case::new(store(Left::Closed, IN_TABLES, ALL));
+    let (table, bytes) = case.whole.iter().find(|(path, _)| is_table(path)).unwrap();
+    case.replace(table, Some(&bytes[..bytes.len() / 2]));
+    let before = files(&case.path().join("rows"));
+    let kept = repair_folder(case.path(), true).unwrap().kept_in.unwrap();
+    assert_eq!(files(&kept.join("rows")), before);
+}
+
+#[test]
+fn what_only_a_backup_replaces_is_not_repaired_and_left_alone() {
+    let case = Case::new(store(Left::Closed, IN_TABLES, ALL));
+    let names = |file: &Path| file.starts_with("rows/keyspaces/0/tables");
+    for (file, bytes) in case.whole.iter().filter(|(file, _)| names(file) || file.ends_with("current")) {
+        for marks in [Some(&case.whole[Path::new("acknowledged")][..]), None] {
+            case.replace(file, Some(&bytes[..bytes.len() / 2]));
+            case.replace(Path::new("acknowledged"), marks);
+            let rows_before = files(&case.path().join("rows"));
+            let refused = repair_folder(case.path(), true);
+            assert!(matches!(refused, Err(Error::Damaged { .. })), "{}: {refused:?}", file.display());
+            assert_eq!(files(&case.path().join("rows")), rows_before, "{}", file.display());
+            case.heal();
+        }
+    }
 }
