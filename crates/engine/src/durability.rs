@@ -6,7 +6,8 @@ use std::str::FromStr;
 /// How safe a write is when it is acknowledged; the later ones are the safer ones.
 ///
 /// It says nothing about a store in memory, which forgets everything with its process. Whatever the level, rows show to
-/// readers all at once, and a batch survives whole or not at all. A write also carries all earlier ones to its own level.
+/// readers all at once, and a batch survives whole or not at all; but a power loss that comes while memtables are written may
+/// tear a batch over several keyspaces that was not synced. A write also carries all earlier ones to its own level.
 ///
 /// ```
 /// use charioteer_engine::Durability;

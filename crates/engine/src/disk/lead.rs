@@ -139,8 +139,7 @@ impl Lead {
     /// where rows were written behind them.
     pub(super) fn change_keyspaces<T>(&mut self, change: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         self.check_not_halted()?;
-        // Higher each time, by which the later of two marks is told.
-        self.marks.next_seqno = (self.db.seqno() + MORE_THAN_A_CHANGE_TAKES).max(self.marks.next_seqno + 1);
+        self.marks.next_seqno = self.db.seqno() + MORE_THAN_A_CHANGE_TAKES;
         self.marks.is_changing = true;
         self.marks_file.write(&mut self.marks)?;
         self.marks_file.sync()?;
