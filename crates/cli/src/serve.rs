@@ -152,7 +152,8 @@ struct DataArguments {
     #[arg(long, value_name = "BYTES", default_value_t = DiskOptions::default().cache_bytes)]
     cache_bytes: u64,
 
-    /// Space on the disk that is left alone: with less, writes are refused, and reads go on.
+    /// Space on the disk that is left alone, besides a quarter of what the tables take (at most 1 GiB), which compaction needs: with
+    /// less, writes are refused, and reads go on.
     #[arg(long, value_name = "BYTES", default_value_t = DiskOptions::default().reserve_bytes)]
     reserve_bytes: u64,
 

@@ -14,6 +14,7 @@ use super::group::Group;
 use super::journal_place::JournalPlace;
 use super::keyspace::Keyspaces;
 use super::marks::{Mark, Marks, MarksFile};
+use super::pace::Pace;
 use super::space::Space;
 use super::stats::Counters;
 use super::under_way::UnderWay;
@@ -36,6 +37,7 @@ pub(super) struct Lead {
     default: Durability,
     journal: JournalPlace,
     space: Space,
+    pace: Pace,
     counters: Arc<Counters>,
     under_way: Arc<UnderWay>,
     marks: Marks,
@@ -75,6 +77,7 @@ impl Lead {
             default,
             journal,
             space,
+            pace: Pace::default(),
             counters,
             under_way,
             marks,
@@ -115,7 +118,8 @@ impl Lead {
             return Ok(());
         }
         self.check_not_halted()?;
-        self.space.check(byte_count)?;
+        self.space.check(byte_count, || self.keyspaces.disk_bytes())?;
+        self.pace.keep(&changes, byte_count, &self.db).map_err(|error| self.halt(error))?;
         self.journal.keep_short(&self.keyspaces, &self.db)?;
         let mark = self.next_mark()?;
         self.journal.keep_few(&self.db)?;

@@ -15,6 +15,7 @@ mod lead;
 mod manifest;
 mod marks;
 mod options;
+mod pace;
 mod salvage;
 mod space;
 mod stats;

@@ -25,7 +25,8 @@ pub struct DiskOptions {
     /// How much of a keyspace is kept in memory before it is written to a table file, in bytes; of the keyspaces that are made
     /// from then on. Default 16 MiB.
     pub memtable_bytes: u64,
-    /// How much free space is left alone: with less, writes are refused. Default 128 MiB, which is room for what is under way.
+    /// How much free space is left alone: with less, writes are refused. Default 128 MiB. Besides, a quarter of what the tables
+    /// take (and no more than 1 GiB) is left for compaction.
     pub reserve_bytes: u64,
     /// Whether a power loss may have taken what was flushed and not synced, though this machine has run on: the folder is a
     /// snapshot of a disk, or was on another machine. Default no: it is found out, by the boot of the machine.

@@ -10,6 +10,11 @@ use crate::Error;
 /// How long an answer of the operating system is believed, as long as little is written.
 const BELIEVED_FOR: Duration = Duration::from_millis(200);
 
+/// Compaction writes new tables beside the old ones: so much of all tables, and no more than that many bytes, stays free for
+/// it besides the reserve. A compaction that runs out of space stops the store.
+const SHARE_OF_TABLES: u64 = 4;
+const MOST_FOR_TABLES: u64 = 1 << 30;
+
 /// How much may be written on an answer, in bytes.
 const BELIEVED_BYTES: usize = 8 << 20;
 
@@ -26,8 +31,8 @@ impl Space {
         Self { path, reserve, asked: None, written: 0 }
     }
 
-    /// Refuses a write that would take from the reserve.
-    pub(super) fn check(&mut self, byte_count: usize) -> Result<(), Error> {
+    /// Refuses a write that would take from the reserve, or from what compaction needs of tables of so many bytes.
+    pub(super) fn check(&mut self, byte_count: usize, tables: impl Fn() -> u64) -> Result<(), Error> {
         self.written += byte_count;
         let is_known = self.asked.is_some_and(|asked| asked.elapsed() < BELIEVED_FOR);
         if is_known && self.written < BELIEVED_BYTES {
@@ -35,7 +40,8 @@ impl Space {
         }
         // Asked again for the next write if there is none, so that it is taken as soon as there is space.
         self.asked = None;
-        check_space(&self.path, byte_count as u64, self.reserve)?;
+        let reserve = self.reserve.saturating_add((tables() / SHARE_OF_TABLES).min(MOST_FOR_TABLES));
+        check_space(&self.path, byte_count as u64, reserve)?;
         (self.asked, self.written) = (Some(Instant::now()), byte_count);
         Ok(())
     }
