@@ -1,7 +1,6 @@
 //! HTTP, for health, metrics and a few facts.
 
 use std::convert::Infallible;
-use std::future::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::backend::aside;
 use crate::taken::Taken;
 
 /// How long a request's head may take; heads are small.
@@ -26,6 +26,20 @@ const PARTING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An answer.
 pub(crate) type Response = hyper::Response<Full<Bytes>>;
+
+/// An answer, or how to come by it.
+pub(crate) enum Answer {
+    /// It is here.
+    Now(Response),
+    /// It may have to be waited for, where that holds nobody up.
+    Aside(Box<dyn FnOnce() -> Response + Send>),
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        Self::Now(response)
+    }
+}
 
 /// What is asked for: a path and the parameters behind it.
 #[derive(Debug)]
@@ -52,10 +66,18 @@ pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     stalled: Duration,
     stop: &CancellationToken,
-    answer: impl Fn(&Asked<'_>) -> Response + Sync,
+    answer: impl Fn(&Asked<'_>) -> Answer + Sync,
 ) {
     let answer = &answer;
-    let service = service_fn(move |request: Request<Incoming>| ready(Ok::<_, Infallible>(respond(&request, answer))));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = respond(&request, answer);
+        async {
+            Ok::<_, Infallible>(match answer {
+                Answer::Now(response) => response,
+                Answer::Aside(work) => aside(work).await,
+            })
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -74,12 +96,12 @@ pub(crate) async fn serve(
     }
 }
 
-fn respond(request: &Request<Incoming>, answer: &impl Fn(&Asked<'_>) -> Response) -> Response {
+fn respond(request: &Request<Incoming>, answer: &impl Fn(&Asked<'_>) -> Answer) -> Answer {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         let uri = request.uri();
         answer(&Asked { path: uri.path(), query: uri.query().unwrap_or_default() })
     } else {
-        text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n")
+        text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n").into()
     }
 }
 
@@ -117,7 +139,7 @@ mod tests {
         let (mut peer, stream) = tokio::io::duplex(1024);
         peer.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         let (stop, large) = (CancellationToken::new(), "x".repeat(1 << 20));
-        let served = serve(stream, Duration::from_millis(10), &stop, |_| text(StatusCode::OK, large.clone()));
+        let served = serve(stream, Duration::from_millis(10), &stop, |_| text(StatusCode::OK, large.clone()).into());
         tokio::time::timeout(Duration::from_secs(20), served).await.expect("it waits for ever");
     }
 }

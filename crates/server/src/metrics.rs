@@ -5,9 +5,11 @@
 mod store;
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use charioteer_engine::Db;
+use hyper::StatusCode;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -16,9 +18,10 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use self::store::StoreCollector;
+use crate::http::{Answer, with_type};
 
 /// The content type of the text format.
-pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Everything that one server counts.
 pub(crate) struct Metrics {
@@ -117,8 +120,13 @@ impl Metrics {
         self.cut.get_or_create(&vec![("protocol", protocol), ("reason", reason)]).inc();
     }
 
-    /// Everything, as text.
-    pub(crate) fn render(&self) -> String {
+    /// Everything, as a page. What the store counts may have to wait for its locks.
+    pub(crate) fn page(self: &Arc<Self>) -> Answer {
+        let metrics = Arc::clone(self);
+        Answer::Aside(Box::new(move || with_type(StatusCode::OK, CONTENT_TYPE, metrics.render())))
+    }
+
+    fn render(&self) -> String {
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             // Writing to a string fails for lack of memory only, which does not come back as an error.

@@ -15,9 +15,9 @@ use tracing::{error, warn};
 
 use crate::backend::{Backend, Embedded, aside};
 use crate::control::Control;
-use crate::http::{self, Asked, Response, not_found, text, with_type};
+use crate::http::{self, Answer, Asked, not_found, text};
 use crate::listener::Listener;
-use crate::metrics::{self, Metrics};
+use crate::metrics::Metrics;
 use crate::pegasus::{self, Cluster, Service, plain_table};
 use crate::{Data, Error, Limits, Options, PegasusOptions};
 
@@ -326,13 +326,13 @@ struct Health {
 }
 
 impl Health {
-    fn answer(&self, asked: &Asked<'_>) -> Response {
+    fn answer(&self, asked: &Asked<'_>) -> Answer {
         match asked.path {
-            "/healthz" => text(StatusCode::OK, "alive\n"),
-            "/readyz" if self.ready.load(Ordering::Acquire) => text(StatusCode::OK, "ready\n"),
-            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n"),
-            "/metrics" => with_type(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.render()),
-            _ => not_found(asked),
+            "/healthz" => text(StatusCode::OK, "alive\n").into(),
+            "/readyz" if self.ready.load(Ordering::Acquire) => text(StatusCode::OK, "ready\n").into(),
+            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n").into(),
+            "/metrics" => self.metrics.page(),
+            _ => not_found(asked).into(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! All tables over the embedded store: keeps the catalogue, and finds a table for a request.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +72,8 @@ struct Shelf {
 struct Available {
     by_id: HashMap<i32, Arc<Table>>,
     by_name: HashMap<String, Arc<Table>>,
+    /// What is known of all tables, dropped ones too: a change that is being stored keeps the shelf locked.
+    infos: BTreeMap<i32, TableInfo>,
 }
 
 /// Why a change of the tables was not made.
@@ -151,13 +153,13 @@ impl Tables {
     /// What is known of the table of this id, available or dropped.
     #[must_use]
     pub fn info(&self, id: i32) -> Option<TableInfo> {
-        self.inner.shelf.lock().catalogue.by_id(id).cloned()
+        self.inner.available.read().infos.get(&id).cloned()
     }
 
     /// What is known of all tables, dropped ones included, by id.
     #[must_use]
     pub fn infos(&self) -> Vec<TableInfo> {
-        self.inner.shelf.lock().catalogue.list().cloned().collect()
+        self.inner.available.read().infos.values().cloned().collect()
     }
 
     /// Gives back what time has freed: scans that have been idle for too long, expired rows (of each table, some at a
@@ -297,6 +299,7 @@ impl Inner {
         let mut tables = HashMap::new();
         for info in catalogue.list() {
             let table = self.table_for(shelf, info)?;
+            available.infos.insert(info.id, info.clone());
             if info.status == TableStatus::Available {
                 available.by_id.insert(info.id, Arc::clone(&table));
                 available.by_name.insert(info.name.clone(), Arc::clone(&table));

@@ -8,23 +8,24 @@ use serde_json::{Map, Value, json};
 
 use super::{Endpoint, Service, admin};
 use crate::backend::Backend;
-use crate::http::{Asked, Response, json as as_json, not_found, text, with_type};
-use crate::metrics;
+use crate::http::{Answer, Asked, Response, json as as_json, not_found, text};
 
 const PATHS: &str = "/version\n/recentStartTime\n/metrics\n/meta/app?name=TABLE\n/meta/apps\n/meta/nodes\n/meta/cluster\n\
                      /meta/app_envs?name=TABLE\n";
 
 impl<B: Backend> Service<B> {
     /// Answers a GET on a Pegasus port.
-    pub(super) fn answer_http(&self, endpoint: &Endpoint, local: SocketAddrV4, asked: &Asked<'_>) -> Response {
-        let local = *local.ip();
+    pub(super) fn answer_http(&self, endpoint: &Endpoint, local: SocketAddrV4, asked: &Asked<'_>) -> Answer {
+        if asked.path == "/metrics" { self.metrics.page() } else { self.fact(endpoint, *local.ip(), asked).into() }
+    }
+
+    fn fact(&self, endpoint: &Endpoint, local: Ipv4Addr, asked: &Asked<'_>) -> Response {
         match asked.path {
             "/" => text(StatusCode::OK, PATHS),
             "/version" => {
                 as_json(StatusCode::OK, &json!({ "Version": env!("CARGO_PKG_VERSION"), "Server": "Charioteer" }))
             }
             "/recentStartTime" => as_json(StatusCode::OK, &json!({ "RecentStartTime": self.started.as_secs() })),
-            "/metrics" => with_type(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.render()),
             "/meta/app" if endpoint.meta => self.table(asked, |table| self.describe(table, local)),
             "/meta/app_envs" if endpoint.meta => self.table(asked, |table| json!(table.envs)),
             "/meta/apps" if endpoint.meta => self.tables(),
