@@ -2,17 +2,17 @@
 //! snapshots.
 
 use std::fmt;
-use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
-use crate::disk::{Backup, Disk, DiskKeyspace, DiskOptions, DiskView, Stats};
-use crate::error::{Error, MAX_KEY_BYTES};
-use crate::memory::{self, Memory, Rows, View};
-use crate::{Durability, Ticket};
+use crate::Ticket;
+use crate::batch::{Batch, check_key};
+use crate::disk::{Backup, Disk, DiskKeyspace, DiskOptions, Stats};
+use crate::error::Error;
+use crate::memory::{self, Memory, Rows};
+use crate::snapshot::{RowsThen, Snapshot};
 
 /// An ordered store of bytes; clones share it.
 ///
@@ -164,7 +164,7 @@ impl Db {
             Store::Memory(memory) => RowsThen::Memory(memory.view()),
             Store::Disk(disk) => RowsThen::Disk(disk.view()),
         };
-        Snapshot { rows }
+        Snapshot::of(rows)
     }
 
     /// One keyspace as it is now; the others need have no rows in this snapshot.
@@ -179,7 +179,7 @@ impl Db {
                 RowsThen::Disk(disk.view())
             }
         };
-        Ok(Snapshot { rows })
+        Ok(Snapshot::of(rows))
     }
 
     /// Applies a batch: all of it at one instant or nothing, visible and as durable as it asks for when this returns.
@@ -190,7 +190,7 @@ impl Db {
     pub fn commit(&self, batch: Batch) -> Result<(), Error> {
         batch.check()?;
         match &self.store {
-            Store::Memory(_) => memory::commit(batch.changes),
+            Store::Memory(_) => memory::commit(batch.into_changes()),
             Store::Disk(disk) => disk.commit(batch),
         }
     }
@@ -202,7 +202,7 @@ impl Db {
             return Ticket::ready(Err(error));
         }
         match &self.store {
-            Store::Memory(_) => Ticket::ready(memory::commit(batch.changes)),
+            Store::Memory(_) => Ticket::ready(memory::commit(batch.into_changes())),
             Store::Disk(disk) => disk.submit(move |group| group.add(batch)),
         }
     }
@@ -324,106 +324,6 @@ impl Keyspace {
     }
 }
 
-/// Changes that are applied together, in the order they were added: the last one to a key wins.
-///
-/// ```
-/// use charioteer_engine::{Batch, Db};
-///
-/// let db = Db::memory();
-/// let rows = db.keyspace("rows")?;
-/// let mut batch = Batch::new();
-/// batch.put(&rows, "a".into(), "1".into());
-/// batch.delete(&rows, "b".into());
-/// assert_eq!(batch.len(), 2);
-/// db.commit(batch)?;
-/// # Ok::<(), charioteer_engine::Error>(())
-/// ```
-#[derive(Debug, Default)]
-pub struct Batch {
-    changes: SmallVec<[Change; 1]>,
-    durability: Option<Durability>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Change {
-    pub(crate) keyspace: Keyspace,
-    pub(crate) key: Bytes,
-    /// `None` removes the row.
-    pub(crate) value: Option<Bytes>,
-}
-
-impl Change {
-    /// What a journal takes for a change besides its bytes, or a little more.
-    const OVERHEAD_BYTES: usize = 24;
-
-    /// About what it takes in a journal, in bytes.
-    pub(crate) fn byte_count(&self) -> usize {
-        Self::OVERHEAD_BYTES + self.key.len() + self.value.as_ref().map_or(0, Bytes::len)
-    }
-}
-
-impl Batch {
-    /// A batch without changes.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Writes `value` at `key`, whatever is there.
-    ///
-    /// Both are copied, because they may be slices of a far larger network buffer that the row
-    /// would keep alive.
-    pub fn put(&mut self, keyspace: &Keyspace, key: Bytes, value: Bytes) {
-        self.put_owned(keyspace, Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value));
-    }
-
-    /// Removes the row at `key`, if there is one.
-    pub fn delete(&mut self, keyspace: &Keyspace, key: Bytes) {
-        self.changes.push(Change { keyspace: keyspace.clone(), key, value: None });
-    }
-
-    /// Says how safe the batch must be when it is acknowledged. Otherwise the store's own level counts; in memory none does.
-    pub const fn set_durability(&mut self, durability: Durability) {
-        self.durability = Some(durability);
-    }
-
-    /// Whether there is nothing to apply.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
-    }
-
-    /// The number of changes, counting each change to the same key.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.changes.len()
-    }
-
-    /// As [`put`](Self::put), for bytes that fill their allocation, which need no copy.
-    pub(crate) fn put_owned(&mut self, keyspace: &Keyspace, key: Bytes, value: Bytes) {
-        self.changes.push(Change { keyspace: keyspace.clone(), key, value: Some(value) });
-    }
-
-    pub(crate) const fn durability(&self) -> Option<Durability> {
-        self.durability
-    }
-
-    pub(crate) fn into_changes(self) -> SmallVec<[Change; 1]> {
-        self.changes
-    }
-
-    /// Whether a store can hold all of it.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        self.changes.iter().try_for_each(|change| {
-            check_key(&change.key)?;
-            match &change.value {
-                Some(value) if u32::try_from(value.len()).is_err() => Err(Error::ValueTooLong { len: value.len() }),
-                _ => Ok(()),
-            }
-        })
-    }
-}
-
 /// The order in which rows are walked.
 ///
 /// ```
@@ -437,111 +337,4 @@ pub enum Direction {
     Forward,
     /// From the largest key to the smallest.
     Backward,
-}
-
-/// The rows of one instant; later writes and drops leave it as it is.
-///
-/// Clones share it. While it lives it keeps the rows that were changed since, so drop it when it is
-/// done.
-///
-/// ```
-/// use std::ops::{Bound, ControlFlow};
-/// use charioteer_engine::{Batch, Db, Direction};
-///
-/// let db = Db::memory();
-/// let rows = db.keyspace("rows")?;
-/// let mut batch = Batch::new();
-/// for key in ["a", "b", "c"] {
-///     batch.put(&rows, key.into(), key.into());
-/// }
-/// db.commit(batch)?;
-///
-/// let mut last_two = Vec::new();
-/// let all = (Bound::Unbounded, Bound::Unbounded);
-/// db.snapshot().visit(&rows, all, Direction::Backward, |key, _value| {
-///     last_two.push(key.clone());
-///     if last_two.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-/// })?;
-/// assert_eq!(last_two, ["c", "b"]);
-/// # Ok::<(), charioteer_engine::Error>(())
-/// ```
-#[derive(Clone)]
-pub struct Snapshot {
-    rows: RowsThen,
-}
-
-#[derive(Clone)]
-enum RowsThen {
-    Memory(View),
-    Disk(DiskView),
-}
-
-impl Snapshot {
-    /// The value of `key` at the instant of the snapshot.
-    ///
-    /// A keyspace created after it has no rows in it.
-    ///
-    /// # Errors
-    /// [`Error::KeyEmpty`] and [`Error::KeyTooLong`] for a key the store cannot hold,
-    /// [`Error::KeyspaceDropped`] when the keyspace was dropped before the snapshot was taken.
-    pub fn get(&self, keyspace: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        check_key(key)?;
-        match &self.rows {
-            RowsThen::Memory(view) => view.get(keyspace.in_memory()?, key),
-            RowsThen::Disk(view) => view.get(keyspace.on_disk()?, key),
-        }
-    }
-
-    /// Walks the rows between the bounds, forwards or backwards, until `visit` breaks. Bounds in
-    /// the wrong order hold no rows, and bounds may be of any length.
-    ///
-    /// # Errors
-    /// [`Error::KeyspaceDropped`] when the keyspace was dropped before the snapshot was taken.
-    pub fn visit(
-        &self,
-        keyspace: &Keyspace,
-        range: (Bound<&[u8]>, Bound<&[u8]>),
-        direction: Direction,
-        visit: impl FnMut(&Bytes, &Bytes) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
-        if is_empty(range) {
-            // Neither kind of rows takes bounds in the wrong order.
-            return self.check_was_there(keyspace);
-        }
-        match &self.rows {
-            RowsThen::Memory(view) => view.visit(keyspace.in_memory()?, range, direction, visit),
-            RowsThen::Disk(view) => view.visit(keyspace.on_disk()?, range, direction, visit),
-        }
-    }
-}
-
-impl Snapshot {
-    fn check_was_there(&self, keyspace: &Keyspace) -> Result<(), Error> {
-        match &self.rows {
-            RowsThen::Memory(view) => view.check_was_there(keyspace.in_memory()?),
-            RowsThen::Disk(view) => view.check_was_there(keyspace.on_disk()?),
-        }
-    }
-}
-
-impl fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot").finish_non_exhaustive()
-    }
-}
-
-fn check_key(key: &[u8]) -> Result<(), Error> {
-    match key.len() {
-        0 => Err(Error::KeyEmpty),
-        1..=MAX_KEY_BYTES => Ok(()),
-        len => Err(Error::KeyTooLong { len }),
-    }
-}
-
-fn is_empty(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
-    match range {
-        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
-        (Bound::Included(start), Bound::Included(end)) => start > end,
-        (Bound::Included(start) | Bound::Excluded(start), Bound::Included(end) | Bound::Excluded(end)) => start >= end,
-    }
 }

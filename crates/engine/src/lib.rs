@@ -22,18 +22,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batch;
 mod clock;
 mod db;
 mod disk;
 mod durability;
 mod error;
 mod memory;
+mod snapshot;
 pub mod table;
 mod ticket;
 
+pub use batch::Batch;
 pub use clock::Clock;
-pub use db::{Batch, Db, Direction, Keyspace, Snapshot};
+pub use db::{Db, Direction, Keyspace};
 pub use disk::{Backup, DiskOptions, Expired, Repair, Stats, Verified, repair_folder, restore_backup, verify_folder};
 pub use durability::{Durability, UnknownDurability};
 pub use error::{Error, MAX_KEY_BYTES, Outcome};
+pub use snapshot::Snapshot;
 pub use ticket::Ticket;

@@ -15,7 +15,8 @@ use imbl::OrdMap;
 use parking_lot::{RwLock, RwLockWriteGuard};
 use smallvec::SmallVec;
 
-use crate::db::{Change, Direction};
+use crate::batch::Change;
+use crate::db::Direction;
 use crate::error::Error;
 
 type Map = OrdMap<Bytes, Bytes>;

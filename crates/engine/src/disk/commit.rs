@@ -21,7 +21,7 @@ use parking_lot::{Condvar, FairMutex, Mutex};
 
 use super::group::Group;
 use super::lead::Lead;
-use crate::db::Batch;
+use crate::batch::Batch;
 use crate::{Durability, Error, Ticket};
 
 /// How long the thread of the store waits, once nothing comes any more, before it tidies up behind the last writes.

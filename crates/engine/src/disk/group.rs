@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use crate::db::{Batch, Change, Keyspace};
+use crate::batch::{Batch, Change};
+use crate::db::Keyspace;
 use crate::{Durability, Error};
 
 /// A group that is being put together.

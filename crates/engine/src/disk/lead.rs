@@ -18,7 +18,7 @@ use super::pace::Pace;
 use super::space::Space;
 use super::stats::Counters;
 use super::under_way::UnderWay;
-use crate::db::Change;
+use crate::batch::Change;
 use crate::{Durability, Error};
 
 /// What was flushed is synced within this time.

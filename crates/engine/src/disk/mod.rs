@@ -43,7 +43,7 @@ use self::marks::{Marks, MarksFile};
 use self::space::Space;
 use self::stats::Counters;
 use self::under_way::UnderWay;
-use crate::db::Batch;
+use crate::batch::Batch;
 use crate::{Error, Ticket};
 
 pub use self::backup::{Backup, restore_backup};
@@ -289,9 +289,7 @@ fn look_through(folder: &Folder, knowledge: Knowledge) -> Result<Found, Error> {
 fn inspect(folder: &Folder, knowledge: Knowledge) -> Result<Found, Error> {
     let rows = folder.rows();
     if !folder.has_rows()? {
-        let is_new = knowledge.marks == Marks::default();
-        let missing = || Error::damaged(&rows, "it is missing, and with it what was acknowledged");
-        return if is_new { Ok(Found::default()) } else { Err(missing()) };
+        return Ok(Found::default());
     }
     let journals = journal::scan(&rows)?;
     let (current, fault) = judge(&rows, &journals, &knowledge)?;

@@ -11,7 +11,7 @@ use fjall::{AbstractTree, Database, PersistMode};
 
 use super::keyspace::DiskKeyspace;
 use crate::Error;
-use crate::db::Change;
+use crate::batch::Change;
 
 /// fjall waits at 4.
 const CLOSED_MEMTABLES: usize = 3;
