@@ -58,7 +58,7 @@ impl Db {
 
     /// Opens the store in a folder, or makes it there.
     ///
-    /// Everything that was acknowledged is there, as far as its [`Durability`] promised. A folder that something acknowledged
+    /// Everything that was acknowledged is there, as far as its [`Durability`](crate::Durability) promised. A folder that something acknowledged
     /// is missing from is not opened, and not changed.
     ///
     /// ```
