@@ -16,12 +16,9 @@ use crate::Error;
 /// fjall goes over to a new journal only when the current one is longer than 64,000,000 bytes.
 const STAYS_BELOW: u64 = 60_000_000;
 
-/// With so much in the current journal, whatever is only there is written to table files, and fjall goes over to a new one.
-/// Opening replays what is left, at about a second for a million rows.
-const LONG: u64 = 64_100_000;
-
-/// How much more may be written before that is asked for again.
-const LONGER_STILL: u64 = 32 << 20;
+/// Each time that so much more is in the current journal, whatever is only there is written to table files: opening replays
+/// what is not, at about a second for a million rows. The second time, fjall goes over to a new journal.
+const CLOSE_EVERY: u64 = 32 << 20;
 
 /// How many memtables wait to be written at a time.
 const FLUSHES_AT_ONCE: usize = 8;
@@ -51,7 +48,7 @@ pub(super) struct JournalPlace {
 impl JournalPlace {
     pub(super) fn new(folder: PathBuf, position: u64) -> Result<Self, Error> {
         let id = latest(&folder)?;
-        Ok(Self { folder, id, position, limit: LONG, to_close: Vec::new() })
+        Ok(Self { folder, id, position, limit: CLOSE_EVERY, to_close: Vec::new() })
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -84,7 +81,7 @@ impl JournalPlace {
             let id = latest(&self.folder)?;
             if id != self.id {
                 // The last batch may be in it already.
-                (self.id, self.position, self.limit) = (id, START_AND_END_BYTES, LONG);
+                (self.id, self.position, self.limit) = (id, START_AND_END_BYTES, CLOSE_EVERY);
             }
         }
         Ok(self.id)
@@ -105,7 +102,7 @@ impl JournalPlace {
     /// they are given too much at once.
     pub(super) fn keep_short(&mut self, keyspaces: &Keyspaces, db: &Database) -> Result<(), Error> {
         if self.position >= self.limit {
-            self.limit = self.position + LONGER_STILL;
+            self.limit = self.position + CLOSE_EVERY;
             self.to_close = keyspaces.all();
         }
         while !self.to_close.is_empty() && db.outstanding_flushes() < FLUSHES_AT_ONCE {
