@@ -62,7 +62,10 @@ pub(crate) fn backup(arguments: &BackupArguments) -> Result<(), Box<dyn Error>> 
     let socket = arguments.data.join(CONTROL_SOCKET);
     let done = match UnixStream::connect(&socket) {
         Ok(server) => ask_for_backup(server, &to)?,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+        // The path of a socket must be short, which is said by InvalidInput.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::InvalidInput) =>
+        {
             backup_here(&arguments.data, &to)?
         }
         Err(error) => return Err(format!("cannot ask the server at {}: {error}", socket.display()).into()),
@@ -87,7 +90,7 @@ fn ask_for_backup(mut server: UnixStream, to: &Path) -> Result<Value, Box<dyn Er
 }
 
 fn backup_here(data: &Path, to: &Path) -> Result<Value, Box<dyn Error>> {
-    if !data.is_dir() {
+    if !data.join("CHARIOTEER").is_file() {
         return Err(format!("there is no data at {}", data.display()).into());
     }
     let db = Db::open(data, DiskOptions { expired: has_expired, ..DiskOptions::default() })?;

@@ -195,7 +195,11 @@ fn parse_host_ports(text: &str) -> Result<HostPorts, String> {
 /// Serves until a signal says to stop.
 pub(crate) fn run(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
     logging::start(arguments.log.clone())?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(arguments))
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(serve(arguments));
+    // A backup or a compaction under way may take long, and can be left as it is.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {

@@ -4,7 +4,7 @@
 //! list comes last: a folder without it is no backup, and one with it is not opened as a store, so that it stays what it is.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::io::{self, Read, Write};
 use std::ops::{Bound, ControlFlow};
 use std::path::{Component, Path, PathBuf};
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::errors::fjall_error;
-use super::folder::{BACKUP_LIST, put_in_place, remove_all, sync_folder, write_synced};
+use super::folder::{BACKUP_LIST, MARKER, put_in_place, remove_all, sync_folder, write_synced};
 use super::keyspace::DiskKeyspace;
 use super::view::DiskView;
 use super::{Disk, DiskOptions, journal};
@@ -22,6 +22,9 @@ use crate::{Direction, Error};
 const TITLE: &str = "charioteer backup, format 1\n";
 
 const CHECKSUM: &str = "checksum ";
+
+/// How something is called that is not whole yet.
+const PART: &str = ".charioteer-part";
 
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -122,22 +125,39 @@ pub fn restore_backup(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Ba
     Ok(Backup { bytes: list.iter().map(|file| file.bytes).sum(), ..Backup::default() })
 }
 
-/// Makes a folder beside the place where it is to be, which is vacant, and puts it there once it is whole.
+/// Makes a folder under another name, and puts it in its place, which is vacant, once it is whole.
 fn make_aside<T>(to: &Path, make: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
-    let name = to.file_name().ok_or_else(|| Error::NotAStore { path: to.to_owned(), why: "it has no name" })?;
-    let mut part = name.to_owned();
-    part.push(".charioteer-part");
-    let part = to.with_file_name(part);
+    // A folder that is there already may be where a disk is mounted, and cannot be replaced.
+    let part = if to.is_dir() {
+        to.join(PART)
+    } else {
+        let name = to.file_name().ok_or_else(|| Error::NotAStore { path: to.to_owned(), why: "it has no name" })?;
+        let mut part = name.to_owned();
+        part.push(PART);
+        to.with_file_name(part)
+    };
     remove_all(&part)?;
     let made = make(&part).inspect_err(|_| {
         // What stays of it is removed by the next attempt.
         let _ = remove_all(&part);
     })?;
     if to.is_dir() {
-        fs::remove_dir(to).map_err(|error| Error::io("replacing", to, &error))?;
+        move_out(&part, to)?
+    } else {
+        put_in_place(&part, to)?
     }
-    put_in_place(&part, to)?;
     Ok(made)
+}
+
+/// Moves everything in a folder to the one above it. What makes that a store or a backup comes last.
+fn move_out(part: &Path, to: &Path) -> Result<(), Error> {
+    let entries = fs::read_dir(part).map_err(|error| Error::io("reading the folder", part, &error))?;
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.sort_unstable_by_key(|name| (name == MARKER, name == BACKUP_LIST));
+    for name in names {
+        put_in_place(&part.join(&name), &to.join(&name))?;
+    }
+    remove_all(part)
 }
 
 /// Compares every file of a backup with its checksum. Gives the number of files and their bytes.
@@ -248,7 +268,8 @@ fn parse_line(line: &str) -> Option<Listed> {
 }
 
 fn check_is_vacant(path: &Path) -> Result<(), Error> {
-    match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+    let is_other = |entry: &io::Result<DirEntry>| entry.as_ref().is_ok_and(|entry| entry.file_name() != PART);
+    match fs::read_dir(path).map(|mut entries| !entries.any(|entry| is_other(&entry))) {
         Ok(true) => Ok(()),
         Ok(false) => {
             Err(Error::NotAStore { path: path.to_owned(), why: "it is to be made, and there is something in it" })

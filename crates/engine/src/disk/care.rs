@@ -121,7 +121,7 @@ impl<'a> Repairing<'a> {
     fn marks(&mut self) -> Result<Option<Marks>, Error> {
         match super::read_marks(self.folder) {
             Ok(marks) => Ok(marks),
-            Err(error) if !self.folder.has_rows()? => Err(error),
+            Err(error) if !self.folder.has_rows()? => self.finish_interrupted(error),
             Err(error @ Error::Damaged { .. }) => {
                 self.steps.push(format!("{error}: it is made anew; whether the last writes are there is not known"));
                 self.reset_marks(Marks::default())?;
@@ -129,6 +129,20 @@ impl<'a> Repairing<'a> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A repair that was interrupted when it had put the damaged rows aside left the others whole.
+    fn finish_interrupted(&mut self, error: Error) -> Result<Option<Marks>, Error> {
+        let part = self.folder.path().join("rows.part");
+        if !part.join("version").is_file() {
+            return Err(error);
+        }
+        self.steps.push("a repair was interrupted: its rows are put in place".to_owned());
+        if self.aside.is_some() {
+            put_in_place(&part, &self.folder.rows())?;
+            self.reset_marks(Marks::default())?;
+        }
+        Ok(None)
     }
 
     fn journals(&mut self, marks: Option<Marks>) -> Result<(), Error> {
@@ -185,8 +199,7 @@ impl<'a> Repairing<'a> {
         // Left behind by a repair that was interrupted.
         let _ = fs::remove_file(&part);
         journal::rewrite(&journal.path, &part)?;
-        self.put_aside(&journal.path)?;
-        put_in_place(&part, &journal.path)
+        self.replace(&journal.path, &part)
     }
 
     fn tables(&mut self) -> Result<(), Error> {
@@ -216,8 +229,7 @@ impl<'a> Repairing<'a> {
         let lost = salvage::copy_what_can_be_read(&rows, damaged, &part, &DiskOptions::default())?;
         self.steps.extend(lost.tables.iter().map(|table| format!("{} could not be opened", table.display())));
         self.steps.push(format!("{} blocks could not be read", lost.blocks));
-        self.put_aside(&rows)?;
-        put_in_place(&part, &rows)?;
+        self.replace(&rows, &part)?;
         self.reset_marks(Marks::default())
     }
 
@@ -244,12 +256,17 @@ impl<'a> Repairing<'a> {
         self.reset_marks(marks.unwrap_or_default())
     }
 
-    fn put_aside(&self, path: &Path) -> Result<(), Error> {
-        let (Some(aside), Some(name)) = (&self.aside, path.file_name()) else { return Ok(()) };
+    /// Puts something intact in the place of something damaged, which is kept.
+    fn replace(&self, damaged: &Path, part: &Path) -> Result<(), Error> {
+        let (Some(aside), Some(name)) = (&self.aside, damaged.file_name()) else { return Ok(()) };
         fs::create_dir_all(aside).map_err(|error| Error::io("making the folder", aside, &error))?;
-        let to = aside.join(name);
-        fs::rename(path, &to).map_err(|error| Error::io("putting aside", path, &error))?;
-        sync_folder(aside)
+        let kept = aside.join(name);
+        // A file is in one of its places at any time. A folder cannot have two, and an interruption is mended by the next
+        // repair.
+        let keep = if damaged.is_dir() { fs::rename(damaged, &kept) } else { fs::hard_link(damaged, &kept) };
+        keep.map_err(|error| Error::io("keeping", damaged, &error))?;
+        sync_folder(aside)?;
+        put_in_place(part, damaged)
     }
 }
 

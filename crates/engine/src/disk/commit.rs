@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{self, Arc, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -52,6 +52,8 @@ struct Shared {
     /// Held by the thread of the store for each group, and by those who want it to wait: a lock that is fair, so that they get
     /// their turn however much is written.
     turn: FairMutex<()>,
+    /// How many want everybody else to wait.
+    wanted: AtomicUsize,
     queue: Mutex<Queue>,
     arrived: Condvar,
     /// Whether something is left to tidy up behind the last writes.
@@ -71,6 +73,7 @@ impl Committer {
         let shared = Arc::new(Shared {
             lead: sync::Mutex::new(lead),
             turn: FairMutex::default(),
+            wanted: AtomicUsize::new(0),
             queue: Mutex::default(),
             arrived: Condvar::new(),
             unsettled: AtomicBool::new(false),
@@ -118,8 +121,11 @@ impl Committer {
 
     /// Holds off all writes while `work` runs.
     pub(super) fn exclusively<T>(&self, work: impl FnOnce(&mut Lead) -> T) -> T {
+        self.shared.wanted.fetch_add(1, Ordering::Relaxed);
         let _turn = self.shared.turn.lock();
-        work(&mut self.shared.lead())
+        let done = work(&mut self.shared.lead());
+        self.shared.wanted.fetch_sub(1, Ordering::Relaxed);
+        done
     }
 
     /// How much work waits.
@@ -202,6 +208,8 @@ impl Shared {
 
     /// The lead for a caller that may block, unless it does better to hand its work in.
     fn lead_of_a_caller(&self) -> Option<sync::MutexGuard<'_, Lead>> {
+        // Whoever wants everybody else to wait is not kept waiting by those who come again and again.
+        let _turn = (self.wanted.load(Ordering::Relaxed) > 0).then(|| self.turn.lock());
         let lead = match self.lead.try_lock() {
             Ok(lead) => lead,
             // What comes during a sync can share the next one.

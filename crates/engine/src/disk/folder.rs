@@ -10,7 +10,7 @@ use crate::Error;
 const FORMAT: u64 = 1;
 
 /// The file that makes a folder a store.
-const MARKER: &str = "CHARIOTEER";
+pub(crate) const MARKER: &str = "CHARIOTEER";
 
 /// The marker while it is being made.
 const MARKER_PART: &str = "CHARIOTEER.part";

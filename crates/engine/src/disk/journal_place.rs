@@ -1,6 +1,7 @@
 //! Where in which journal the next batch goes, kept without asking for it each time; and that journals stay short.
 
 use std::fs::{self, DirEntry};
+use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,10 @@ pub(super) struct JournalPlace {
     id: u64,
     /// At least how long it is, in bytes.
     position: u64,
+    /// How much the last batch took.
+    last_batch: u64,
+    /// Whether it was begun just now.
+    is_fresh: bool,
     /// How long it may become before it is seen to that it can be closed.
     limit: u64,
     /// Keyspaces whose memtables are to be closed for that.
@@ -48,7 +53,7 @@ pub(super) struct JournalPlace {
 impl JournalPlace {
     pub(super) fn new(folder: PathBuf, position: u64) -> Result<Self, Error> {
         let id = latest(&folder)?;
-        Ok(Self { folder, id, position, limit: CLOSE_EVERY, to_close: Vec::new() })
+        Ok(Self { folder, id, position, last_batch: 0, is_fresh: false, limit: CLOSE_EVERY, to_close: Vec::new() })
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -57,12 +62,13 @@ impl JournalPlace {
 
     /// Takes note of a batch of so many bytes, which the journal puts between a start and an end.
     pub(super) const fn wrote(&mut self, byte_count: usize) {
-        self.position += byte_count as u64 + START_AND_END_BYTES;
+        self.last_batch = byte_count as u64 + START_AND_END_BYTES;
+        self.position += self.last_batch;
     }
 
     /// Waits until closed journals have gone to tables, if there are too many: opening would have to write them all.
-    pub(super) fn keep_few(&self, db: &Database) -> Result<(), Error> {
-        if self.position > START_AND_END_BYTES {
+    pub(super) fn keep_few(&mut self, db: &Database) -> Result<(), Error> {
+        if !mem::take(&mut self.is_fresh) {
             return Ok(());
         }
         let patience = Instant::now() + FLUSH_PATIENCE;
@@ -81,7 +87,8 @@ impl JournalPlace {
             let id = latest(&self.folder)?;
             if id != self.id {
                 // The last batch may be in it already.
-                (self.id, self.position, self.limit) = (id, START_AND_END_BYTES, CLOSE_EVERY);
+                (self.id, self.position, self.limit) = (id, self.last_batch, CLOSE_EVERY);
+                self.is_fresh = true;
             }
         }
         Ok(self.id)

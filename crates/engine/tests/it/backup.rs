@@ -146,3 +146,19 @@ fn neither_a_backup_nor_a_restored_store_is_made_over_something() {
 fn a_store_in_memory_has_no_backup() {
     assert_eq!(Db::memory().backup("nowhere"), Err(Error::NotOnDisk));
 }
+
+#[test]
+fn a_folder_that_is_there_and_empty_is_filled_where_it_is() {
+    let (folder, db, backup) = store();
+    fs::create_dir(&backup).unwrap();
+    db.backup(&backup).unwrap();
+    let restored = folder.path().join("restored");
+    fs::create_dir(&restored).unwrap();
+    // As a mounted disk, which cannot be replaced: whoever holds the folder open still sees it.
+    let held = fs::File::open(&restored).unwrap().metadata().unwrap();
+    restore_backup(&backup, &restored).unwrap();
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(fs::metadata(&restored).unwrap().ino(), held.ino());
+    assert_eq!(open_and_read(&restored), Ok([rows(0..120), rows(0..120)]));
+    assert!(!files(&restored).keys().any(|path| path.to_string_lossy().contains("part")));
+}

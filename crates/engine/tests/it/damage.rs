@@ -390,3 +390,16 @@ fn what_only_a_backup_replaces_is_not_repaired_and_left_alone() {
         }
     }
 }
+
+#[test]
+fn a_repair_that_was_interrupted_is_finished_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    write_files(folder.path(), &store(Left::Closed, 50, 60));
+    // The damaged rows are aside, the others not yet in their place.
+    fs::rename(folder.path().join("rows"), folder.path().join("rows.part")).unwrap();
+    assert!(matches!(open(folder.path()), Err(Error::Damaged { .. })));
+    assert_eq!(repair_folder(folder.path(), false).unwrap().steps.len(), 1);
+    assert!(folder.path().join("rows.part").is_dir());
+    repair_folder(folder.path(), true).unwrap();
+    assert_eq!(open_and_read(folder.path()), Ok([rows(0..60), rows(0..60)]));
+}

@@ -15,6 +15,7 @@ mod envs;
 mod folder;
 mod format;
 mod group_commit;
+mod journals;
 mod key;
 mod limits;
 mod on_disk;

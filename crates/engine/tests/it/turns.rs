@@ -34,3 +34,29 @@ fn others_get_their_turn_while_the_queue_of_writes_never_runs_empty() {
     });
     assert_eq!(db.keyspace_names().len(), 21);
 }
+
+#[test]
+fn others_get_their_turn_while_callers_never_pause_to_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = DiskOptions { durability: Durability::Flush, ..DiskOptions::default() };
+    let db = Db::open(folder.path(), options).unwrap();
+    let rows = db.keyspace("rows").unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for writer in 0..4_u32 {
+            let (db, rows, done) = (&db, &rows, &done);
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    let mut batch = Batch::new();
+                    batch.put(rows, writer.to_be_bytes().to_vec().into(), "v".into());
+                    db.commit(batch).unwrap();
+                }
+            });
+        }
+        for round in 0..20 {
+            db.keyspace(&format!("other {round}")).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(db.keyspace_names().len(), 21);
+}
