@@ -224,7 +224,8 @@ impl Shared {
 
     fn commit(&self, lead: &mut Lead, group: Group, writers: usize) -> Result<(), Error> {
         self.syncs.store(group.durability() == Durability::Fsync, Ordering::Relaxed);
-        lead.commit(group, writers)
+        // fjall does not panic here that we know of; if it did, everybody who waits would wait for ever.
+        catch_unwind(AssertUnwindSafe(|| lead.commit(group, writers))).unwrap_or_else(|_| Err(lead.broke_off()))
     }
 
     /// Commits as much of what waits as fits a group.

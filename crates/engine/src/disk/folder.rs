@@ -34,11 +34,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Opens the folder, or makes it.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let made = !path.try_exists().map_err(|error| Error::io("looking for", path, &error))?;
-        if made {
-            fs::create_dir_all(path).map_err(|error| Error::io("making the folder", path, &error))?;
-            sync_parent(path)?;
-        }
+        make_folders(path)?;
         if path.join(BACKUP_LIST).exists() {
             return Err(Error::NotAStore {
                 path: path.to_owned(),
@@ -174,6 +170,18 @@ pub(crate) fn remove_all(path: &Path) -> Result<(), Error> {
 /// Has the entries of a folder on the disk.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| Error::io("syncing the folder", path, &error))
+}
+
+/// Makes a folder and those that it lies in, each with its entry on the disk.
+fn make_folders(path: &Path) -> Result<(), Error> {
+    if path.try_exists().map_err(|error| Error::io("looking for", path, &error))? {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_folders(parent)?;
+    }
+    fs::create_dir_all(path).map_err(|error| Error::io("making the folder", path, &error))?;
+    sync_parent(path)
 }
 
 fn sync_parent(path: &Path) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 //! writes.
 
 use std::fs::File;
+use std::io;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -166,7 +167,22 @@ impl Lead {
             }
             _ => self.batch_of(changes, durability)?.commit(),
         };
-        written.map_err(|error| self.halt(fjall_error("committing", self.journal.folder(), error)))
+        written.map_err(|error| {
+            let error = fjall_error("committing to", self.journal.folder(), error);
+            // Whatever went wrong, the batch may be in the journal; but for what had gone wrong before.
+            let error = match error {
+                Error::Io { .. } | Error::Halted { .. } => error,
+                error => Error::io("committing to", self.journal.folder(), &io::Error::other(error.to_string())),
+            };
+            self.halt(error)
+        })
+    }
+
+    /// After a commit that did not come back.
+    pub(super) fn broke_off(&mut self) -> Error {
+        self.under_way.end();
+        let error = Error::io("committing to", self.journal.folder(), &io::Error::other("it broke off"));
+        self.halt(error)
     }
 
     fn batch_of(&self, changes: Vec<Change>, durability: Durability) -> Result<OwnedWriteBatch, Error> {
@@ -309,7 +325,7 @@ impl ToSync {
     /// Syncs it. A journal that was sealed in between has been synced by that, and one that is gone is in the tables.
     pub(super) fn sync(self) -> Result<Mark, Error> {
         match File::open(&self.path).and_then(|journal| journal.sync_data()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("syncing", &self.path, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("syncing", &self.path, &error)),
             _ => Ok(self.mark),
         }
     }

@@ -23,6 +23,7 @@ mod under_way;
 mod view;
 
 use std::fs::File;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -215,7 +216,7 @@ impl Disk {
         let patience = Instant::now() + FLUSH_PATIENCE;
         while keyspace.handle().sealed_memtable_count() > 0 {
             if Instant::now() > patience {
-                return Err(Error::Halted { cause: format!("writing the rows of {:?} to a table", keyspace.name()) });
+                return Err(Error::io("writing tables of", keyspace.handle().path(), &io::ErrorKind::TimedOut.into()));
             }
             thread::sleep(Duration::from_millis(5));
         }

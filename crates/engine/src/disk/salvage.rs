@@ -14,8 +14,8 @@ use crate::Error;
 /// A damaged block gives one error, a damaged index gives them for ever.
 const ERRORS_IN_A_ROW: u64 = 1000;
 
-/// How many rows are written at a time.
-const ROWS_PER_BATCH: usize = 1000;
+/// How much is written at a time.
+const BYTES_PER_BATCH: usize = 4 << 20;
 
 /// What could not be salvaged.
 pub(super) struct Lost {
@@ -114,7 +114,7 @@ impl<F: Fn(fjall::Error) -> Error> Copying<'_, F> {
 
     /// Copies rows until there are no more, or nothing but errors. Gives the number of errors.
     fn copy_rows(&self, mut rows: Iter, next: impl Fn(&mut Iter) -> Option<Guard>) -> Result<u64, Error> {
-        let (mut errors, mut in_a_row) = (0, 0);
+        let (mut errors, mut in_a_row, mut bytes) = (0, 0, 0);
         let mut batch = self.copy.batch();
         while let Some(row) = next(&mut rows) {
             let Ok((key, value)) = row.into_inner() else {
@@ -125,8 +125,10 @@ impl<F: Fn(fjall::Error) -> Error> Copying<'_, F> {
                 continue;
             };
             in_a_row = 0;
+            bytes += key.len() + value.len();
             batch.insert(&self.target, key, value);
-            if batch.len() == ROWS_PER_BATCH {
+            if bytes > BYTES_PER_BATCH {
+                bytes = 0;
                 std::mem::replace(&mut batch, self.copy.batch()).commit().map_err(self.failed)?;
             }
         }

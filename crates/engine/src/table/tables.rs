@@ -169,21 +169,24 @@ impl Tables {
     /// What the store gives.
     pub fn tidy(&self) -> Result<(), Error> {
         let tables: Vec<_> = self.inner.shelf.lock().tables.values().cloned().collect();
+        let mut swept = Ok(());
         for table in &tables {
             table.tidy();
             if table.settings().info.status == TableStatus::Available {
-                table.sweep(ROWS_PER_SWEEP)?;
+                // One that is damaged does not keep the others from being swept.
+                let this = table.sweep(ROWS_PER_SWEEP).map(drop);
+                swept = swept.and(this);
             }
         }
         let now = self.inner.clock.now();
         let overdue = |table: &TableInfo| table.expires_at.is_some_and(|end| end <= now);
         if !self.inner.shelf.lock().catalogue.list().any(overdue) {
-            return Ok(());
+            return swept;
         }
         match self.inner.change(|_, _| Ok(())) {
             Err(AdminError::Store(error)) => Err(error),
             // No rule is asked.
-            Err(AdminError::Rule(_)) | Ok(()) => Ok(()),
+            Err(AdminError::Rule(_)) | Ok(()) => swept,
         }
     }
 
@@ -268,6 +271,10 @@ impl Inner {
             let mut catalogue = shelf.catalogue.clone();
             let answer = rule(&mut catalogue, now)?;
             let forgotten = catalogue.forget_expired(now);
+            // First, so that no table is in the catalogue that could not be made; one that is not is dropped at the next start.
+            for table in catalogue.list().filter(|table| shelf.catalogue.by_id(table.id).is_none()) {
+                self.db.keyspace(&keyspace_of(table.id))?;
+            }
             self.store(&shelf.catalogue, &catalogue)?;
             self.install(&mut shelf, catalogue)?;
             (answer, forgotten)
