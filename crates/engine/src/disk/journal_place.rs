@@ -5,13 +5,12 @@ use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use fjall::Database;
 
 use super::errors::fjall_error;
 use super::keyspace::{DiskKeyspace, Keyspaces};
+use super::pace::wait_for_workers;
 use crate::Error;
 
 /// fjall goes over to a new journal only when the current one is longer than 64,000,000 bytes.
@@ -27,9 +26,6 @@ const FLUSHES_AT_ONCE: usize = 8;
 /// The current journal, and two that are being written to tables.
 const MAX_JOURNALS: usize = 3;
 
-/// How long a journal may take to be written to tables.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(600);
-
 /// What a batch takes besides its changes.
 const START_AND_END_BYTES: u64 = 26;
 
@@ -38,7 +34,7 @@ pub(super) struct JournalPlace {
     /// fjall's folder.
     folder: PathBuf,
     id: u64,
-    /// At least how long it is, in bytes.
+    /// How long it is, in bytes, or a little more.
     position: u64,
     /// How much the last batch took.
     last_batch: u64,
@@ -71,14 +67,7 @@ impl JournalPlace {
         if !mem::take(&mut self.is_fresh) {
             return Ok(());
         }
-        let patience = Instant::now() + FLUSH_PATIENCE;
-        while db.journal_count() > MAX_JOURNALS {
-            if Instant::now() > patience {
-                return Err(Error::Halted { cause: "writing the rows of old journals to tables".to_owned() });
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
+        wait_for_workers(db, || db.journal_count() <= MAX_JOURNALS)
     }
 
     /// The number of the current journal.

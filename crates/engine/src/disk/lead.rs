@@ -123,7 +123,7 @@ impl Lead {
         self.pace.keep(&changes, byte_count, &self.db).map_err(|error| self.halt(error))?;
         self.journal.keep_short(&self.keyspaces, &self.db)?;
         let mark = self.next_mark()?;
-        self.journal.keep_few(&self.db)?;
+        self.journal.keep_few(&self.db).map_err(|error| self.halt(error))?;
 
         let started = Instant::now();
         self.under_way.begin(mark.seqno);

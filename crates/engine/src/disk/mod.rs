@@ -23,12 +23,9 @@ mod under_way;
 mod view;
 
 use std::fs::File;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fjall::{CompressionType, Database, KeyspaceCreateOptions};
@@ -57,9 +54,6 @@ pub(crate) use self::view::DiskView;
 
 /// The least that fjall can be told; journals are closed when they are longer than 64 MB.
 const JOURNALS_BYTES: u64 = 64 << 20;
-
-/// How long a memtable may take to be written to a table file.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Threads that write tables. Each finished memtable asks all of them to compact, through the queue of [`MAX_KEYSPACES`].
 const WORKERS: usize = 2;
@@ -212,14 +206,7 @@ impl Disk {
         space::check_space(self.folder.path(), needed, self.options.reserve_bytes)?;
         let failed = |error| fjall_error("compacting", keyspace.handle().path(), error);
         keyspace.handle().rotate_memtable().map_err(failed)?;
-        // fjall's own waiting for this goes on for ever when its worker has ended in an error.
-        let patience = Instant::now() + FLUSH_PATIENCE;
-        while keyspace.handle().sealed_memtable_count() > 0 {
-            if Instant::now() > patience {
-                return Err(Error::io("writing tables of", keyspace.handle().path(), &io::ErrorKind::TimedOut.into()));
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
+        pace::wait_for_workers(&self.db, || keyspace.handle().sealed_memtable_count() == 0)?;
         keyspace.handle().major_compact().map_err(failed)
     }
 

@@ -41,13 +41,18 @@ impl Pace {
             let keyspace = change.keyspace.on_disk()?;
             keyspaces.insert(keyspace.id(), keyspace);
         }
-        keyspaces.values().try_for_each(|keyspace| wait_for_workers(keyspace, db))
+        keyspaces.values().try_for_each(|keyspace| keep_behind(keyspace, db))
     }
 }
 
-fn wait_for_workers(keyspace: &DiskKeyspace, db: &Database) -> Result<(), Error> {
+fn keep_behind(keyspace: &DiskKeyspace, db: &Database) -> Result<(), Error> {
     let tree = &keyspace.handle().tree;
-    while tree.sealed_memtable_count() >= CLOSED_MEMTABLES || tree.l0_run_count() >= TABLES_TO_MERGE {
+    wait_for_workers(db, || tree.sealed_memtable_count() < CLOSED_MEMTABLES && tree.l0_run_count() < TABLES_TO_MERGE)
+}
+
+/// Waits until fjall's workers have done something, unless they have ended and never will.
+pub(super) fn wait_for_workers(db: &Database, is_done: impl Fn() -> bool) -> Result<(), Error> {
+    while !is_done() {
         if matches!(db.persist(PersistMode::Buffer), Err(fjall::Error::Poisoned)) {
             let cause = "writing tables in the background, most likely for want of space".to_owned();
             return Err(Error::Halted { cause });
