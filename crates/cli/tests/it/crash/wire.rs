@@ -68,9 +68,12 @@ impl Connection {
                 return Ok(reply);
             }
             let mut arrived = [0; 16 << 10];
-            match self.stream.read(&mut arrived).map_err(gone)? {
-                0 => return Err(Gone),
-                count => self.input.extend_from_slice(&arrived[..count]),
+            match self.stream.read(&mut arrived) {
+                Ok(0) => return Err(Gone),
+                Ok(count) => self.input.extend_from_slice(&arrived[..count]),
+                // A signal of the process, a child's end say, may end a read that has a time limit.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(gone(error)),
             }
         }
     }
