@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -52,27 +53,52 @@ pub(crate) struct Unreadable;
 
 /// Where the replies of one connection are gathered until they are written.
 #[derive(Debug, Default)]
-pub(crate) struct Output(Mutex<BytesMut>);
+pub(crate) struct Output {
+    gathered: Mutex<BytesMut>,
+    /// Whether the connection is to end behind what has been gathered. Changes under the lock only.
+    complete: AtomicBool,
+}
 
 impl Output {
     /// Appends to the replies, and says how many bytes that were. What `write` appends is never torn by other replies.
     pub(crate) fn write(&self, write: impl FnOnce(&mut BytesMut)) -> usize {
-        let mut gathered = self.0.lock();
+        let mut gathered = self.gathered.lock();
+        if self.is_complete() {
+            return 0;
+        }
         let before = gathered.len();
         write(&mut gathered);
         gathered.len() - before
     }
 
+    /// Appends the last that the peer gets: behind it the connection ends, whatever is still under way.
+    pub(crate) fn write_last(&self, bytes: &[u8]) {
+        let mut gathered = self.gathered.lock();
+        if !self.is_complete() {
+            gathered.extend_from_slice(bytes);
+            self.complete.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes what has been gathered.
+    pub(crate) fn take(&self) -> BytesMut {
+        std::mem::take(&mut *self.gathered.lock())
+    }
+
     /// Exchanges the replies for an empty buffer, so that two buffers serve a connection for good.
     fn exchange(&self, emptied: &mut BytesMut) {
-        let mut gathered = self.0.lock();
+        let mut gathered = self.gathered.lock();
         if !gathered.is_empty() {
             std::mem::swap(&mut *gathered, emptied);
         }
     }
 
     fn len(&self) -> usize {
-        self.0.lock().len()
+        self.gathered.lock().len()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
     }
 }
 
@@ -87,6 +113,8 @@ pub(crate) enum Ended {
     Stalled,
     /// There was no request for too long.
     Idle,
+    /// The session had it end, with whatever was under way.
+    Cut,
 }
 
 /// Serves one connection until it ends.
@@ -128,6 +156,9 @@ pub(crate) async fn serve<S: Session>(
             }
         }
         state.gather(&output);
+        if output.is_complete() && state.untaken(&output) == 0 {
+            return Ok(Ended::Cut);
+        }
         if !turn_is_over && let Some(ended) = state.is_over(answers.is_empty()) {
             writer.shutdown().await?;
             return Ok(ended);
@@ -140,7 +171,7 @@ pub(crate) async fn serve<S: Session>(
         tokio::select! {
             biased;
             written = writer.write(&state.outgoing), if !state.outgoing.is_empty() => state.taken(written?)?,
-            Some(bytes) = answers.next(), if !answers.is_empty() && state.untaken(&output) < limits.in_flight_bytes => {
+            Some(bytes) = answers.next(), if !answers.is_empty() && state.may_answer(limits, &output) => {
                 state.answered(bytes);
             }
             // Before reading, which may always be ready.
@@ -210,7 +241,7 @@ impl State {
     }
 
     fn next<S: Session>(&mut self, session: &S, output: &Output) -> Option<S::Request> {
-        if self.unreadable || self.input.is_empty() {
+        if self.unreadable || self.input.is_empty() || output.is_complete() {
             return None;
         }
         match session.next_request(&mut self.input, output) {
@@ -277,7 +308,15 @@ impl State {
     }
 
     fn may_read(&self, limits: &Limits, output: &Output) -> bool {
-        !self.end_of_input && !self.unreadable && !self.stopping && self.has_room(limits, output)
+        !self.end_of_input
+            && !self.unreadable
+            && !self.stopping
+            && !output.is_complete()
+            && self.has_room(limits, output)
+    }
+
+    fn may_answer(&self, limits: &Limits, output: &Output) -> bool {
+        !output.is_complete() && self.untaken(output) < limits.in_flight_bytes
     }
 
     fn is_over(&self, nothing_under_way: bool) -> Option<Ended> {

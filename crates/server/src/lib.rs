@@ -28,8 +28,10 @@ mod listener;
 mod metrics;
 mod options;
 mod pegasus;
+mod running;
 mod server;
 mod taken;
+pub mod testing;
 
 pub use control::CONTROL_SOCKET;
 pub use error::Error;

@@ -5,13 +5,41 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::error::Error;
+
+/// Connections that the system completes and keeps until they are accepted; as many as tokio has by default.
+const QUEUE: u32 = 1024;
+
+/// A port that nobody can connect to, nor take.
+///
+/// A port that was chosen by the system and is free again may be chosen for another, even for a connection to that very port.
+#[derive(Debug)]
+pub(crate) struct KeptPort {
+    what: &'static str,
+    address: SocketAddr,
+    socket: TcpSocket,
+}
+
+impl KeptPort {
+    /// Keeps a port on which nobody listens any more.
+    pub(crate) fn keep(what: &'static str, address: SocketAddr) -> Result<Self, Error> {
+        let socket = reserve(address).map_err(|source| Error::Listen { what, address, source })?;
+        Ok(Self { what, address, socket })
+    }
+}
+
+fn reserve(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections to it that have just ended do not stand in the way.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
 
 /// A port that is listened on.
 pub(crate) struct Listener {
@@ -29,6 +57,18 @@ impl Listener {
         Ok(Self { what, address, socket })
     }
 
+    /// Listens on a port that was kept.
+    pub(crate) fn on(kept: KeptPort) -> Result<Self, Error> {
+        let KeptPort { what, address, socket } = kept;
+        let socket = socket.listen(QUEUE).map_err(|source| Error::Listen { what, address, source })?;
+        Ok(Self { what, address, socket })
+    }
+
+    /// What it is for.
+    pub(crate) const fn what(&self) -> &'static str {
+        self.what
+    }
+
     /// Where it listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
@@ -39,7 +79,6 @@ impl Listener {
         self,
         connections: usize,
         stop: CancellationToken,
-        tasks: TaskTracker,
         serve: impl Fn(TcpStream, SocketAddr) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
@@ -67,7 +106,7 @@ impl Listener {
                 continue;
             }
             let connection = serve(stream, peer);
-            tasks.spawn(async move {
+            tokio::spawn(async move {
                 connection.await;
                 drop(permit);
             });

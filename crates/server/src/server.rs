@@ -9,8 +9,7 @@ use charioteer_engine::table::has_expired;
 use charioteer_engine::{Db, DiskOptions};
 use hyper::StatusCode;
 use tokio::time::MissedTickBehavior;
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::backend::{Backend, Embedded, aside};
@@ -18,7 +17,9 @@ use crate::control::Control;
 use crate::http::{self, Answer, Asked, not_found, text};
 use crate::listener::Listener;
 use crate::metrics::Metrics;
-use crate::pegasus::{self, Cluster, Service, plain_table};
+use crate::pegasus::hooks::Hooks;
+use crate::pegasus::{self, Cluster, Ports, Service, plain_table};
+use crate::running::Running;
 use crate::{Data, Error, Limits, Options, PegasusOptions};
 
 /// How long a scrape that is under way may take after everything else has stopped.
@@ -43,36 +44,9 @@ pub struct Server {
     addresses: Addresses,
     ready: Arc<AtomicBool>,
     limits: Limits,
-    serving: Running,
+    pegasus: Option<Arc<Ports<Embedded>>>,
+    serving: Arc<Running>,
     observing: Running,
-}
-
-/// Tasks that stop together.
-#[derive(Debug)]
-struct Running {
-    tasks: TaskTracker,
-    stop: CancellationToken,
-    /// Cuts the connections that have not ended when the time to end them is up.
-    cut: CancellationToken,
-    _stop_on_drop: DropGuard,
-}
-
-impl Running {
-    fn new() -> Self {
-        let stop = CancellationToken::new();
-        let guard = stop.clone().drop_guard();
-        Self { tasks: TaskTracker::new(), stop, cut: CancellationToken::new(), _stop_on_drop: guard }
-    }
-
-    /// Stops accepting, waits until the last connection has ended or the time is up, and cuts those that are left.
-    async fn shutdown(self, patience: Duration) {
-        self.stop.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
-            warn!(connections = self.tasks.len(), "stopped without waiting any longer");
-            self.cut.cancel();
-        }
-    }
 }
 
 /// Where a server listens.
@@ -95,6 +69,11 @@ impl Server {
     /// # Errors
     /// When an address can't be listened on or must not be, or a table that should exist from the start can't be made.
     pub async fn start(options: Options) -> Result<Self, Error> {
+        Self::start_with(options, None).await
+    }
+
+    /// The same, where a test has its say.
+    pub(crate) async fn start_with(options: Options, hooks: Option<Arc<Hooks>>) -> Result<Self, Error> {
         let backend = open_store(&options).await.map_err(Error::Store)?;
         let metrics = Metrics::new(backend.db());
         let mut starting = Starting {
@@ -102,14 +81,15 @@ impl Server {
             metrics: Arc::new(metrics),
             addresses: Addresses::default(),
             ready: Arc::new(AtomicBool::new(false)),
-            serving: Running::new(),
+            serving: Arc::new(Running::new()),
             observing: Running::new(),
             options,
+            hooks,
         };
         starting.check_limits()?;
         starting.control();
         starting.http().await?;
-        starting.pegasus().await?;
+        let pegasus = starting.pegasus().await?;
         starting.tidy();
         starting.ready.store(true, Ordering::Release);
         Ok(Self {
@@ -117,6 +97,7 @@ impl Server {
             addresses: starting.addresses,
             ready: starting.ready,
             limits: starting.options.limits,
+            pegasus: pegasus.map(Arc::new),
             serving: starting.serving,
             observing: starting.observing,
         })
@@ -128,6 +109,16 @@ impl Server {
         &self.addresses
     }
 
+    /// Pegasus' ports, where it is served.
+    pub(crate) const fn pegasus(&self) -> Option<&Arc<Ports<Embedded>>> {
+        self.pegasus.as_ref()
+    }
+
+    /// What cuts all connections at once.
+    pub(crate) fn cut(&self) -> &CancellationToken {
+        self.serving.cut()
+    }
+
     /// Says that it is not ready any more, stops accepting connections, lets requests that are under way end, and closes all
     /// connections; after [`Limits::drain`] it no longer waits and cuts those that are left. Health and metrics are answered until the end.
     /// Everything that was written is on the disk then, whatever its durability.
@@ -135,6 +126,7 @@ impl Server {
         self.ready.store(false, Ordering::Release);
         self.serving.shutdown(self.limits.drain).await;
         self.observing.shutdown(OBSERVERS_DRAIN).await;
+        drop(self.pegasus);
         if let Err(error) = self.backend.sync().await {
             error!(%error, "the last writes are as durable as their level says, and no more");
         }
@@ -168,8 +160,9 @@ struct Starting {
     metrics: Arc<Metrics>,
     addresses: Addresses,
     ready: Arc<AtomicBool>,
-    serving: Running,
+    serving: Arc<Running>,
     observing: Running,
+    hooks: Option<Arc<Hooks>>,
 }
 
 /// How often what time has freed is given back.
@@ -235,12 +228,12 @@ impl Starting {
             let (health, stop) = (Arc::clone(&health), stop.clone());
             async move { http::serve(stream, stalled, &stop, |asked| health.answer(asked)).await }
         };
-        self.spawn(&self.observing, listener, serve);
+        self.observing.serve(listener, self.options.limits.connections, serve);
         Ok(())
     }
 
-    async fn pegasus(&mut self) -> Result<(), Error> {
-        let Some(options) = self.options.pegasus.clone() else { return Ok(()) };
+    async fn pegasus(&mut self) -> Result<Option<Ports<Embedded>>, Error> {
+        let Some(options) = self.options.pegasus.clone() else { return Ok(None) };
         let mut metas = vec![self.bind_pegasus("Pegasus", options.address).await?];
         for address in &options.metas {
             metas.push(self.bind_pegasus("a Pegasus meta server", *address).await?);
@@ -253,7 +246,8 @@ impl Starting {
 
         let addresses =
             |listeners: &[(Listener, SocketAddrV4)]| listeners.iter().map(|(_, address)| *address).collect();
-        let (cluster, endpoints) = Cluster::new(addresses(&metas), addresses(&nodes));
+        let shape = self.hooks.as_ref().map(|hooks| Arc::clone(&hooks.shape));
+        let (cluster, endpoints) = Cluster::new(addresses(&metas), addresses(&nodes), shape);
         self.addresses.pegasus_metas = metas.iter().map(|(listener, _)| listener.address()).collect();
         self.addresses.pegasus_nodes = nodes.iter().map(|(listener, _)| listener.address()).collect();
         self.addresses.pegasus = self.addresses.pegasus_metas.first().copied();
@@ -266,14 +260,10 @@ impl Starting {
             auto_create: options.auto_create,
             host_ports: options.host_ports,
             clock: self.options.clock.clone(),
+            hooks: self.hooks.clone(),
         }));
-        for ((listener, _), endpoint) in metas.into_iter().chain(nodes).zip(endpoints) {
-            let (service, endpoint, stop) = (Arc::clone(&service), Arc::new(endpoint), self.serving.stop.clone());
-            self.spawn(&self.serving, listener, move |stream, peer| {
-                Arc::clone(&service).serve(Arc::clone(&endpoint), stream, peer, stop.clone())
-            });
-        }
-        Ok(())
+        let listeners = metas.into_iter().chain(nodes).map(|(listener, _)| listener);
+        Ok(Some(Ports::open(service, listeners.zip(endpoints), &self.serving)))
     }
 
     async fn bind_pegasus(&self, what: &'static str, address: SocketAddr) -> Result<(Listener, SocketAddrV4), Error> {
@@ -297,25 +287,6 @@ impl Starting {
             made.map_err(|error| Error::Table { name: name.clone(), reason: error.to_string() })?;
         }
         Ok(())
-    }
-
-    fn spawn<F>(
-        &self,
-        running: &Running,
-        listener: Listener,
-        serve: impl Fn(tokio::net::TcpStream, SocketAddr) -> F + Send + 'static,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let cut = running.cut.clone();
-        let serve = move |stream, peer| {
-            let (cut, connection) = (cut.clone(), serve(stream, peer));
-            async move {
-                cut.run_until_cancelled_owned(connection).await;
-            }
-        };
-        let run = listener.run(self.options.limits.connections, running.stop.clone(), running.tasks.clone(), serve);
-        running.tasks.spawn(run);
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn cluster_facts<B: Backend>(service: &Service<B>, local: Ipv4Addr) -
     let metas: Vec<_> = service.cluster.metas(local).map(|meta| meta.to_string()).collect();
     [
         ("meta_servers", metas.join(",")),
-        ("primary_meta_server", service.cluster.leader(local).to_string()),
+        ("primary_meta_server", service.cluster.leader(local).map(|leader| leader.to_string()).unwrap_or_default()),
         ("zookeeper_hosts", String::new()),
         ("zookeeper_root", String::new()),
         ("meta_function_level", level_name(service.level.load(Ordering::Relaxed)).to_owned()),

@@ -91,10 +91,12 @@ impl<B: Backend> Service<B> {
             Role::Secondary if header.is_backup_request && access != Access::Write => {}
             Role::Secondary => return Err(Failure::System(ErrorCode::INVALID_STATE)),
         }
-        if header.partition_hash != 0 && header.partition_hash % u64::from(count) != u64::from(partition) {
-            return Err(Failure::System(ErrorCode::PARENT_PARTITION_MISUSED));
+        let owner = header.partition_hash % u64::from(count);
+        if header.partition_hash == 0 || owner == u64::from(partition) {
+            return Ok(partition);
         }
-        Ok(partition)
+        let misused = || Failure::System(ErrorCode::PARENT_PARTITION_MISUSED);
+        self.cluster.stood_in_for(table, partition, owner).ok_or_else(misused)
     }
 
     async fn wait_for_turn(

@@ -26,11 +26,11 @@ impl<B: Backend> Service<B> {
                 as_json(StatusCode::OK, &json!({ "Version": env!("CARGO_PKG_VERSION"), "Server": "Charioteer" }))
             }
             "/recentStartTime" => as_json(StatusCode::OK, &json!({ "RecentStartTime": self.started.as_secs() })),
-            "/meta/app" if endpoint.meta => self.table(asked, |table| self.describe(table, local)),
-            "/meta/app_envs" if endpoint.meta => self.table(asked, |table| json!(table.envs)),
-            "/meta/apps" if endpoint.meta => self.tables(),
-            "/meta/nodes" if endpoint.meta => self.nodes(local),
-            "/meta/cluster" if endpoint.meta => self.cluster_info(local),
+            "/meta/app" if endpoint.meta.is_some() => self.table(asked, |table| self.describe(table, local)),
+            "/meta/app_envs" if endpoint.meta.is_some() => self.table(asked, |table| json!(table.envs)),
+            "/meta/apps" if endpoint.meta.is_some() => self.tables(),
+            "/meta/nodes" if endpoint.meta.is_some() => self.nodes(local),
+            "/meta/cluster" if endpoint.meta.is_some() => self.cluster_info(local),
             _ => not_found(asked),
         }
     }

@@ -115,15 +115,14 @@ impl<'a, B: Backend> Meta<'a, B> {
 impl<B: Backend> Handle<rpc::QueryConfig> for Meta<'_, B> {
     async fn handle(self, request: QueryCfgRequest) -> Result<QueryCfgResponse, Failure> {
         if !self.is_leader() {
-            let leader = self.service.cluster.leader(self.local);
-            let partition = PartitionConfiguration {
+            let leader = |leader: SocketAddrV4| PartitionConfiguration {
                 primary: leader.into(),
                 hp_primary: self.host_ports.then(|| host_port(leader)),
                 ..PartitionConfiguration::default()
             };
             return Ok(QueryCfgResponse {
                 err: ErrorCode::FORWARD_TO_OTHERS,
-                partitions: vec![partition],
+                partitions: self.service.cluster.forward(self.local).map(leader).into_iter().collect(),
                 ..QueryCfgResponse::default()
             });
         }

@@ -3,17 +3,22 @@
 //! - `session` reads frames and sends each call to its handler;
 //! - `meta` answers the calls about tables, `admin` those of administrators, `node` those that any server answers;
 //! - `replica` runs the calls on data, behind `admission`'s checks;
-//! - `cluster` says which servers there are and which of them has which partition;
+//! - `cluster` says which servers there are and which of them has which partition; `shape` is what has been changed of that;
+//! - `ports` are where all this is listened for;
+//! - `hooks` are for tests of clients: what goes wrong on purpose, and what has been seen;
 //! - `http` answers the paths that the original answers on the same ports.
 
 mod admin;
 mod admission;
 mod cluster;
+pub(crate) mod hooks;
 mod http;
 mod meta;
 mod node;
+mod ports;
 mod replica;
 mod session;
+mod shape;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,8 +43,11 @@ use crate::connection::{self, Ended};
 use crate::metrics::{CallMetrics, CallResult, Metrics};
 use crate::{Limits, http as web};
 use admission::Admission;
-pub(crate) use cluster::{Cluster, Endpoint};
+pub(crate) use cluster::{Cluster, Endpoint, parent_of};
+use hooks::Hooks;
+pub(crate) use ports::Ports;
 use session::Session;
+pub(crate) use shape::Placement;
 
 /// Where Pegasus is served.
 ///
@@ -128,6 +136,8 @@ pub(crate) struct Service<B: Backend> {
     level: AtomicI32,
     clock: Clock,
     started: Duration,
+    /// Where a test has its say.
+    hooks: Option<Arc<Hooks>>,
 }
 
 /// What a service is made of.
@@ -140,6 +150,7 @@ pub(crate) struct Parts<B> {
     pub(crate) auto_create: bool,
     pub(crate) host_ports: HostPorts,
     pub(crate) clock: Clock,
+    pub(crate) hooks: Option<Arc<Hooks>>,
 }
 
 /// Why a call has no result.
@@ -159,7 +170,7 @@ trait Handle<R: Rpc> {
 
 impl<B: Backend> Service<B> {
     pub(crate) fn new(parts: Parts<B>) -> Self {
-        let Parts { backend, cluster, metrics, limits, latency, auto_create, host_ports, clock } = parts;
+        let Parts { backend, cluster, metrics, limits, latency, auto_create, host_ports, clock, hooks } = parts;
         let calls = Call::ALL.iter().map(|_| OnceLock::new()).collect();
         Self {
             backend,
@@ -174,6 +185,7 @@ impl<B: Backend> Service<B> {
             level: AtomicI32::new(function_level::STEADY),
             started: clock.now(),
             clock,
+            hooks,
         }
     }
 
@@ -186,6 +198,7 @@ impl<B: Backend> Service<B> {
         stop: CancellationToken,
     ) {
         let _open = self.metrics.connection("pegasus");
+        let _seen = self.hooks.as_ref().map(|hooks| hooks.seen.connected());
         let Ok(SocketAddr::V4(local)) = stream.local_addr() else {
             return;
         };
@@ -222,6 +235,14 @@ impl<B: Backend> Service<B> {
         }
     }
 
+    pub(crate) const fn backend(&self) -> &Arc<B> {
+        &self.backend
+    }
+
+    pub(crate) const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
     fn count(&self, call: Call, result: CallResult, took: Duration) {
         if let Some(metrics) = self.calls.get(call as usize) {
             metrics.get_or_init(|| self.metrics.call("pegasus", call.name())).record(result, took);
@@ -230,7 +251,8 @@ impl<B: Backend> Service<B> {
 
     fn note_end(&self, peer: SocketAddr, ended: std::io::Result<Ended>) {
         let reason = match ended {
-            Ok(Ended::Closed) => return,
+            // Whoever had it cut knows of it.
+            Ok(Ended::Closed | Ended::Cut) => return,
             Ok(Ended::Unreadable) => "unreadable",
             Ok(Ended::Stalled) => "stalled",
             Ok(Ended::Idle) => "idle",

@@ -57,13 +57,18 @@ impl<B: Backend> connection::Session for Session<'_, B> {
             refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output);
             return;
         };
-        let result = self.dispatch(call, request, output).await;
+        let result = match &self.service.hooks {
+            None => self.dispatch(call, request, output).await,
+            // Boxed, so that it takes no room where there are none.
+            Some(hooks) => Box::pin(self.answer_under(hooks, call, request, output)).await,
+        };
         self.service.count(call, result, started.elapsed());
     }
 }
 
 impl<B: Backend> Session<'_, B> {
-    async fn dispatch(&self, call: Call, request: Request, output: &Output) -> CallResult {
+    /// Has a call answered by its handler.
+    pub(super) async fn dispatch(&self, call: Call, request: Request, output: &Output) -> CallResult {
         match call {
             Call::Get => self.data::<rpc::Get>(Access::Read, request, output).await,
             Call::Ttl => self.data::<rpc::Ttl>(Access::Read, request, output).await,
@@ -109,7 +114,7 @@ impl<B: Backend> Session<'_, B> {
             Call::QueryDuplication => self.meta::<rpc::QueryDuplication>(request, output).await,
             Call::ListDuplication => self.meta::<rpc::ListDuplication>(request, output).await,
             Call::QueryPartitionSplit => self.meta::<rpc::QueryPartitionSplit>(request, output).await,
-            _ if self.endpoint.meta => {
+            _ if self.endpoint.meta.is_some() => {
                 let refusal = self.as_meta(&request).not_implemented(call);
                 output.write(|out| frame::write_reply(out, &request.name, request.sequence_id, &refusal));
                 CallResult::Refused
@@ -144,7 +149,7 @@ impl<B: Backend> Session<'_, B> {
         R: Rpc,
         Meta<'s, B>: Handle<R>,
     {
-        if !self.endpoint.meta {
+        if self.endpoint.meta.is_none() {
             return refuse(&request, &ErrorCode::HANDLER_NOT_FOUND, output);
         }
         reply::<R>(&request, handle(self.as_meta(&request), &request).await, output).0
@@ -191,7 +196,7 @@ fn reply<R: Rpc>(request: &Request, result: Result<R::Reply, Failure>, output: &
     }
 }
 
-fn refuse(request: &Request, error: &ErrorCode, output: &Output) -> CallResult {
+pub(super) fn refuse(request: &Request, error: &ErrorCode, output: &Output) -> CallResult {
     output.write(|out| frame::write_error(out, &request.name, request.sequence_id, error));
     CallResult::Refused
 }

@@ -1,0 +1,112 @@
+//! What a server for tests is to be.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use charioteer_engine::{Clock, DiskOptions};
+
+use super::{Pegasus, TestServer};
+use crate::pegasus::hooks::Hooks;
+use crate::{Data, Error, Limits, Options, PegasusOptions, Server};
+
+/// What a server for tests is to be: of one port and in memory, unless it is told otherwise.
+///
+/// ```
+/// use charioteer_server::HostPorts;
+/// use charioteer_server::testing::TestServer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), charioteer_server::Error> {
+/// let builder = TestServer::builder().metas(3).nodes(3).table("visits", 4);
+/// let server = builder.pegasus(|pegasus| pegasus.host_ports = HostPorts::ToNobody).start().await?;
+/// assert_eq!(server.addresses().pegasus_metas.len(), 3);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing starts before it is told to"]
+pub struct Builder {
+    options: Options,
+    pegasus: PegasusOptions,
+    tables: Vec<(String, i32)>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let pegasus = PegasusOptions { address: any_port(), ..PegasusOptions::default() };
+        Self { options: Options { http: None, ..Options::default() }, pegasus, tables: Vec::new() }
+    }
+}
+
+impl Builder {
+    /// So many meta servers, of which the first leads. Default 1.
+    pub fn metas(mut self, count: usize) -> Self {
+        self.pegasus.metas = vec![any_port(); count.saturating_sub(1)];
+        self
+    }
+
+    /// So many nodes on ports of their own. Default 0: the first meta server's port is the one node.
+    pub fn nodes(mut self, count: usize) -> Self {
+        self.pegasus.nodes = vec![any_port(); count];
+        self
+    }
+
+    /// A table that exists from the start, in place of `temp`; said more than once, all of these.
+    pub fn table(mut self, name: impl Into<String>, partitions: i32) -> Self {
+        self.tables.push((name.into(), partitions));
+        self
+    }
+
+    /// Keeps the data in this folder.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.options.data = Data::Folder(folder.into(), DiskOptions::default());
+        self
+    }
+
+    /// What peers may take.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.options.limits = limits;
+        self
+    }
+
+    /// The time by which rows expire, in place of the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.options.clock = clock;
+        self
+    }
+
+    /// Everything else that a server can be told. What is set here of Pegasus is lost; [`pegasus`](Self::pegasus) sets that.
+    pub fn options(mut self, set: impl FnOnce(&mut Options)) -> Self {
+        set(&mut self.options);
+        self
+    }
+
+    /// Everything else that can be told of Pegasus.
+    pub fn pegasus(mut self, set: impl FnOnce(&mut PegasusOptions)) -> Self {
+        set(&mut self.pegasus);
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start(self) -> Result<TestServer, Error> {
+        let Self { mut options, mut pegasus, tables } = self;
+        if !tables.is_empty() {
+            pegasus.tables = tables;
+        }
+        options.pegasus = Some(pegasus);
+        let (clock, hooks) = (options.clock.clone(), Arc::new(Hooks::default()));
+        let server = Server::start_with(options, Some(Arc::clone(&hooks))).await?;
+        let cut_on_drop = server.cut().clone().drop_guard();
+        let pegasus = Pegasus::new(hooks, &server);
+        Ok(TestServer { server, clock, pegasus, cut_on_drop })
+    }
+}
+
+/// A port of the system's choice on loopback.
+const fn any_port() -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
+}
