@@ -146,3 +146,51 @@ async fn a_peer_that_sends_many_requests_at_once_leaves_others_their_turn() {
     assert_eq!((ended.unwrap(), session.0.load(Ordering::Relaxed)), (Ended::Closed, 20));
     assert!(before_other < 20, "all of them were answered first");
 }
+
+/// Answers every byte with it; at 9 the connection is to end, and what follows 8 is never answered.
+#[derive(Default)]
+struct Ending(AtomicUsize);
+
+impl Session for Ending {
+    type Request = u8;
+
+    fn next_request(&self, input: &mut BytesMut, _: &Output) -> Result<Option<u8>, Unreadable> {
+        Ok(input.try_get_u8().ok())
+    }
+
+    fn request_bytes(_: &u8) -> usize {
+        1
+    }
+
+    async fn answer(&self, request: u8, output: &Output) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        match request {
+            8 => pending().await,
+            9 => output.write_last(&[request]),
+            _ => {
+                output.write(|out| out.put_u8(request));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn behind_its_last_reply_a_connection_ends_whatever_is_under_way() {
+    let (mut peer, stream) = tokio::io::duplex(100);
+    peer.write_all(&[1, 8, 2, 9, 3, 4]).await.unwrap();
+    let (session, stop, limits) = (Ending::default(), CancellationToken::new(), Limits::default());
+    let ended = serve(&session, tokio::io::split(stream), BytesMut::new(), &limits, &stop).await;
+    assert_eq!((ended.unwrap(), session.0.into_inner()), (Ended::Cut, 4));
+    let mut replies = Vec::new();
+    peer.read_to_end(&mut replies).await.unwrap();
+    assert_eq!(replies, [1, 2, 9]);
+}
+
+#[test]
+fn nothing_is_written_behind_the_last_reply() {
+    let output = Output::default();
+    output.write_last(b"last");
+    assert_eq!(output.write(|out| out.put_u8(0)), 0);
+    output.write_last(b"another");
+    assert_eq!(output.take(), "last");
+}

@@ -14,3 +14,4 @@ mod pipelining;
 mod shutdown;
 mod start;
 mod support;
+mod testing;
