@@ -289,6 +289,19 @@ impl Table {
         self.scans.lock().remove(context_id);
     }
 
+    /// How many scans wait to be gone on with.
+    #[must_use]
+    pub fn open_scans(&self) -> usize {
+        self.tidy();
+        self.scans.lock().len()
+    }
+
+    /// Forgets all scans, as if they had been idle for too long.
+    pub fn forget_scans(&self) {
+        let forgotten = self.scans.lock().clear();
+        drop(forgotten);
+    }
+
     fn last_decree(&self, partition: u32) -> Result<&AtomicI64, Error> {
         let known = usize::try_from(partition).ok().and_then(|partition| self.decrees.get(partition));
         known.ok_or_else(|| {

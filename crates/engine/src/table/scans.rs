@@ -99,6 +99,11 @@ impl<C> ScanContexts<C> {
         idle
     }
 
+    /// Forgets all scans, and gives back what they held.
+    pub fn clear(&mut self) -> Vec<C> {
+        std::mem::take(&mut self.open).into_values().map(|open| open.context).collect()
+    }
+
     fn make_room(&mut self, now: Duration) {
         drop(self.sweep(now));
         while self.open.len() >= self.max_open.max(1) {

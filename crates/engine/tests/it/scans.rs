@@ -55,3 +55,13 @@ fn sweeping_gives_back_the_idle_ones_and_leaves_the_others() {
     assert_eq!(scans.sweep(NOW + SCAN_IDLE_LIMIT), ["idle"]);
     assert_eq!(scans.take(fresh, NOW + SCAN_IDLE_LIMIT), Some("fresh"));
 }
+
+#[test]
+fn scans_that_are_all_forgotten_leave_room_for_others_with_ids_of_their_own() {
+    let mut scans = ScanContexts::new(7, 10);
+    let ids = [scans.insert("one", NOW), scans.insert("two", NOW)];
+    assert_eq!(scans.clear(), ["one", "two"]);
+    assert!(scans.is_empty());
+    assert!(ids.iter().all(|id| scans.take(*id, NOW).is_none()));
+    assert!(!ids.contains(&scans.insert("three", NOW)));
+}

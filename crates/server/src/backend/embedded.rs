@@ -55,6 +55,20 @@ impl Embedded {
         &self.db
     }
 
+    /// How many scans wait to be gone on with, of all tables.
+    pub(crate) fn open_scans(&self) -> usize {
+        self.in_use().map(|table| table.open_scans()).sum()
+    }
+
+    /// Forgets all scans of all tables.
+    pub(crate) fn forget_scans(&self) {
+        self.in_use().for_each(|table| table.forget_scans());
+    }
+
+    fn in_use(&self) -> impl Iterator<Item = Arc<table::Table>> {
+        self.tables.infos().into_iter().filter_map(|table| self.tables.table(table.id))
+    }
+
     /// Has everything that was acknowledged on the disk.
     ///
     /// # Errors

@@ -252,6 +252,20 @@ impl Pegasus {
         self.hooks.faults.inject(fault)
     }
 
+    /// How many scans wait to be gone on with, of all tables; 0 when the server has stopped.
+    #[must_use]
+    pub fn open_scans(&self) -> usize {
+        self.ports().map_or(0, |ports| ports.service().backend().open_scans())
+    }
+
+    /// Forgets all scans, as a node does that is started anew or is not asked for five minutes: clients that go on with one learn
+    /// that there is none.
+    pub fn expire_scans(&self) {
+        if let Ok(ports) = self.ports() {
+            ports.service().backend().forget_scans();
+        }
+    }
+
     /// How many requests of a call have arrived.
     #[must_use]
     pub fn requests(&self, call: Call) -> u64 {

@@ -3,6 +3,7 @@
 mod faults;
 mod ports;
 mod replies;
+mod scans;
 mod seen;
 mod shape;
 mod start;
