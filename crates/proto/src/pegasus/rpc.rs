@@ -17,9 +17,9 @@ pub trait Rpc {
     /// The name that travels.
     const NAME: &'static str;
     /// The one argument.
-    type Request: Value;
+    type Request: Value + Send + Sync;
     /// The result.
-    type Reply: Value;
+    type Reply: Value + Send + Sync;
 }
 
 macro_rules! rpcs {

@@ -1,0 +1,249 @@
+//! The one place that routes, tries, waits, tries again, and gives up.
+//!
+//! A client turns a call into an operation, a value that knows its keys, and a backend says where operations go, carries out one
+//! attempt, and learns from its failure. Everything between is here and the same for all clients: routing anew at every attempt, one
+//! deadline for all of them, waits by cause, what may be tried again at all, and what became of the data when nothing more is tried.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+use tracing::{Instrument, Span, debug, field};
+
+use crate::backoff::Waits;
+use crate::error::{Error, ErrorKind, Failure, Outcome};
+use crate::net::Progress;
+use crate::stats::OperationStats;
+
+/// What a client is asked to do.
+pub(crate) trait Operation: Sync {
+    /// Its name in errors, spans and metrics.
+    const NAME: &'static str;
+    /// What it changes.
+    const EFFECT: Effect;
+    /// What the caller gets.
+    type Reply: Send;
+}
+
+/// What an operation does to the data, which says what may be done when nobody knows whether it was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing.
+    Reads,
+    /// The same, whether it is carried out once or twice.
+    Idempotent,
+    /// Something else each time.
+    Changes,
+}
+
+/// Where operations go, and how.
+pub(crate) trait Backend<O: Operation>: Sync {
+    /// Whom to ask.
+    type Target: Send + Sync;
+
+    /// Finds out whom to ask, as things are known at this moment.
+    fn route(&self, operation: &O) -> impl Future<Output = Result<Self::Target, Failure>> + Send;
+
+    /// Asks. `progress` tells, should the attempt be cut short, whether anything had left.
+    fn attempt(
+        &self,
+        target: &Self::Target,
+        operation: &O,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> impl Future<Output = Result<O::Reply, Failure>> + Send;
+
+    /// Takes note of what a failure says about the route.
+    fn learn(&self, target: &Self::Target, failure: &Failure);
+
+    /// Whom a target stands for, `host:port`.
+    fn peer(target: &Self::Target) -> &Arc<str>;
+}
+
+/// How one call is carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms<'a> {
+    /// How long all of it may take.
+    pub(crate) timeout: Duration,
+    /// How long one attempt may take, where another one could do better.
+    pub(crate) attempt_timeout: Option<Duration>,
+    /// How often it is tried at most.
+    pub(crate) attempts: u32,
+    /// The database's name, by OpenTelemetry's conventions.
+    pub(crate) system: &'static str,
+    /// The table.
+    pub(crate) collection: Option<&'a Arc<str>>,
+    pub(crate) stats: &'a OperationStats,
+}
+
+/// Why a call is cut short that is not answered in time.
+const TIMED_OUT: crate::backoff::Cause = crate::backoff::Cause {
+    name: "timeout",
+    at_once: 1,
+    base: Duration::from_millis(10),
+    cap: Duration::from_millis(200),
+};
+
+/// Carries out an operation within its terms.
+pub(crate) async fn run<B, O>(backend: &B, operation: &O, terms: Terms<'_>) -> Result<O::Reply, Error>
+where
+    B: Backend<O>,
+    O: Operation,
+{
+    let span = tracing::debug_span!(
+        "charioteer",
+        otel.kind = "client",
+        db.system.name = terms.system,
+        db.operation.name = O::NAME,
+        db.collection.name = terms.collection.map(|name| &**name),
+        server.address = field::Empty,
+        error.type = field::Empty,
+        attempts = field::Empty,
+    );
+    let call = Run::new(terms);
+    if span.is_disabled() {
+        call.run(backend, operation).await
+    } else {
+        call.run(backend, operation).instrument(span).await
+    }
+}
+
+/// A call under way.
+struct Run<'a> {
+    terms: Terms<'a>,
+    started: Instant,
+    deadline: Instant,
+    attempts: u32,
+    waits: Waits,
+    /// Whether an attempt may have been carried out of which nothing was heard.
+    unknown: bool,
+}
+
+/// What comes after a failure.
+enum Next {
+    Wait(Duration),
+    GiveUp(Failure),
+}
+
+impl<'a> Run<'a> {
+    fn new(terms: Terms<'a>) -> Self {
+        let started = Instant::now();
+        // A timeout too long for the clock is none that anybody sees the end of.
+        let far = Duration::from_secs(365 * 24 * 60 * 60);
+        let deadline = started + terms.timeout.min(far);
+        Self { terms, started, deadline, attempts: 0, waits: Waits::default(), unknown: false }
+    }
+
+    async fn run<B, O>(mut self, backend: &B, operation: &O) -> Result<O::Reply, Error>
+    where
+        B: Backend<O>,
+        O: Operation,
+    {
+        let mut timer = pin!(tokio::time::sleep_until(self.deadline));
+        loop {
+            self.attempts += 1;
+            let failure = match self.attempt(backend, operation, timer.as_mut()).await {
+                Ok(reply) => return Ok(self.done(reply)),
+                Err(failure) => failure,
+            };
+            match self.after(O::EFFECT, failure) {
+                Next::Wait(Duration::ZERO) => {}
+                Next::Wait(wait) => tokio::time::sleep(wait).await,
+                Next::GiveUp(failure) => return Err(self.failed(O::NAME, failure)),
+            }
+        }
+    }
+
+    /// Routes and asks, once.
+    async fn attempt<B, O>(&self, backend: &B, operation: &O, mut timer: Pin<&mut Sleep>) -> Result<O::Reply, Failure>
+    where
+        B: Backend<O>,
+        O: Operation,
+    {
+        let limit = self.limit();
+        if timer.deadline() != limit {
+            timer.as_mut().reset(limit);
+        }
+        let target = match within(timer.as_mut(), backend.route(operation)).await {
+            Some(routed) => routed?,
+            None => return Err(self.timed_out("there was no server to ask")),
+        };
+        let progress = Progress::default();
+        let result = match within(timer, backend.attempt(&target, operation, limit, &progress)).await {
+            Some(result) => result,
+            None if progress.is_sent() => Err(self.timed_out("there was no answer").unknown()),
+            None => Err(self.timed_out("the request could not be sent")),
+        };
+        result.map_err(|failure| {
+            let failure = if failure.peer.is_none() { failure.at(B::peer(&target)) } else { failure };
+            backend.learn(&target, &failure);
+            failure
+        })
+    }
+
+    /// When this attempt ends.
+    fn limit(&self) -> Instant {
+        self.terms.attempt_timeout.map_or(self.deadline, |longest| self.deadline.min(Instant::now() + longest))
+    }
+
+    fn timed_out(&self, what: &str) -> Failure {
+        let within = self.terms.attempt_timeout.filter(|longest| *longest < self.terms.timeout);
+        let message = format!("{what} within {:?}", within.unwrap_or(self.terms.timeout));
+        Failure::new(ErrorKind::Timeout, message).retry(&TIMED_OUT)
+    }
+
+    /// Decides whether a failure is the last.
+    fn after(&mut self, effect: Effect, mut failure: Failure) -> Next {
+        if effect == Effect::Reads {
+            failure.outcome = Outcome::NotApplied;
+        }
+        self.unknown |= failure.outcome == Outcome::Unknown;
+        let once_only = self.unknown && effect == Effect::Changes;
+        let Some(cause) = failure.retry.filter(|_| !once_only && self.attempts < self.terms.attempts) else {
+            return Next::GiveUp(failure);
+        };
+        let wait = self.waits.next(cause);
+        if Instant::now() + wait >= self.deadline {
+            return Next::GiveUp(failure);
+        }
+        self.terms.stats.retried(cause.name);
+        debug!(cause = cause.name, ?wait, attempts = self.attempts, reason = %failure.message, "trying again");
+        Next::Wait(wait)
+    }
+
+    fn done<R>(&self, reply: R) -> R {
+        Span::current().record("attempts", self.attempts);
+        self.terms.stats.succeeded(self.started);
+        reply
+    }
+
+    fn failed(self, operation: &'static str, mut failure: Failure) -> Error {
+        if self.unknown {
+            failure.outcome = Outcome::Unknown;
+        }
+        let span = Span::current();
+        span.record("attempts", self.attempts).record("error.type", failure.kind.name());
+        if let Some(peer) = &failure.peer {
+            span.record("server.address", &**peer);
+        }
+        self.terms.stats.failed(failure.kind, self.started);
+        let error = Error::from(failure).during(operation).after(self.attempts, self.started.elapsed(), self.waits);
+        match self.terms.collection {
+            Some(collection) => error.on(collection),
+            None => error,
+        }
+    }
+}
+
+/// What the future gives, unless the timer rings before.
+async fn within<T>(mut timer: Pin<&mut Sleep>, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}

@@ -1,0 +1,30 @@
+//! Clients for key–value stores.
+//!
+//! - [`pegasus`] speaks to clusters of Apache Pegasus.
+//!
+//! All of them share one [`Error`], which says whether a call may be tried again and whether it may have been carried out, and run on
+//! tokio; programs without a runtime use [`block_on`].
+//!
+//! # What a call does
+//! Every call has one deadline for all it does: finding the server, connecting, asking, and asking again after a failure that may
+//! pass. Reads, and writes that come to the same when carried out twice, are tried again until then. Others are tried again only while
+//! it is certain that nothing was changed.
+//!
+//! Any future may be dropped at any moment. A request that has not left by then is never sent. One that has left is carried out by the
+//! server, and its answer is dropped when it comes.
+
+mod backoff;
+mod blocking;
+mod error;
+mod exec;
+mod net;
+mod stats;
+mod url;
+
+#[cfg(feature = "pegasus")]
+pub mod pegasus;
+
+pub use blocking::block_on;
+pub use error::{Error, ErrorKind, Outcome};
+pub use net::NetStats;
+pub use stats::CallStats;

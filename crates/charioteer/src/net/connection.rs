@@ -1,0 +1,281 @@
+//! One connection, as callers see it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::pending::{CallId, Pending, Refused, Stage};
+use super::stats::{Counters, count};
+use super::{Wire, driver};
+
+/// What the requests of one connection may take that are not answered, counted in steps of this size.
+const ROOM_STEP_BYTES: usize = 1024;
+const ROOM: usize = 16 * 1024;
+
+/// How long calls may be given up, one after the other, without any answer between them, before the connection is taken for dead.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// A connection. Clones share it; it is closed when the last is dropped.
+pub(crate) struct Connection<W: Wire>(Arc<Owner<W>>);
+
+struct Owner<W: Wire>(Arc<Shared<W>>);
+
+/// What callers and the driver share.
+pub(super) struct Shared<W: Wire> {
+    pub(super) state: Mutex<State<W::Reply>>,
+    pub(super) writer: OwnedWriteHalf,
+    pub(super) wire: W,
+    pub(super) peer: Arc<str>,
+    pub(super) counters: Arc<Counters>,
+    room: Semaphore,
+}
+
+pub(super) struct State<R> {
+    pub(super) pending: Pending<R>,
+    /// There while the driver rests; it has nothing to write then, as far as it knows.
+    pub(super) driver: Option<Waker>,
+    /// A caller is writing at this moment, so that nobody else must.
+    pub(super) caller_writes: bool,
+    /// What a caller could not write.
+    pub(super) leftover: BytesMut,
+    /// An emptied buffer for whoever writes next.
+    spare: BytesMut,
+    /// Since when calls have been given up without any answer between them.
+    pub(super) silent_since: Option<Instant>,
+}
+
+/// The connection ended before the answer came.
+#[derive(Clone, Debug)]
+pub(crate) struct Lost {
+    pub(crate) reason: Arc<str>,
+    /// Whether the request, or a part of it, may have left.
+    pub(crate) sent: bool,
+}
+
+/// Tells, of a call whose future was dropped, whether its request had left by then.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicBool);
+
+impl Progress {
+    /// Whether the request, or a part of it, may have left.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn sent(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<W: Wire> Connection<W> {
+    /// Takes over a stream, and reads and writes it on a task of its own.
+    pub(super) fn start(stream: TcpStream, wire: W, peer: Arc<str>, counters: Arc<Counters>) -> Self {
+        let (reader, writer) = stream.into_split();
+        let state = State {
+            pending: Pending::default(),
+            driver: None,
+            caller_writes: false,
+            leftover: BytesMut::new(),
+            spare: BytesMut::new(),
+            silent_since: None,
+        };
+        let room = Semaphore::new(ROOM);
+        let shared = Arc::new(Shared { state: Mutex::new(state), writer, wire, peer, counters, room });
+        tokio::spawn(driver::drive(Arc::clone(&shared), reader));
+        Self(Arc::new(Owner(shared)))
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.shared().state.lock().pending.death().is_none()
+    }
+
+    /// Sends a request of about so many bytes, which `encode` appends under the number it is given, and waits for its answer.
+    ///
+    /// May be dropped at any moment: a request that has not left is not sent then, and the answer of one that has left is dropped.
+    pub(crate) async fn call(
+        &self,
+        bytes: usize,
+        progress: &Progress,
+        encode: impl FnOnce(&mut BytesMut, u32),
+    ) -> Result<W::Reply, Lost> {
+        let shared = self.shared();
+        let steps = u32::try_from((1 + bytes / ROOM_STEP_BYTES).min(ROOM)).unwrap_or(1);
+        let _room = match shared.room.try_acquire_many(steps) {
+            Ok(room) => room,
+            Err(_) => shared.room.acquire_many(steps).await.map_err(|_| shared.lost())?,
+        };
+        let id = shared.begin(encode)?;
+        Call { shared, id, progress, over: false }.await
+    }
+
+    /// Sends a request that is never answered, if the connection still can.
+    pub(crate) fn post(&self, encode: impl FnOnce(&mut BytesMut, u32)) {
+        let shared = self.shared();
+        let mut state = shared.state.lock();
+        state.pending.post(encode);
+        shared.pass_on(state, false);
+    }
+
+    /// Ends the connection at once; calls that wait learn the reason.
+    pub(crate) fn close(&self, reason: &Arc<str>) {
+        self.shared().end(reason);
+    }
+
+    fn shared(&self) -> &Shared<W> {
+        &self.0.0
+    }
+}
+
+impl<W: Wire> Shared<W> {
+    fn begin(&self, encode: impl FnOnce(&mut BytesMut, u32)) -> Result<CallId, Lost> {
+        let mut state = self.state.lock();
+        let alone = state.pending.is_idle();
+        match state.pending.begin(encode) {
+            Ok(id) => {
+                self.pass_on(state, alone);
+                Ok(id)
+            }
+            Err(Refused::Dead(reason)) => Err(Lost { reason, sent: false }),
+            Err(Refused::Full) => {
+                drop(state);
+                let reason = Arc::from("too many calls were never answered");
+                self.end(&reason);
+                Err(Lost { reason, sent: false })
+            }
+        }
+    }
+
+    /// Sees to it that what is queued gets written: by the driver, together with what else has come until it gets its turn, or at
+    /// once, when nobody else has anything under way.
+    fn pass_on(&self, mut state: MutexGuard<'_, State<W::Reply>>, alone: bool) {
+        if state.caller_writes || state.driver.is_none() {
+            return;
+        }
+        if alone {
+            state.caller_writes = true;
+            let mut requests = std::mem::take(&mut state.spare);
+            state.pending.take_requests(&mut requests);
+            drop(state);
+            return self.write_now(requests);
+        }
+        let driver = state.driver.take();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+    }
+
+    /// Writes what can be written without waiting, and leaves the rest to the driver.
+    fn write_now(&self, mut requests: BytesMut) {
+        let written = self.writer.try_write(&requests);
+        count(&self.counters.writes);
+        let mut state = self.state.lock();
+        state.caller_writes = false;
+        match written {
+            Ok(written) => requests.advance(written),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                drop(state);
+                return self.end(&Arc::from(format!("can't be written to: {error}")));
+            }
+        }
+        if requests.is_empty() {
+            requests.clear();
+            state.spare = requests;
+        } else {
+            state.leftover = requests;
+        }
+        if !state.leftover.is_empty() || state.pending.has_requests() || state.pending.death().is_some() {
+            let driver = state.driver.take();
+            drop(state);
+            driver.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Ends the connection, and wakes everybody who waits.
+    pub(super) fn end(&self, reason: &Arc<str>) {
+        self.room.close();
+        let mut state = self.state.lock();
+        let mut waiting = state.pending.end(reason);
+        waiting.extend(state.driver.take());
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn lost(&self) -> Lost {
+        let reason = self.state.lock().pending.death().map_or_else(|| Arc::from("the connection is over"), Arc::clone);
+        Lost { reason, sent: false }
+    }
+
+    /// Takes note of a call whose caller has gone away.
+    fn given_up(&self, id: CallId) -> Option<Stage> {
+        let mut state = self.state.lock();
+        let stage = state.pending.give_up(id)?;
+        count(match stage {
+            Stage::Queued => &self.counters.cut_before_send,
+            Stage::Sent => &self.counters.cut_in_flight,
+            Stage::Answered => &self.counters.cut_after_reply,
+        });
+        if stage == Stage::Sent && state.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE {
+            drop(state);
+            self.end(&Arc::from("the server has not answered anything for too long"));
+        }
+        Some(stage)
+    }
+}
+
+impl<W: Wire> Clone for Connection<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W: Wire> fmt::Debug for Connection<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connection").field(&self.shared().peer).finish()
+    }
+}
+
+impl<W: Wire> Drop for Owner<W> {
+    fn drop(&mut self) {
+        self.0.end(&Arc::from("the client was closed"));
+    }
+}
+
+/// A call that waits for its answer.
+struct Call<'a, W: Wire> {
+    shared: &'a Shared<W>,
+    id: CallId,
+    progress: &'a Progress,
+    over: bool,
+}
+
+impl<W: Wire> Future for Call<'_, W> {
+    type Output = Result<W::Reply, Lost>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.shared.state.lock().pending.poll(self.id, cx.waker());
+        let Poll::Ready(result) = polled else {
+            return Poll::Pending;
+        };
+        self.over = true;
+        Poll::Ready(result.map_err(|(stage, reason)| Lost { reason, sent: stage != Stage::Queued }))
+    }
+}
+
+impl<W: Wire> Drop for Call<'_, W> {
+    fn drop(&mut self) {
+        if !self.over && self.shared.given_up(self.id).is_some_and(|stage| stage != Stage::Queued) {
+            self.progress.sent();
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The task that reads and writes for all callers of a connection.
+//!
+//! It drains, then writes: callers that have just been woken, or are about to run, get to add their requests before one write
+//! carries all of them.
+
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, BytesMut};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio_util::io::poll_read_buf;
+use tracing::debug;
+
+use super::Wire;
+use super::connection::Shared;
+use super::pending::{Delivered, UNANSWERED};
+use super::stats::count;
+
+const READ_STEP_BYTES: usize = 16 * 1024;
+
+/// What an idle connection keeps of each of its buffers.
+const MAX_KEPT_BYTES: usize = 256 * 1024;
+
+/// Why the connection ended.
+type End = Arc<str>;
+
+struct Driver<W: Wire> {
+    shared: Arc<Shared<W>>,
+    reader: OwnedReadHalf,
+    input: BytesMut,
+    outgoing: BytesMut,
+    replies: Vec<(u32, W::Reply)>,
+    woken: Vec<Waker>,
+}
+
+/// Reads and writes until the connection ends.
+pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, reader: OwnedReadHalf) {
+    let mut driver = Driver {
+        shared,
+        reader,
+        input: BytesMut::new(),
+        outgoing: BytesMut::new(),
+        replies: Vec::new(),
+        woken: Vec::new(),
+    };
+    let end = loop {
+        if let Err(end) = poll_fn(|cx| driver.poll_for_requests(cx)).await {
+            break end;
+        }
+        // Those who are ready to run run first, and what they ask for joins what is written.
+        if driver.outgoing.is_empty() {
+            tokio::task::yield_now().await;
+            driver.gather();
+        }
+        if let Err(end) = driver.write() {
+            break end;
+        }
+    };
+    driver.finish(&end);
+}
+
+impl<W: Wire> Driver<W> {
+    /// Reads all there is, and ends when something can be written.
+    fn poll_for_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        if let Err(end) = self.read(cx) {
+            return Poll::Ready(Err(end));
+        }
+        if !self.outgoing.is_empty() {
+            let writable = self.shared.writer.as_ref().poll_write_ready(cx);
+            return writable.map(|ready| ready.map_err(|error| Arc::from(format!("can't be written to: {error}"))));
+        }
+        let mut state = self.shared.state.lock();
+        if let Some(end) = state.pending.death() {
+            return Poll::Ready(Err(Arc::clone(end)));
+        }
+        if !state.caller_writes && (!state.leftover.is_empty() || state.pending.has_requests()) {
+            // Awake: nobody needs to wake it before it has written.
+            state.driver = None;
+            return Poll::Ready(Ok(()));
+        }
+        match &state.driver {
+            Some(known) if known.will_wake(cx.waker()) => {}
+            _ => state.driver = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        loop {
+            if self.input.capacity() - self.input.len() < READ_STEP_BYTES / 4 {
+                self.input.reserve(READ_STEP_BYTES);
+            }
+            match poll_read_buf(Pin::new(&mut self.reader), cx, &mut self.input) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(Arc::from("closed by the server")),
+                Poll::Ready(Ok(_)) => self.deliver()?,
+                Poll::Ready(Err(error)) => return Err(Arc::from(format!("can't be read from: {error}"))),
+            }
+        }
+    }
+
+    /// Takes the answers that have come whole to those who wait for them.
+    fn deliver(&mut self) -> Result<(), End> {
+        let unreadable = loop {
+            match self.shared.wire.next_reply(&mut self.input) {
+                Ok(Some(reply)) => self.replies.push(reply),
+                Ok(None) => break None,
+                Err(reason) => break Some(Arc::from(reason)),
+            }
+        };
+        let unasked = self.hand_out();
+        self.woken.drain(..).for_each(Waker::wake);
+        if let Some(id) = unasked {
+            return Err(Arc::from(format!("the server answered a call that was not made: {id}")));
+        }
+        unreadable.map_or(Ok(()), Err)
+    }
+
+    /// Puts answers where their callers look, and gives the number of one that nobody has asked for.
+    fn hand_out(&mut self) -> Option<u32> {
+        if self.replies.is_empty() {
+            return None;
+        }
+        let mut state = self.shared.state.lock();
+        state.silent_since = None;
+        let mut unasked = None;
+        for (id, reply) in self.replies.drain(..) {
+            match state.pending.answer(id, reply) {
+                Delivered::To(waker) => self.woken.extend(waker),
+                Delivered::Late => count(&self.shared.counters.late_replies),
+                // Some servers answer what needs no answer.
+                Delivered::Unasked if id == UNANSWERED => {}
+                Delivered::Unasked => unasked = Some(id),
+            }
+        }
+        unasked
+    }
+
+    /// Takes all that waits to be sent.
+    fn gather(&mut self) {
+        give_back(&mut self.outgoing);
+        let mut state = self.shared.state.lock();
+        if state.caller_writes {
+            return;
+        }
+        if state.leftover.is_empty() {
+            state.pending.take_requests(&mut self.outgoing);
+        } else {
+            std::mem::swap(&mut state.leftover, &mut self.outgoing);
+        }
+    }
+
+    fn write(&mut self) -> Result<(), End> {
+        while !self.outgoing.is_empty() {
+            match self.shared.writer.try_write(&self.outgoing) {
+                Ok(written) => {
+                    count(&self.shared.counters.writes);
+                    self.outgoing.advance(written);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(Arc::from(format!("can't be written to: {error}"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, end: &End) {
+        let closed_here = self.shared.state.lock().pending.death().is_some();
+        if closed_here {
+            // What is never answered, such as the end of a scan, still goes out if it can.
+            self.gather();
+            let _ = self.write();
+        } else {
+            count(&self.shared.counters.connections_lost);
+        }
+        debug!(peer = &*self.shared.peer, reason = &**end, "connection ended");
+        self.shared.end(end);
+    }
+}
+
+/// Whatever ends the task, the end of its runtime included: nobody waits for ever.
+impl<W: Wire> Drop for Driver<W> {
+    fn drop(&mut self) {
+        self.shared.end(&Arc::from("the runtime of its connection has ended"));
+    }
+}
+
+/// Empties a buffer for its next use, unless an unusually large message has left it large.
+fn give_back(emptied: &mut BytesMut) {
+    emptied.clear();
+    if emptied.try_reclaim(MAX_KEPT_BYTES + 1) {
+        *emptied = BytesMut::new();
+    }
+}

@@ -1,0 +1,33 @@
+//! Connections: many callers, one socket, and no answer that reaches the wrong one.
+//!
+//! - [`Pending`](pending::Pending) is the table of calls that wait, without any I/O: who is queued, who was sent, who has an answer,
+//!   and who has gone away meanwhile;
+//! - [`Connection`] lets callers in, and `driver` reads and writes for them;
+//! - [`Node`] dials, and dials again, for whoever needs a connection to one server.
+//!
+//! What is sent and how answers are told apart is the protocol's: see [`Wire`].
+
+mod address;
+mod connection;
+mod driver;
+mod node;
+mod pending;
+mod stats;
+
+use bytes::BytesMut;
+
+pub(crate) use address::Address;
+pub(crate) use connection::{Connection, Lost, Progress};
+pub(crate) use node::{Node, NodeOptions, Unreachable};
+pub(crate) use stats::Counters;
+pub use stats::NetStats;
+
+/// How a protocol's answers are taken off the stream.
+pub(crate) trait Wire: Send + Sync + 'static {
+    /// An answer, whole, and not decoded any further than it takes to tell whose it is.
+    type Reply: Send + 'static;
+
+    /// Takes an answer off the front of `input`, with the number of the call that it answers, or says `None` while some of it is
+    /// missing. After an error, which says what is wrong in one line, the stream is not read any more.
+    fn next_reply(&self, input: &mut BytesMut) -> Result<Option<(u32, Self::Reply)>, String>;
+}

@@ -1,0 +1,166 @@
+//! One server, and the connections to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::stats::{Counters, count};
+use super::{Address, Connection, Wire};
+
+/// How long a failure to connect is told to those who come after, before it is tried again.
+const REST: Duration = Duration::from_millis(20);
+
+/// How long a connection is idle before the operating system asks whether the peer is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeOptions {
+    /// How many connections there are to a server, among which calls are spread.
+    pub(crate) connections: usize,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// A server. It is dialled when somebody first needs it, and again whenever a connection has ended.
+#[derive(Debug)]
+pub(crate) struct Node<W: Wire + Clone> {
+    address: Address,
+    peer: Arc<str>,
+    wire: W,
+    options: NodeOptions,
+    links: Vec<Mutex<Link<W>>>,
+    turn: AtomicUsize,
+}
+
+#[derive(Debug)]
+enum Link<W: Wire> {
+    Idle,
+    Dialling(watch::Receiver<()>),
+    Connected(Connection<W>),
+    Failed { at: Instant, error: Unreachable },
+    Closed,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreachable {
+    pub(crate) reason: Arc<str>,
+    /// Whether the client was closed.
+    pub(crate) closed: bool,
+}
+
+impl<W: Wire + Clone> Node<W> {
+    pub(crate) fn new(address: Address, wire: W, options: NodeOptions) -> Self {
+        let links = (0..options.connections.max(1)).map(|_| Mutex::new(Link::Idle)).collect();
+        let peer = Arc::from(address.to_string());
+        Self { address, peer, wire, options, links, turn: AtomicUsize::new(0) }
+    }
+
+    /// `host:port`.
+    pub(crate) fn peer(&self) -> &Arc<str> {
+        &self.peer
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A connection that is alive, as far as is known. Those who come together wait for the same dialling.
+    pub(crate) async fn connection(self: &Arc<Self>) -> Result<Connection<W>, Unreachable> {
+        let at = match self.links.len() {
+            1 => 0,
+            links => self.turn.fetch_add(1, Ordering::Relaxed) % links,
+        };
+        loop {
+            let mut dialled = match self.look(at)? {
+                Ok(connection) => return Ok(connection),
+                Err(dialled) => dialled,
+            };
+            // An error means that the dialler has finished, which is what is waited for.
+            let _ = dialled.changed().await;
+        }
+    }
+
+    /// A connection that is there already.
+    pub(crate) fn connected(&self) -> Option<Connection<W>> {
+        self.links.iter().find_map(|link| match &*link.lock() {
+            Link::Connected(connection) if connection.is_alive() => Some(connection.clone()),
+            _ => None,
+        })
+    }
+
+    /// The connection, or the dialling to wait for, which begins here if need be.
+    fn look(self: &Arc<Self>, at: usize) -> Result<Result<Connection<W>, watch::Receiver<()>>, Unreachable> {
+        let mut link = self.links[at].lock();
+        match &*link {
+            Link::Connected(connection) if connection.is_alive() => return Ok(Ok(connection.clone())),
+            Link::Dialling(dialled) if dialled.has_changed().is_ok() => return Ok(Err(dialled.clone())),
+            Link::Failed { at, error } if at.elapsed() < REST => return Err(error.clone()),
+            Link::Closed => return Err(Unreachable { reason: Arc::from("the client was closed"), closed: true }),
+            _ => {}
+        }
+        let (done, dialled) = watch::channel(());
+        *link = Link::Dialling(dialled.clone());
+        // On a task of its own, so that it comes to an end even when those who wait give up.
+        tokio::spawn(Arc::clone(self).dial(at, done));
+        Ok(Err(dialled))
+    }
+
+    async fn dial(self: Arc<Self>, at: usize, done: watch::Sender<()>) {
+        let dialled = match tokio::time::timeout(self.options.connect_timeout, self.connect()).await {
+            Ok(connected) => connected.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no connection within {:?}", self.options.connect_timeout)),
+        };
+        let counters = &self.options.counters;
+        let mut link = self.links[at].lock();
+        if matches!(*link, Link::Closed) {
+            return;
+        }
+        *link = match dialled {
+            Ok(stream) => {
+                count(&counters.connections_opened);
+                let (wire, peer) = (self.wire.clone(), Arc::clone(&self.peer));
+                Link::Connected(Connection::start(stream, wire, peer, Arc::clone(counters)))
+            }
+            Err(reason) => {
+                count(&counters.dials_failed);
+                let error = Unreachable { reason: Arc::from(reason), closed: false };
+                Link::Failed { at: Instant::now(), error }
+            }
+        };
+        // Those who wait look again only now, when there is something to see.
+        drop(done);
+    }
+
+    /// Tries all addresses that the name stands for.
+    async fn connect(&self) -> std::io::Result<TcpStream> {
+        let mut failed = std::io::Error::new(std::io::ErrorKind::NotFound, "the name stands for no address");
+        for address in self.address.resolve().await? {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    stream.set_nodelay(true)?;
+                    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+                    return Ok(stream);
+                }
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Ends all connections, for good.
+    pub(crate) fn close(&self) {
+        for link in &self.links {
+            if let Link::Connected(connection) = std::mem::replace(&mut *link.lock(), Link::Closed) {
+                connection.close(&Arc::from("the client was closed"));
+            }
+        }
+    }
+}

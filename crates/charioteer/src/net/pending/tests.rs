@@ -1,0 +1,119 @@
+use bytes::BufMut;
+
+use super::*;
+
+type Calls = Pending<&'static str>;
+
+fn begin(calls: &mut Calls, request: &str) -> CallId {
+    calls.begin(|out, _| out.put_slice(request.as_bytes())).unwrap()
+}
+
+fn sent(calls: &mut Calls) -> String {
+    let mut requests = BytesMut::new();
+    calls.take_requests(&mut requests);
+    String::from_utf8(requests.to_vec()).unwrap()
+}
+
+fn poll(calls: &mut Calls, call: CallId) -> Poll<Result<&'static str, (Stage, Arc<str>)>> {
+    calls.poll(call, Waker::noop())
+}
+
+#[test]
+fn answers_reach_those_who_asked_in_whatever_order_they_come() {
+    let mut calls = Calls::default();
+    let (one, two) = (begin(&mut calls, "a"), begin(&mut calls, "b"));
+    assert_eq!(sent(&mut calls), "ab");
+    assert!(poll(&mut calls, one).is_pending());
+    assert!(matches!(calls.answer(two, "to two"), Delivered::To(None)));
+    assert!(matches!(calls.answer(one, "to one"), Delivered::To(Some(_))));
+    assert!(matches!(poll(&mut calls, one), Poll::Ready(Ok("to one"))));
+    assert!(matches!(poll(&mut calls, two), Poll::Ready(Ok("to two"))));
+    assert!(calls.is_idle());
+}
+
+#[test]
+fn a_request_given_up_in_the_queue_is_not_sent() {
+    let mut calls = Calls::default();
+    let ids = ["a", "b", "c"].map(|request| begin(&mut calls, request));
+    assert_eq!(calls.give_up(ids[1]), Some(Stage::Queued));
+    // Its slot is used again at once, by a request of its own.
+    begin(&mut calls, "d");
+    assert_eq!(sent(&mut calls), "acd");
+}
+
+#[test]
+fn nothing_is_sent_when_everything_was_given_up() {
+    let mut calls = Calls::default();
+    let id = begin(&mut calls, "a");
+    assert!(calls.has_requests());
+    calls.give_up(id);
+    assert!(!calls.has_requests());
+    assert_eq!(sent(&mut calls), "");
+    begin(&mut calls, "b");
+    assert_eq!(sent(&mut calls), "b");
+}
+
+#[test]
+fn a_number_is_not_used_again_before_its_late_answer_has_come() {
+    let mut calls = Calls::default();
+    let gone = begin(&mut calls, "a");
+    sent(&mut calls);
+    assert_eq!(calls.give_up(gone), Some(Stage::Sent));
+    for _ in 0..100_000 {
+        let other = begin(&mut calls, "b");
+        assert_ne!(other, gone);
+        sent(&mut calls);
+        calls.answer(other, "b");
+        assert!(poll(&mut calls, other).is_ready());
+    }
+    assert!(matches!(calls.answer(gone, "late"), Delivered::Late));
+    assert!(matches!(calls.answer(gone, "twice"), Delivered::Unasked));
+    assert!(calls.is_idle());
+}
+
+#[test]
+fn an_answer_nobody_asked_for_is_told_apart() {
+    let mut calls = Calls::default();
+    let id = begin(&mut calls, "a");
+    // Before it was sent, with another number, or a second time.
+    assert!(matches!(calls.answer(id, "early"), Delivered::Unasked));
+    sent(&mut calls);
+    assert!(matches!(calls.answer(id + (1 << SLOT_BITS), "other"), Delivered::Unasked));
+    assert!(matches!(calls.answer(UNANSWERED, "none"), Delivered::Unasked));
+    assert!(matches!(calls.answer(id, "it"), Delivered::To(None)));
+    assert!(matches!(calls.answer(id, "again"), Delivered::Unasked));
+    assert_eq!(calls.give_up(id), Some(Stage::Answered));
+    assert_eq!(calls.give_up(id), None);
+}
+
+#[test]
+fn the_end_tells_each_call_whether_it_had_been_sent() {
+    let mut calls = Calls::default();
+    let sent_one = begin(&mut calls, "a");
+    sent(&mut calls);
+    let queued = begin(&mut calls, "b");
+    let answered = begin(&mut calls, "c");
+    assert!(poll(&mut calls, queued).is_pending());
+    sent(&mut calls);
+    let unsent = begin(&mut calls, "d");
+    calls.answer(answered, "c");
+    assert_eq!(calls.end(&Arc::from("reset")).len(), 1);
+    assert!(matches!(poll(&mut calls, sent_one), Poll::Ready(Err((Stage::Sent, reason))) if &*reason == "reset"));
+    assert!(matches!(poll(&mut calls, queued), Poll::Ready(Err((Stage::Sent, _)))));
+    assert!(matches!(poll(&mut calls, unsent), Poll::Ready(Err((Stage::Queued, _)))));
+    assert!(matches!(poll(&mut calls, answered), Poll::Ready(Ok("c"))));
+    assert!(matches!(calls.begin(|_, _| ()), Err(Refused::Dead(_))));
+    assert!(calls.is_idle());
+}
+
+#[test]
+fn calls_that_are_never_answered_fill_the_table_and_no_more() {
+    let mut calls = Calls::default();
+    for _ in 0..MAX_SLOTS {
+        let id = begin(&mut calls, "");
+        assert_ne!(id, UNANSWERED);
+        sent(&mut calls);
+        calls.give_up(id);
+    }
+    assert!(matches!(calls.begin(|_, _| ()), Err(Refused::Full)));
+}

@@ -1,0 +1,173 @@
+//! Calls on many rows of many hash keys. Each row has a result of its own.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use bytes::Bytes;
+use charioteer_proto::pegasus::data::{BatchGetRequest, BatchGetResponse, FullKey};
+use charioteer_proto::pegasus::{key, rpc};
+use futures_util::stream::{StreamExt, iter};
+
+use super::multi::Entries;
+use super::routes::Place;
+use super::single::{SetOptions, done};
+use super::table::{DataOperation, Table};
+use crate::error::{Error, ErrorKind, Failure};
+use crate::exec::{Effect, Operation};
+
+/// Requests of one call that are under way at a time.
+const AT_A_TIME: usize = 128;
+
+/// Keys of one partition that are asked for in one request.
+const KEYS_AT_A_TIME: usize = 500;
+
+impl Table {
+    /// Values of rows by hash key and sort key, in the order asked for. The rows of a partition are asked for together.
+    ///
+    /// # Errors
+    /// Each row has its own, as [`get`](Self::get) has.
+    pub async fn batch_get<H: AsRef<[u8]>, S: AsRef<[u8]>>(
+        &self,
+        keys: impl IntoIterator<Item = (H, S)>,
+    ) -> Vec<Result<Option<Bytes>, Error>> {
+        let keys = keys.into_iter().map(|(hash_key, sort_key)| FullKey {
+            hash_key: Bytes::copy_from_slice(hash_key.as_ref()),
+            sort_key: Bytes::copy_from_slice(sort_key.as_ref()),
+        });
+        let keys: Vec<_> = keys.collect();
+        let mut results: Vec<_> =
+            keys.iter().map(|key| self.check_hash_key(BatchGet::NAME, &key.hash_key).map(|()| None)).collect();
+        // A split between finding the partitions and asking them shows once; then there are others to find.
+        let mut wanted: Vec<usize> = (0..keys.len()).filter(|at| results[*at].is_ok()).collect();
+        for last_try in [false, true] {
+            wanted = self.batch_get_some(&keys, wanted, &mut results, last_try).await;
+            if wanted.is_empty() {
+                break;
+            }
+        }
+        results
+    }
+
+    /// Asks for some of the keys, and gives those that are to be asked for again.
+    async fn batch_get_some(
+        &self,
+        keys: &[FullKey],
+        wanted: Vec<usize>,
+        results: &mut [Result<Option<Bytes>, Error>],
+        last_try: bool,
+    ) -> Vec<usize> {
+        let map = match self.shared.routes.map(&self.shared.cluster).await {
+            Ok(map) => map,
+            Err(failure) => {
+                let error = Error::from(failure).during(BatchGet::NAME).on(&self.shared.name);
+                wanted.into_iter().for_each(|at| results[at] = Err(error.clone()));
+                return Vec::new();
+            }
+        };
+        let mut partitions: HashMap<i32, Vec<usize>> = HashMap::new();
+        for at in wanted {
+            partitions.entry(map.partition_of(key::crc64(&keys[at].hash_key))).or_default().push(at);
+        }
+        let count = map.count();
+        let groups = partitions.iter().flat_map(|(index, all)| all.chunks(KEYS_AT_A_TIME).map(|some| (*index, some)));
+        let asked = groups.map(|(index, some)| async move {
+            let request = BatchGetRequest { keys: some.iter().map(|at| keys[*at].clone()).collect() };
+            (some, self.run(&BatchGet { place: Place::Index(index, count), request }).await)
+        });
+        let mut asked = iter(asked).buffer_unordered(AT_A_TIME);
+        let mut again = Vec::new();
+        while let Some((some, found)) = asked.next().await {
+            match found {
+                Ok(found) => some.iter().for_each(|at| {
+                    let value = found.get(&(keys[*at].hash_key.clone(), keys[*at].sort_key.clone())).cloned();
+                    results[*at] = self.decompress(BatchGet::NAME, value);
+                }),
+                Err(error) if error.kind() == ErrorKind::Conflict && !last_try => again.extend_from_slice(some),
+                Err(error) => some.iter().for_each(|at| results[*at] = Err(error.clone())),
+            }
+        }
+        again
+    }
+
+    /// Sets rows, each for itself: some may be set and others not. The results are in the order of the rows.
+    ///
+    /// # Errors
+    /// Each row has its own, as [`set`](Self::set) has.
+    pub async fn batch_set<H: AsRef<[u8]>, S: AsRef<[u8]>, V: Into<Bytes>>(
+        &self,
+        rows: impl IntoIterator<Item = (H, S, V)>,
+        options: SetOptions,
+    ) -> Vec<Result<(), Error>> {
+        side_by_side(rows, async |(hash_key, sort_key, value)| self.set_with(hash_key, sort_key, value, options).await)
+            .await
+    }
+
+    /// Deletes rows, each for itself. The results are in the order of the keys.
+    ///
+    /// # Errors
+    /// Each row has its own, as [`del`](Self::del) has.
+    pub async fn batch_del<H: AsRef<[u8]>, S: AsRef<[u8]>>(
+        &self,
+        keys: impl IntoIterator<Item = (H, S)>,
+    ) -> Vec<Result<(), Error>> {
+        side_by_side(keys, async |(hash_key, sort_key)| self.del(hash_key, sort_key).await).await
+    }
+
+    /// Rows of many hash keys by their sort keys: a [`multi_get`](Self::multi_get) for each, in the order asked for.
+    ///
+    /// # Errors
+    /// Each hash key has its own, as [`multi_get`](Self::multi_get) has.
+    pub async fn batch_multi_get<H: AsRef<[u8]>, S: AsRef<[u8]>, I: IntoIterator<Item = S>>(
+        &self,
+        wanted: impl IntoIterator<Item = (H, I)>,
+    ) -> Vec<Result<Entries, Error>> {
+        side_by_side(wanted, async |(hash_key, sort_keys)| self.multi_get(hash_key, sort_keys).await).await
+    }
+}
+
+/// Makes many calls, a bounded number at a time, and gives the results in the order of the items.
+async fn side_by_side<T, R, F: Future<Output = R>>(
+    items: impl IntoIterator<Item = T>,
+    call: impl Fn(T) -> F,
+) -> Vec<R> {
+    iter(items.into_iter().map(call)).buffered(AT_A_TIME).collect().await
+}
+
+struct BatchGet {
+    place: Place,
+    request: BatchGetRequest,
+}
+
+impl Operation for BatchGet {
+    const NAME: &'static str = "batch_get";
+    const EFFECT: Effect = Effect::Reads;
+    /// By hash key and sort key.
+    type Reply = HashMap<(Bytes, Bytes), Bytes>;
+}
+
+impl DataOperation for BatchGet {
+    type Rpc = rpc::BatchGet;
+
+    fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Keys of one partition have hashes of their own.
+    fn partition_hash(&self) -> u64 {
+        0
+    }
+
+    fn request(&self) -> &BatchGetRequest {
+        &self.request
+    }
+
+    fn bytes(&self) -> usize {
+        self.request.keys.iter().map(|key| key.hash_key.len() + key.sort_key.len()).sum()
+    }
+
+    fn reply(&self, reply: BatchGetResponse) -> Result<Self::Reply, Failure> {
+        done(reply.error)?;
+        let rows = reply.data.into_iter();
+        Ok(rows.map(|row| ((row.hash_key, row.sort_key), row.value)).collect())
+    }
+}

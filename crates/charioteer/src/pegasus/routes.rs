@@ -1,0 +1,250 @@
+//! Where the partitions of one table are.
+//!
+//! What is known has a generation. Whoever finds it wrong says which generation was wrong, so that a hundred callers who fail together
+//! ask the meta server once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charioteer_proto::pegasus::meta::{PartitionConfiguration, QueryCfgResponse};
+use charioteer_proto::pegasus::special::{HostPort, RpcAddress};
+use parking_lot::RwLock;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use super::cluster::{Cluster, Node};
+use super::failure::STALE_ROUTE;
+use super::meta::{self, QueryTable};
+use crate::error::{Error, ErrorKind, Failure};
+use crate::net::Address;
+
+/// The meta server is not asked again before this time has passed, however many callers fail.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// An address's type that says that it is one.
+const VALID: u8 = 1;
+
+/// What is known of a table's partitions.
+#[derive(Debug)]
+pub(super) struct Routes {
+    table: Arc<str>,
+    known: RwLock<Known>,
+    /// Held while the meta server is asked.
+    asking: tokio::sync::Mutex<Option<Instant>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    map: Option<Arc<Map>>,
+    generation: u64,
+    stale: bool,
+}
+
+/// The partitions of a table.
+#[derive(Debug)]
+pub(super) struct Map {
+    pub(super) table_id: i32,
+    partitions: Vec<Partition>,
+}
+
+#[derive(Debug)]
+struct Partition {
+    /// Of a partition that is being split off, and has nothing yet, the ballot is negative.
+    is_ready: bool,
+    primary: Option<Arc<Node>>,
+    secondaries: Vec<Arc<Node>>,
+}
+
+/// Where one partition is.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) node: Arc<Node>,
+    pub(super) map: Arc<Map>,
+    pub(super) partition: i32,
+    pub(super) generation: u64,
+}
+
+/// Which partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// That of the rows with this hash.
+    Hash(u64),
+    /// That with this index, as long as there are so many.
+    Index(i32, i32),
+}
+
+impl Map {
+    fn new(reply: QueryCfgResponse, cluster: &Cluster) -> Result<Self, Failure> {
+        let count = usize::try_from(reply.partition_count).unwrap_or(0);
+        if count == 0 || reply.partitions.len() != count {
+            let message =
+                format!("the meta server names {} of {} partitions", reply.partitions.len(), reply.partition_count);
+            return Err(Failure::new(ErrorKind::Protocol, message));
+        }
+        let mut configurations: Vec<_> = reply.partitions.iter().collect();
+        configurations.sort_unstable_by_key(|partition| partition.pid.index);
+        let partitions = configurations.into_iter().map(|partition| Partition::new(partition, cluster));
+        Ok(Self { table_id: reply.app_id, partitions: partitions.collect::<Result<_, _>>()? })
+    }
+
+    /// How many partitions there are.
+    pub(super) fn count(&self) -> i32 {
+        i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
+    }
+
+    /// The partition where rows with this hash are now.
+    pub(super) fn partition_of(&self, hash: u64) -> i32 {
+        let count = self.partitions.len();
+        #[expect(clippy::cast_possible_truncation, reason = "it is less than the number of partitions")]
+        let index = (hash % count as u64) as usize;
+        // What is being split off has its rows where they were before.
+        let index = if self.partitions[index].is_ready || index < count / 2 { index } else { index - count / 2 };
+        i32::try_from(index).unwrap_or(i32::MAX)
+    }
+
+    fn partition(&self, place: Place) -> Option<(i32, &Partition)> {
+        let index = match place {
+            Place::Hash(hash) => self.partition_of(hash),
+            Place::Index(index, of) if of == self.count() => index,
+            Place::Index(..) => return None,
+        };
+        Some((index, self.partitions.get(usize::try_from(index).ok()?)?))
+    }
+
+    /// A server that has a copy of a partition and is not its primary.
+    pub(super) fn secondary(&self, partition: i32) -> Option<&Arc<Node>> {
+        let (_, found) = self.partition(Place::Index(partition, self.count()))?;
+        let others = found
+            .secondaries
+            .iter()
+            .filter(|node| found.primary.as_ref().is_none_or(|primary| !Arc::ptr_eq(node, primary)));
+        let others: SmallVec<[_; 4]> = others.collect();
+        (!others.is_empty()).then(|| others[fastrand::usize(..others.len())])
+    }
+}
+
+impl Partition {
+    fn new(configuration: &PartitionConfiguration, cluster: &Cluster) -> Result<Self, Failure> {
+        let nodes = |addresses: &[RpcAddress], names: &[HostPort]| {
+            let all = 0..addresses.len().max(names.len());
+            all.filter_map(|at| address(addresses.get(at).copied(), names.get(at), cluster.options.host_names))
+                .map(|address| cluster.node(&address))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let primary = nodes(&[configuration.primary], configuration.hp_primary.as_slice())?;
+        let names = configuration.hp_secondaries.as_deref().unwrap_or_default();
+        Ok(Self {
+            is_ready: configuration.ballot >= 0,
+            primary: primary.into_iter().next(),
+            secondaries: nodes(&configuration.secondaries, names)?,
+        })
+    }
+}
+
+/// The address of a server, by number or by name, whichever is wanted and there.
+fn address(number: Option<RpcAddress>, name: Option<&HostPort>, prefer_name: bool) -> Option<Address> {
+    let number = number.and_then(RpcAddress::socket).map(|socket| Address::from(std::net::SocketAddr::V4(socket)));
+    let name = name.filter(|name| name.kind == VALID && name.port > 0);
+    let name = name.map(|name| Address::new(name.host.as_str(), name.port));
+    if prefer_name { name.or(number) } else { number.or(name) }
+}
+
+impl Routes {
+    pub(super) fn new(table: Arc<str>) -> Self {
+        Self { table, known: RwLock::default(), asking: tokio::sync::Mutex::default() }
+    }
+
+    /// Where a partition is, as far as is known; what is known to be wrong is asked for first.
+    pub(super) async fn find(&self, cluster: &Cluster, place: Place) -> Result<Target, Failure> {
+        if let Some(found) = self.look(place) {
+            return Ok(found);
+        }
+        self.refresh(cluster).await?;
+        self.look_at_last(place)
+    }
+
+    /// The table's partitions, asked for if need be.
+    pub(super) async fn map(&self, cluster: &Cluster) -> Result<Arc<Map>, Failure> {
+        let fresh = |known: &Known| known.map.clone().filter(|_| !known.stale);
+        if let Some(map) = fresh(&self.known.read()) {
+            return Ok(map);
+        }
+        self.refresh(cluster).await?;
+        self.known.read().map.clone().ok_or_else(|| nowhere("the table is not known any more"))
+    }
+
+    /// What was learned from this generation is wrong.
+    pub(super) fn distrust(&self, generation: u64) {
+        let mut known = self.known.write();
+        if known.generation == generation {
+            known.stale = true;
+        }
+    }
+
+    /// The same without asking anybody; `None` when the meta server has to be asked first.
+    pub(super) fn look(&self, place: Place) -> Option<Target> {
+        let known = self.known.read();
+        let map = known.map.as_ref().filter(|_| !known.stale)?;
+        // A partition without a primary is asked for anew.
+        target(map, place, known.generation).ok()
+    }
+
+    fn look_at_last(&self, place: Place) -> Result<Target, Failure> {
+        let known = self.known.read();
+        let map = known.map.as_ref().ok_or_else(|| nowhere("the table is not known any more"))?;
+        target(map, place, known.generation)
+    }
+
+    /// Asks the meta server, once for all who come meanwhile, and not too often.
+    async fn refresh(&self, cluster: &Cluster) -> Result<(), Failure> {
+        let before = self.known.read().generation;
+        let mut asked = self.asking.lock().await;
+        {
+            let mut known = self.known.write();
+            if known.generation != before && !known.stale {
+                return Ok(());
+            }
+            let lately = asked.is_some_and(|asked| asked.elapsed() < INTERVAL);
+            if lately && known.map.is_some() {
+                // What is known is tried once more. If it is still wrong, whoever finds out waits before the next attempt.
+                known.stale = false;
+                return Ok(());
+            }
+        }
+        *asked = Some(Instant::now());
+        let query = QueryTable::new(&self.table);
+        let answer = meta::run(cluster, &query, Some(&self.table), cluster.options.meta_timeout).await;
+        let mut known = self.known.write();
+        match answer {
+            Ok(reply) => {
+                let map = Map::new(reply, cluster)?;
+                *known = Known { map: Some(Arc::new(map)), generation: known.generation + 1, stale: false };
+                drop(known);
+                cluster.forget_unused_nodes();
+                Ok(())
+            }
+            Err(error) => {
+                if error.kind() == ErrorKind::NotFound {
+                    known.map = None;
+                    known.generation += 1;
+                }
+                Err(Error::into_failure(error))
+            }
+        }
+    }
+}
+
+fn target(map: &Arc<Map>, place: Place, generation: u64) -> Result<Target, Failure> {
+    let Some((partition, found)) = map.partition(place) else {
+        return Err(Failure::new(
+            ErrorKind::Conflict,
+            "the table has been split, and its rows are in other partitions now",
+        ));
+    };
+    let node = found.primary.clone().ok_or_else(|| nowhere("the partition has no primary at the moment"))?;
+    Ok(Target { node, map: Arc::clone(map), partition, generation })
+}
+
+fn nowhere(message: &'static str) -> Failure {
+    Failure::new(ErrorKind::Unavailable, message).retry(&STALE_ROUTE)
+}

@@ -1,0 +1,6 @@
+//! Tests of the clients, against the server for tests.
+
+#![allow(clippy::unwrap_used, reason = "tests say no more than that it went wrong")]
+
+#[cfg(feature = "pegasus")]
+mod pegasus;

@@ -1,0 +1,4 @@
+//! The client of Pegasus.
+
+mod single;
+mod support;
