@@ -39,6 +39,8 @@ pub(super) struct Shared<W: Wire> {
     pub(super) peer: Arc<str>,
     pub(super) counters: Arc<Counters>,
     room: Semaphore,
+    /// Whether it is over, for those who only want to know that.
+    ended: AtomicBool,
 }
 
 pub(super) struct State<R> {
@@ -91,13 +93,21 @@ impl<W: Wire> Connection<W> {
             silent_since: None,
         };
         let room = Semaphore::new(ROOM);
-        let shared = Arc::new(Shared { state: Mutex::new(state), writer, wire, peer, counters, room });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            writer,
+            wire,
+            peer,
+            counters,
+            room,
+            ended: AtomicBool::new(false),
+        });
         tokio::spawn(driver::drive(Arc::clone(&shared), reader));
         Self(Arc::new(Owner(shared)))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.shared().state.lock().pending.death().is_none()
+        !self.shared().ended.load(Ordering::Acquire)
     }
 
     /// Sends a request of about so many bytes, which `encode` appends under the number it is given, and waits for its answer.
@@ -203,6 +213,7 @@ impl<W: Wire> Shared<W> {
 
     /// Ends the connection, and wakes everybody who waits.
     pub(super) fn end(&self, reason: &Arc<str>) {
+        self.ended.store(true, Ordering::Release);
         self.room.close();
         let mut state = self.state.lock();
         let mut waiting = state.pending.end(reason);
