@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-/// Something that an operation says about itself, for the counters of `stats`.
+/// Something that operations and stores count, for `stats`.
 ///
 /// ```
 /// use charioteer_engine::cache::{Context, Event, Operation, Read};
@@ -43,6 +43,27 @@ pub enum Event {
     DecrementMiss,
     /// An item was refused because of its size.
     TooLarge,
+    /// An item was refused because there was no memory for it.
+    NoMemory,
+    /// An item came to be, or took another's place.
+    NewItem,
+    /// An item was looked for that had expired.
+    Expired,
+    /// An item was looked for that had been flushed.
+    Flushed,
+    /// An item was evicted.
+    Evicted,
+    /// An item was evicted that nobody had read.
+    EvictedUnfetched,
+    /// The memory of an item that was dead was used again, or given back.
+    Reclaimed,
+    /// The same of one that nobody had read.
+    ExpiredUnfetched,
+}
+
+impl Event {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::ExpiredUnfetched as usize + 1;
 }
 
 /// What one operation counts.

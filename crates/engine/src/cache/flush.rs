@@ -38,4 +38,19 @@ impl Flush {
     pub const fn covers(self, last_access: u32, now: u32) -> bool {
         self.has_come(now) && last_access <= self.last_dead
     }
+
+    /// Whether an item was used last so long before the moment that its second tells it from what is stored afterwards.
+    pub(super) const fn is_long_before(self, last_access: u32) -> bool {
+        last_access < self.last_dead
+    }
+
+    /// The number to keep.
+    pub(super) const fn number(self) -> u32 {
+        self.last_dead
+    }
+
+    /// Reads what [`number`](Self::number) gave.
+    pub(super) const fn from_number(last_dead: u32) -> Self {
+        Self { last_dead }
+    }
 }
