@@ -84,7 +84,7 @@ fn one_of_those_who_add_succeeds() {
 #[test]
 fn one_of_those_who_miss_wins() {
     let items = Fixture::new();
-    let mut read = Read::get();
+    let mut read = Read::meta_get();
     read.vivify = Some(Vivify { expiry: after(30), cas: None });
     read.recache = Some(Recache { before: after(60), after_touch: false });
     for round in 0..ROUNDS / 4 {

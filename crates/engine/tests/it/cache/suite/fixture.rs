@@ -47,11 +47,12 @@ impl Fixture {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<String> {
-        text(self.read(key)?)
+        text(self.run(key, Read::get())?)
     }
 
+    /// Reads as one who can be told to make a new value.
     pub(crate) fn read(&self, key: &str) -> Option<Hit> {
-        self.run(key, Read::get())
+        self.run(key, Read::meta_get())
     }
 
     /// What there is of the item, without leaving a trace.

@@ -1,17 +1,17 @@
 //! Who makes a new value: vivifying, renewing before the end, winning.
 
-use charioteer_engine::cache::{Expiry, Read, Recache, Vivify};
+use charioteer_engine::cache::{Delete, Expiry, Read, Recache, Stale, Vivify};
 
 use super::fixture::{Fixture, after, text};
 
 fn vivify(expiry: Expiry) -> Read {
-    let mut read = Read::get();
+    let mut read = Read::meta_get();
     read.vivify = Some(Vivify { expiry, cas: None });
     read
 }
 
 fn recache(before: Expiry) -> Read {
-    let mut read = Read::get();
+    let mut read = Read::meta_get();
     read.recache = Some(Recache { before, after_touch: false });
     read
 }
@@ -107,4 +107,18 @@ fn winning_leaves_the_value_and_its_cas_id_alone() {
     let hit = items.read("key").unwrap();
     assert_eq!(hit.before.cas, cas);
     assert_eq!(text(hit).unwrap(), "value");
+}
+
+#[test]
+fn a_plain_reader_neither_wins_nor_keeps_others_from_it() {
+    let items = Fixture::new();
+    items.set("key", "value");
+    let mut mark = Delete::new();
+    mark.stale = Some(Stale::default());
+    items.run("key", mark);
+    for _ in 0..2 {
+        let hit = items.run("key", Read::get()).unwrap();
+        assert!(!hit.won && !hit.before.won && hit.before.stale);
+    }
+    assert!(items.read("key").unwrap().won);
 }

@@ -106,10 +106,10 @@ impl Reference {
         }
         let item = self.items.get_mut(key)?;
         let before = item.clone();
-        let mut won = created || (item.stale && !item.taken);
+        let mut won = created || (read.may_win && item.stale && !item.taken);
         let renews = |item: &Kept| {
             let wanted = read.recache.and_then(|recache| recache.before.second()).unwrap_or(0);
-            !item.taken && item.expiry.is_some_and(|second| second < wanted)
+            read.may_win && !item.taken && item.expiry.is_some_and(|second| second < wanted)
         };
         if created {
             item.expiry = read.vivify.unwrap().expiry.second();

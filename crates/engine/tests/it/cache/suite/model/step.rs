@@ -29,6 +29,7 @@ pub(super) enum Plan {
 pub(super) struct ReadPlan {
     value: bool,
     bump: bool,
+    may_win: bool,
     touch: Option<When>,
     vivify: Option<When>,
     recache: Option<(When, bool)>,
@@ -90,7 +91,7 @@ impl Point {
 
     pub(super) fn read(self, plan: &ReadPlan) -> Read {
         let mut read = Read::get();
-        (read.value, read.bump) = (plan.value, plan.bump);
+        (read.value, read.bump, read.may_win) = (plan.value, plan.bump, plan.may_win);
         read.touch = plan.touch.map(|when| self.expiry(when));
         read.vivify = plan.vivify.map(|when| Vivify { expiry: self.expiry(when), cas: None });
         read.recache = plan.recache.map(|(when, after_touch)| Recache { before: self.expiry(when), after_touch });
@@ -155,9 +156,17 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
 }
 
 fn any_read() -> impl Strategy<Value = ReadPlan> {
-    let parts = (any::<bool>(), any::<bool>(), maybe(any_when()), maybe(any_when()));
+    let parts = (any::<bool>(), any::<bool>(), any::<bool>(), maybe(any_when()), maybe(any_when()));
     (parts, maybe((any_when(), any::<bool>())), maybe(any_id())).prop_map(
-        |((value, bump, touch, vivify), recache, compare)| ReadPlan { value, bump, touch, vivify, recache, compare },
+        |((value, bump, may_win, touch, vivify), recache, compare)| ReadPlan {
+            value,
+            bump,
+            may_win,
+            touch,
+            vivify,
+            recache,
+            compare,
+        },
     )
 }
 
