@@ -161,27 +161,27 @@ impl DurableCache {
     }
 
     /// Notes that a value was too large to be taken in. If it `removes`, the item goes that it would have replaced.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn refuse(&self, key: &[u8], removes: bool) -> Result<(), Error> {
-        check_key(key)?;
+    /// Begins as [`submit`](Self::submit) does.
+    pub fn refuse(&self, key: &[u8], removes: bool) -> Ticket<()> {
+        if let Err(error) = check_key(key) {
+            return Ticket::ready(Err(error));
+        }
         self.inner.count(&Events::from_slice(&[Event::TooLarge]));
         if !removes {
-            return Ok(());
+            return Ticket::ready(Ok(()));
         }
         let (inner, keys) = (Arc::clone(&self.inner), vec![row_key(key)]);
-        self.alone(move |rows: &mut dyn LatestRows| inner.remove(rows, keys, |_| true)).map(|_| ())
+        self.begin(move |rows: &mut dyn LatestRows| {
+            let (_, batch) = inner.remove(rows, keys, |_| true)?;
+            Ok(((), batch))
+        })
     }
 
     /// Lets everything that is stored before `moment` die when that comes, in seconds since the Unix epoch; at once, if
-    /// it has come. Takes the place of a flush that was to come.
-    ///
-    /// # Errors
-    /// What the store gives.
-    pub fn flush(&self, moment: u32) -> Result<(), Error> {
+    /// it has come. Takes the place of a flush that was to come. Begins as [`submit`](Self::submit) does.
+    pub fn flush(&self, moment: u32) -> Ticket<()> {
         let inner = Arc::clone(&self.inner);
-        self.alone(move |_: &mut dyn LatestRows| {
+        self.begin(move |_: &mut dyn LatestRows| {
             let mut flushes = inner.flushes.write();
             *flushes = flushes.and_at(moment, inner.now(), inner.ids.lock().next());
             *inner.flush_count.lock() += 1;

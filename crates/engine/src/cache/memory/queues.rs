@@ -137,3 +137,85 @@ impl Queues {
         if main { &mut self.main } else { &mut self.small }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::attributes::Attributes;
+    use super::super::super::expiry::Expiry;
+    use super::super::arena::{Arena, Slot, SlotId};
+    use super::super::data::Data;
+    use super::{LEAST_SHARE, MOST_SHARE, Queues};
+
+    /// Queues with a hundred items in each.
+    fn queues() -> (Queues, Arena, Vec<SlotId>, Vec<SlotId>) {
+        let (mut queues, mut arena) = (Queues::new(), Arena::default());
+        let mut push = |to_main| {
+            let attributes = Attributes::new(0, Expiry::NEVER, 1, 1);
+            let id = arena.push(Slot::new(3, Data::new(b"key", b"value"), &attributes)).unwrap();
+            queues.push(&mut arena, id, to_main);
+            id
+        };
+        let (small, main) = ((0..100).map(|_| push(false)).collect(), (0..100).map(|_| push(true)).collect());
+        (queues, arena, small, main)
+    }
+
+    fn use_all(queues: &mut Queues, arena: &mut Arena, ids: &[SlotId]) {
+        ids.iter().for_each(|id| queues.used(arena, *id));
+        (0..20).for_each(|_| queues.count_new());
+    }
+
+    #[test]
+    fn the_share_of_new_items_follows_where_items_are_used() {
+        let (mut queues, mut arena, small, main) = queues();
+        assert_eq!(queues.share, LEAST_SHARE);
+        use_all(&mut queues, &mut arena, &small);
+        assert_eq!(queues.share, LEAST_SHARE + 10);
+        use_all(&mut queues, &mut arena, &small);
+        assert_eq!(queues.share, LEAST_SHARE, "the same items again are no news");
+        use_all(&mut queues, &mut arena, &main);
+        assert_eq!(queues.share, LEAST_SHARE);
+    }
+
+    #[test]
+    fn the_share_stays_within_its_bounds() {
+        let (mut queues, mut arena, small, main) = queues();
+        for _ in 0..20 {
+            small.iter().for_each(|id| arena[*id].set_used_in_round(false));
+            use_all(&mut queues, &mut arena, &small);
+        }
+        assert_eq!(queues.share, MOST_SHARE);
+        for _ in 0..20 {
+            use_all(&mut queues, &mut arena, &main);
+        }
+        assert_eq!(queues.share, LEAST_SHARE);
+    }
+
+    #[test]
+    fn what_is_beyond_its_share_is_evicted_first_and_the_oldest_of_it() {
+        let (mut queues, mut arena, small, main) = queues();
+        assert_eq!(queues.next_to_evict(&mut arena), small.first().copied());
+        queues.share = MOST_SHARE;
+        assert_eq!(queues.next_to_evict(&mut arena), main.first().copied());
+    }
+
+    #[test]
+    fn what_was_used_gets_another_round_for_each_use() {
+        let (mut queues, mut arena, small, main) = queues();
+        queues.share = MOST_SHARE;
+        let (first, second) = (main[0], main[1]);
+        (0..2).for_each(|_| queues.used(&mut arena, first));
+        assert_eq!(queues.next_to_evict(&mut arena), Some(second));
+        assert_eq!(arena[first].uses, 1);
+        main.iter().skip(1).chain(&small).for_each(|id| queues.remove(&mut arena, *id));
+        assert_eq!(queues.next_to_evict(&mut arena), Some(first), "at last it has to go");
+    }
+
+    #[test]
+    fn what_was_used_while_it_was_new_moves_on() {
+        let (mut queues, mut arena, small, _) = queues();
+        queues.used(&mut arena, small[0]);
+        assert_eq!(queues.next_to_evict(&mut arena), Some(small[1]));
+        assert!(arena[small[0]].is_in_main());
+        assert_eq!(arena[small[0]].uses, 0);
+    }
+}

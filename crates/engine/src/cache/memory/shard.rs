@@ -71,6 +71,8 @@ pub(super) struct Shard {
     data_bytes: usize,
     /// What it has taken of the budget.
     pub(super) accounted: usize,
+    /// Whether somebody relies on an item being where it is.
+    is_pinned: bool,
 }
 
 impl Shard {
@@ -86,6 +88,7 @@ impl Shard {
             item_bytes: 0,
             data_bytes: 0,
             accounted: 0,
+            is_pinned: false,
         }
     }
 
@@ -240,12 +243,14 @@ impl Shard {
         Some(data)
     }
 
-    /// Takes an item out of the order of eviction, until [`unpin`](Self::unpin).
+    /// Takes an item out of the order of eviction, and leaves it in its slot, until [`unpin`](Self::unpin).
     pub(super) fn pin(&mut self, id: SlotId) {
+        self.is_pinned = true;
         self.queues.remove(&mut self.arena, id);
     }
 
     pub(super) fn unpin(&mut self, id: SlotId) {
+        self.is_pinned = false;
         let is_in_main = self.arena[id].is_in_main();
         self.queues.push(&mut self.arena, id, is_in_main);
     }
@@ -274,6 +279,9 @@ impl Shard {
     /// Where more than a quarter of the slots is free, fills some of the gaps from the end, so that chunks can be given
     /// back.
     fn compact(&mut self) {
+        if self.is_pinned {
+            return;
+        }
         for _ in 0..MOVES_PER_REMOVAL {
             let free = self.free.len();
             if free * size_of::<Slot>() <= CHUNK_BYTES || free * 4 <= self.arena.len() {
