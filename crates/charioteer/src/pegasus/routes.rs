@@ -4,6 +4,7 @@
 //! ask the meta server once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::pegasus::meta::{PartitionConfiguration, QueryCfgResponse};
@@ -53,6 +54,8 @@ struct Partition {
     is_ready: bool,
     primary: Option<Arc<Node>>,
     secondaries: Vec<Arc<Node>>,
+    /// How often its primary was waited for in vain since it has last answered.
+    timeouts: AtomicU32,
 }
 
 /// Where one partition is.
@@ -111,6 +114,24 @@ impl Map {
         Some((index, self.partitions.get(usize::try_from(index).ok()?)?))
     }
 
+    /// Takes note of a partition's answer.
+    pub(super) fn answered(&self, partition: i32) {
+        if let Some(timeouts) = self.timeouts(partition)
+            && timeouts.load(Ordering::Relaxed) > 0
+        {
+            timeouts.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that a partition has not answered in time, and says how often in a row it has not.
+    pub(super) fn timed_out(&self, partition: i32) -> u32 {
+        self.timeouts(partition).map_or(0, |timeouts| timeouts.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn timeouts(&self, partition: i32) -> Option<&AtomicU32> {
+        Some(&self.partitions.get(usize::try_from(partition).ok()?)?.timeouts)
+    }
+
     /// A server that has a copy of a partition and is not its primary.
     pub(super) fn secondary(&self, partition: i32) -> Option<&Arc<Node>> {
         let (_, found) = self.partition(Place::Index(partition, self.count()))?;
@@ -137,6 +158,7 @@ impl Partition {
             is_ready: configuration.ballot >= 0,
             primary: primary.into_iter().next(),
             secondaries: nodes(&configuration.secondaries, names)?,
+            timeouts: AtomicU32::new(0),
         })
     }
 }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::pegasus::frame::RequestHeader;
 use charioteer_proto::pegasus::key::MAX_HASH_KEY_BYTES;
 use charioteer_proto::pegasus::rpc::Rpc;
 use futures_util::future::{Either, select};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::cluster::{Cluster, Node, ask};
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::Progress;
 
-/// After so many timeouts without an answer between them, the meta server is asked whether the primary has moved.
+/// After so many timeouts on a partition without an answer between them, the meta server is asked whether the primary has moved.
 const TIMEOUTS_THAT_RAISE_DOUBT: u32 = 3;
 
 /// A table. Clones are cheap, and share what is known of the table's partitions.
@@ -59,7 +59,6 @@ pub(super) struct Shared {
     pub(super) cluster: Arc<Cluster>,
     pub(super) routes: Routes,
     pub(super) stats: super::stats::TableStats,
-    timeouts: AtomicU32,
 }
 
 /// What goes for all calls of a handle.
@@ -168,13 +167,7 @@ impl fmt::Debug for Table {
 
 impl Shared {
     pub(super) fn new(name: Arc<str>, cluster: Arc<Cluster>) -> Self {
-        Self {
-            routes: Routes::new(Arc::clone(&name)),
-            name,
-            cluster,
-            stats: super::stats::TableStats::default(),
-            timeouts: AtomicU32::new(0),
-        }
+        Self { routes: Routes::new(Arc::clone(&name)), name, cluster, stats: super::stats::TableStats::default() }
     }
 }
 
@@ -208,6 +201,15 @@ struct Hedged<'a> {
     after: Option<Duration>,
 }
 
+impl Hedged<'_> {
+    /// Has the meta server asked where the partition is, should the failure come from its not being there.
+    fn doubt(&self, target: &Target, failure: &Failure) {
+        if failure.retry.is_some() && failure.kind == ErrorKind::Unavailable {
+            self.shared.routes.distrust(target.generation);
+        }
+    }
+}
+
 impl<O: DataOperation> Backend<O> for Hedged<'_> {
     type Target = Target;
 
@@ -228,28 +230,34 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         let reply = match hedge {
             None => first.await,
             Some((after, secondary)) => {
+                let failed = Notify::new();
+                let first = async {
+                    first.await.inspect_err(|failure| {
+                        // Should the other one succeed, nobody else hears of it.
+                        self.doubt(target, failure);
+                        failed.notify_one();
+                    })
+                };
                 let second = async {
-                    tokio::time::sleep(after).await;
+                    // A primary that has failed is not waited for.
+                    let _ = tokio::time::timeout(after, failed.notified()).await;
                     ask_one(secondary, target, true, operation, deadline, progress).await
                 };
                 first_success(first, second).await
             }
         };
         let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
-        if self.shared.timeouts.load(Ordering::Relaxed) > 0 {
-            self.shared.timeouts.store(0, Ordering::Relaxed);
-        }
+        target.map.answered(target.partition);
         operation.reply(reply)
     }
 
     fn learn(&self, target: &Target, failure: &Failure) {
-        let moved = failure.retry.is_some() && failure.kind == ErrorKind::Unavailable;
-        let silent = failure.kind == ErrorKind::Timeout
-            && self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_THAT_RAISE_DOUBT;
-        if moved || silent {
-            self.shared.timeouts.store(0, Ordering::Relaxed);
+        let silent =
+            failure.kind == ErrorKind::Timeout && target.map.timed_out(target.partition) >= TIMEOUTS_THAT_RAISE_DOUBT;
+        if silent {
             self.shared.routes.distrust(target.generation);
         }
+        self.doubt(target, failure);
     }
 
     fn peer(target: &Target) -> &Arc<str> {
