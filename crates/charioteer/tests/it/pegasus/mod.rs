@@ -1,14 +1,18 @@
 //! The client of Pegasus.
 
+mod admin;
 mod batch;
 mod check;
 mod client;
 mod compression;
 mod counter;
+mod deadlines;
 mod del_range;
+mod errors;
 mod hedging;
 mod metas;
 mod multi;
+mod observability;
 mod options;
 mod pages;
 mod routing;
@@ -16,3 +20,4 @@ mod scan;
 mod scan_goes_on;
 mod single;
 mod support;
+mod threads;
