@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 
 use super::filter::Filter;
-use super::multi::{Entry, MultiGetOptions};
+use super::multi::{Entries, Entry, MultiGetOptions};
 use super::scan::ScanOptions;
 use super::table::Table;
 use crate::error::Error;
@@ -218,27 +218,37 @@ impl Pager {
     /// As [`Table::multi_get_range`]; it may be called again then, and goes on.
     pub async fn next_page(&mut self) -> Result<Option<Vec<Entry>>, Error> {
         while !self.is_over {
-            let page = self.page(&self.options).await?;
-            let (mut entries, mut complete) = (page.entries, page.complete);
+            let Entries { entries, complete } = self.page(&self.options).await?;
             if entries.is_empty() && !complete {
-                // The server has looked at as many rows as it may, and found none that is wanted. Without the filter it shows which
-                // these were, so that we get past them.
-                let options = MultiGetOptions { filter: Filter::All, ..self.options.clone() };
-                let seen = self.page(&options).await?;
-                (entries, complete) = (seen.entries, seen.complete);
-                if entries.is_empty() && !complete {
-                    self.get_past_expired().await?;
-                    continue;
-                }
+                self.get_past_unwanted().await?;
+                continue;
             }
             self.is_over = complete;
             self.get_past(&entries);
-            entries.retain(|entry| self.options.filter.matches(&entry.sort_key));
             if !entries.is_empty() {
                 return Ok(Some(entries));
             }
         }
         Ok(None)
+    }
+
+    /// Gets past as many rows as the server looks at in a multi_get, none of which was wanted. Without the filter it shows which these
+    /// were.
+    async fn get_past_unwanted(&mut self) -> Result<(), Error> {
+        let all =
+            MultiGetOptions { filter: Filter::All, max_count: 0, max_bytes: 0, no_value: true, ..self.options.clone() };
+        let Entries { entries, complete } = self.page(&all).await?;
+        if entries.is_empty() && !complete {
+            return self.get_past_expired().await;
+        }
+        // One that is wanted was set meanwhile, and comes with the next page.
+        let is_wanted = |entry: &Entry| self.options.filter.matches(&entry.sort_key);
+        let passed =
+            if self.options.reverse { entries.rsplit(is_wanted).next() } else { entries.split(is_wanted).next() };
+        let passed = passed.unwrap_or_default();
+        self.is_over = complete && passed.len() == entries.len();
+        self.get_past(passed);
+        Ok(())
     }
 
     /// Gets past more rows that have expired than the server looks at in a multi_get, which does not say which these were: a scan does.
@@ -269,7 +279,7 @@ impl Pager {
         Ok(())
     }
 
-    async fn page(&self, options: &MultiGetOptions) -> Result<super::multi::Entries, Error> {
+    async fn page(&self, options: &MultiGetOptions) -> Result<Entries, Error> {
         self.table.multi_get_range_with(&self.hash_key, &self.start, &self.stop, options).await
     }
 

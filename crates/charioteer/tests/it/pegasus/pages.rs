@@ -81,7 +81,7 @@ async fn pages_without_values_or_with_few_bytes_hold_every_row_once() {
 
 #[tokio::test]
 async fn a_filter_that_finds_nothing_for_long_does_not_end_the_pages() {
-    let (_server, table) = temp().await;
+    let (server, table) = temp().await;
     fill(&table, "h", 0..6500).await;
     table.multi_set("h", [("0000 wanted", "1"), ("3500 wanted", "2"), ("9 wanted", "3")]).await.unwrap();
     for reverse in [false, true] {
@@ -90,7 +90,10 @@ async fn a_filter_that_finds_nothing_for_long_does_not_end_the_pages() {
         rows.sort_unstable();
         assert_eq!(rows, ["0000 wanted", "3500 wanted", "9 wanted"], "reverse: {reverse}");
         let options = with(|options| (options.filter, options.reverse) = (Filter::anywhere("nowhere"), reverse));
+        let asked = server.pegasus().requests(Call::MultiGet);
         assert!(all(table.pages("h", "", "", &options).unwrap()).await.is_empty());
+        let asked = server.pegasus().requests(Call::MultiGet) - asked;
+        assert!(asked <= 8, "asked {asked} times for 6500 rows");
     }
 }
 
