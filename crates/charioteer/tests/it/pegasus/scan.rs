@@ -207,6 +207,42 @@ async fn a_token_goes_on_after_every_row_also_by_another_client() {
 }
 
 #[tokio::test]
+async fn a_table_that_is_scanned_side_by_side_goes_on_side_by_side_elsewhere() {
+    let (server, table) = temp().await;
+    let expected = many(&table).await;
+    let options = with(|options| options.batch_size = 11);
+    let mut rows = Vec::new();
+    let mut tokens = Vec::new();
+    for (at, mut scanner) in table.get_unordered_scanners(5, &options).await.unwrap().into_iter().enumerate() {
+        for _ in 0..at * 23 {
+            rows.extend(scanner.next().await.unwrap());
+        }
+        tokens.push(scanner.token().to_bytes());
+    }
+    let others = connect(&server).await.open_table("temp").await.unwrap();
+    let scanners =
+        tokens.iter().map(|token| others.resume_scanner(&ResumeToken::from_bytes(token).unwrap(), &options).unwrap());
+    let tasks: Vec<_> = scanners.map(|scanner| tokio::spawn(rest(scanner))).collect();
+    for task in tasks {
+        rows.extend(task.await.unwrap());
+    }
+    assert_eq!(by_key(rows), expected);
+}
+
+#[tokio::test]
+async fn a_scan_of_a_partition_says_so_where_others_tell_the_hash_of_their_key() {
+    let (server, table) = temp().await;
+    for scanner in table.get_unordered_scanners(8, &ScanOptions::default()).await.unwrap() {
+        rest(scanner).await;
+        let header = server.pegasus().last_request(Call::GetScanner).unwrap().header;
+        assert_eq!(header.partition_hash, u64::try_from(header.partition_index).unwrap());
+    }
+    rest(table.get_scanner("hk", "", "", &ScanOptions::default()).unwrap()).await;
+    let header = server.pegasus().last_request(Call::GetScanner).unwrap().header;
+    assert_eq!((header.partition_index, header.partition_hash), (3, 0x5d9a_d5b5_1c9a_4ab3));
+}
+
+#[tokio::test]
 async fn a_token_of_one_hash_key_keeps_its_end() {
     let (_server, table) = temp().await;
     fill(&table, "h", 0..30).await;
