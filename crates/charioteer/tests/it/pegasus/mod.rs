@@ -9,6 +9,7 @@ mod counter;
 mod deadlines;
 mod del_range;
 mod errors;
+mod examples;
 mod hedging;
 mod metas;
 mod multi;
