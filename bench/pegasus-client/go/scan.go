@@ -44,7 +44,7 @@ func scanOnce(table pegasus.TableConnector, o options) (uint64, error) {
 		return 0, err
 	}
 	if len(scanners) != o.callers {
-		return 0, fmt.Errorf("there are %d scanners, not %d: the table has fewer partitions", len(scanners), o.callers)
+		return 0, fmt.Errorf("%d scanners, not %d: the table has few partitions", len(scanners), o.callers)
 	}
 	type outcome struct {
 		rows uint64
