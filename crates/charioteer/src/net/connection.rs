@@ -47,6 +47,8 @@ pub(super) struct State<R> {
     pub(super) pending: Pending<R>,
     /// There while the driver rests; it has nothing to write then, as far as it knows.
     pub(super) driver: Option<Waker>,
+    /// There while the driver waits for the peer to take more; it has much to write then, and looks up only when all is over.
+    pub(super) blocked: Option<Waker>,
     /// A caller is writing at this moment, so that nobody else must.
     pub(super) caller_writes: bool,
     /// What a caller could not write.
@@ -87,6 +89,7 @@ impl<W: Wire> Connection<W> {
         let state = State {
             pending: Pending::default(),
             driver: None,
+            blocked: None,
             caller_writes: false,
             leftover: BytesMut::new(),
             spare: BytesMut::new(),
@@ -218,6 +221,7 @@ impl<W: Wire> Shared<W> {
         let mut state = self.state.lock();
         let mut waiting = state.pending.end(reason);
         waiting.extend(state.driver.take());
+        waiting.extend(state.blocked.take());
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -290,3 +294,6 @@ impl<W: Wire> Drop for Call<'_, W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

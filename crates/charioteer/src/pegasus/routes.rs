@@ -11,6 +11,7 @@ use charioteer_proto::pegasus::special::{HostPort, RpcAddress};
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::cluster::{Cluster, Node};
 use super::failure::STALE_ROUTE;
@@ -28,9 +29,9 @@ const VALID: u8 = 1;
 #[derive(Debug)]
 pub(super) struct Routes {
     table: Arc<str>,
-    known: RwLock<Known>,
-    /// Held while the meta server is asked.
-    asking: tokio::sync::Mutex<Option<Instant>>,
+    known: Arc<RwLock<Known>>,
+    /// Held while the meta server is asked. Since when it has been asked the last time.
+    asking: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
 #[derive(Debug, Default)]
@@ -151,11 +152,11 @@ fn address(number: Option<RpcAddress>, name: Option<&HostPort>, prefer_name: boo
 
 impl Routes {
     pub(super) fn new(table: Arc<str>) -> Self {
-        Self { table, known: RwLock::default(), asking: tokio::sync::Mutex::default() }
+        Self { table, known: Arc::default(), asking: Arc::default() }
     }
 
     /// Where a partition is, as far as is known; what is known to be wrong is asked for first.
-    pub(super) async fn find(&self, cluster: &Cluster, place: Place) -> Result<Target, Failure> {
+    pub(super) async fn find(&self, cluster: &Arc<Cluster>, place: Place) -> Result<Target, Failure> {
         if let Some(found) = self.look(place) {
             return Ok(found);
         }
@@ -164,7 +165,7 @@ impl Routes {
     }
 
     /// The table's partitions, asked for if need be.
-    pub(super) async fn map(&self, cluster: &Cluster) -> Result<Arc<Map>, Failure> {
+    pub(super) async fn map(&self, cluster: &Arc<Cluster>) -> Result<Arc<Map>, Failure> {
         let fresh = |known: &Known| known.map.clone().filter(|_| !known.stale);
         if let Some(map) = fresh(&self.known.read()) {
             return Ok(map);
@@ -196,9 +197,9 @@ impl Routes {
     }
 
     /// Asks the meta server, once for all who come meanwhile, and not too often.
-    async fn refresh(&self, cluster: &Cluster) -> Result<(), Failure> {
+    async fn refresh(&self, cluster: &Arc<Cluster>) -> Result<(), Failure> {
         let before = self.known.read().generation;
-        let mut asked = self.asking.lock().await;
+        let mut asked = Arc::clone(&self.asking).lock_owned().await;
         {
             let mut known = self.known.write();
             if known.generation != before && !known.stale {
@@ -212,24 +213,40 @@ impl Routes {
             }
         }
         *asked = Some(Instant::now());
-        let query = QueryTable::new(&self.table);
-        let answer = meta::run(cluster, &query, Some(&self.table), cluster.options.meta_timeout).await;
-        let mut known = self.known.write();
-        match answer {
-            Ok(reply) => {
-                let map = Map::new(reply, cluster)?;
-                *known = Known { map: Some(Arc::new(map)), generation: known.generation + 1, stale: false };
-                drop(known);
-                cluster.forget_unused_nodes();
-                Ok(())
+        let (table, known, cluster) = (Arc::clone(&self.table), Arc::clone(&self.known), Arc::clone(cluster));
+        // On a task of its own, so that it comes to an end even when those who wait are in more of a hurry than the meta servers.
+        let asking = tokio::spawn(
+            async move {
+                let answer = ask(&table, &known, &cluster).await;
+                drop(asked);
+                answer
             }
-            Err(error) => {
-                if error.kind() == ErrorKind::NotFound {
-                    known.map = None;
-                    known.generation += 1;
-                }
-                Err(Error::into_failure(error))
+            .in_current_span(),
+        );
+        asking.await.unwrap_or_else(|_| Err(nowhere("the meta server was not asked, as the runtime ends")))
+    }
+}
+
+/// Asks the meta server where the partitions are, and takes note of what it says.
+async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Result<(), Failure> {
+    let query = QueryTable::new(table);
+    let answer = meta::run(cluster, &query, Some(table), cluster.options.meta_timeout).await;
+    match answer {
+        Ok(reply) => {
+            let map = Arc::new(Map::new(reply, cluster)?);
+            let mut known = known.write();
+            *known = Known { map: Some(map), generation: known.generation + 1, stale: false };
+            drop(known);
+            cluster.forget_unused_nodes();
+            Ok(())
+        }
+        Err(error) => {
+            if error.kind() == ErrorKind::NotFound {
+                let mut known = known.write();
+                known.map = None;
+                known.generation += 1;
             }
+            Err(Error::into_failure(error))
         }
     }
 }

@@ -1,4 +1,5 @@
 //! The client of Pegasus.
 
 mod single;
+mod stuck;
 mod support;
