@@ -223,19 +223,19 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         progress: &Progress,
     ) -> Result<O::Reply, Failure> {
         let first = ask_one(&target.node, target, false, operation, deadline, progress);
-        let reply = match self.after.filter(|_| O::EFFECT == Effect::Reads) {
-            None => first.await?,
-            Some(after) => match target.map.secondary(target.partition) {
-                None => first.await?,
-                Some(secondary) => {
-                    let second = async {
-                        tokio::time::sleep(after).await;
-                        ask_one(secondary, target, true, operation, deadline, progress).await
-                    };
-                    first_success(first, second).await?
-                }
-            },
+        let hedge = self.after.filter(|_| O::EFFECT == Effect::Reads);
+        let hedge = hedge.and_then(|after| Some((after, target.map.secondary(target.partition)?)));
+        let reply = match hedge {
+            None => first.await,
+            Some((after, secondary)) => {
+                let second = async {
+                    tokio::time::sleep(after).await;
+                    ask_one(secondary, target, true, operation, deadline, progress).await
+                };
+                first_success(first, second).await
+            }
         };
+        let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
         if self.shared.timeouts.load(Ordering::Relaxed) > 0 {
             self.shared.timeouts.store(0, Ordering::Relaxed);
         }
