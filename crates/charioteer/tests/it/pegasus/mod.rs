@@ -1,5 +1,7 @@
 //! The client of Pegasus.
 
+mod chaos;
 mod single;
+mod storm;
 mod stuck;
 mod support;
