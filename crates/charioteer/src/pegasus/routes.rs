@@ -4,6 +4,7 @@
 //! ask the meta server once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::pegasus::meta::{PartitionConfiguration, QueryCfgResponse};
@@ -38,7 +39,9 @@ pub(super) struct Routes {
 struct Known {
     map: Option<Arc<Map>>,
     generation: u64,
-    stale: bool,
+    /// Partitions that were not where they should be. The others are asked meanwhile: their servers may answer when no meta server
+    /// does.
+    doubted: SmallVec<[i32; 8]>,
 }
 
 /// The partitions of a table.
@@ -54,6 +57,8 @@ struct Partition {
     is_ready: bool,
     primary: Option<Arc<Node>>,
     secondaries: Vec<Arc<Node>>,
+    /// How many calls have timed out without any answer between them.
+    timeouts: AtomicU32,
 }
 
 /// Where one partition is.
@@ -138,6 +143,7 @@ impl Partition {
             is_ready: configuration.ballot >= 0,
             primary: primary.into_iter().next(),
             secondaries: nodes(&configuration.secondaries, names)?,
+            timeouts: AtomicU32::new(0),
         })
     }
 }
@@ -166,7 +172,7 @@ impl Routes {
 
     /// The table's partitions, asked for if need be.
     pub(super) async fn map(&self, cluster: &Arc<Cluster>) -> Result<Arc<Map>, Failure> {
-        let fresh = |known: &Known| known.map.clone().filter(|_| !known.stale);
+        let fresh = |known: &Known| known.map.clone().filter(|_| known.doubted.is_empty());
         if let Some(map) = fresh(&self.known.read()) {
             return Ok(map);
         }
@@ -174,20 +180,20 @@ impl Routes {
         self.known.read().map.clone().ok_or_else(|| nowhere("the table is not known any more"))
     }
 
-    /// What was learned from this generation is wrong.
-    pub(super) fn distrust(&self, generation: u64) {
+    /// What was known of a partition is wrong, unless something newer is known by now.
+    pub(super) fn distrust(&self, target: &Target) {
         let mut known = self.known.write();
-        if known.generation == generation {
-            known.stale = true;
+        if known.generation == target.generation && !known.doubted.contains(&target.partition) {
+            known.doubted.push(target.partition);
         }
     }
 
-    /// The same without asking anybody; `None` when the meta server has to be asked first.
+    /// The same as [`find`](Self::find) without asking anybody; `None` when the meta server has to be asked first.
     pub(super) fn look(&self, place: Place) -> Option<Target> {
         let known = self.known.read();
-        let map = known.map.as_ref().filter(|_| !known.stale)?;
         // A partition without a primary is asked for anew.
-        target(map, place, known.generation).ok()
+        let found = target(known.map.as_ref()?, place, known.generation).ok()?;
+        (!known.doubted.contains(&found.partition)).then_some(found)
     }
 
     fn look_at_last(&self, place: Place) -> Result<Target, Failure> {
@@ -202,13 +208,13 @@ impl Routes {
         let mut asked = Arc::clone(&self.asking).lock_owned().await;
         {
             let mut known = self.known.write();
-            if known.generation != before && !known.stale {
+            if known.generation != before && known.doubted.is_empty() {
                 return Ok(());
             }
             let lately = asked.is_some_and(|asked| asked.elapsed() < INTERVAL);
             if lately && known.map.is_some() {
                 // What is known is tried once more. If it is still wrong, whoever finds out waits before the next attempt.
-                known.stale = false;
+                known.doubted.clear();
                 return Ok(());
             }
         }
@@ -235,7 +241,7 @@ async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Resu
         Ok(reply) => {
             let map = Arc::new(Map::new(reply, cluster)?);
             let mut known = known.write();
-            *known = Known { map: Some(map), generation: known.generation + 1, stale: false };
+            *known = Known { map: Some(map), generation: known.generation + 1, doubted: SmallVec::new() };
             drop(known);
             cluster.forget_unused_nodes();
             Ok(())
@@ -248,6 +254,27 @@ async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Resu
             }
             Err(Error::into_failure(error))
         }
+    }
+}
+
+impl Target {
+    /// Takes note that the partition has answered.
+    pub(super) fn answered(&self) {
+        if let Some(timeouts) = self.timeouts()
+            && timeouts.load(Ordering::Relaxed) > 0
+        {
+            timeouts.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that the partition has not answered in time, and says how often that has happened since it last did.
+    pub(super) fn timed_out(&self) -> u32 {
+        self.timeouts().map_or(0, |timeouts| timeouts.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn timeouts(&self) -> Option<&AtomicU32> {
+        let partition = usize::try_from(self.partition).ok()?;
+        self.map.partitions.get(partition).map(|partition| &partition.timeouts)
     }
 }
 

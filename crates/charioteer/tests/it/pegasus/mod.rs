@@ -11,6 +11,8 @@ mod options;
 mod pages;
 mod scan;
 mod scan_goes_on;
+mod chaos;
 mod single;
+mod storm;
 mod stuck;
 mod support;
