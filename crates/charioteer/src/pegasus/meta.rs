@@ -59,7 +59,11 @@ impl Metas {
                 let _ = self.turn.compare_exchange(turn, next, Ordering::Relaxed, Ordering::Relaxed);
             }
             None => {
-                self.leader.lock().take_if(|leader| leader == asked.node.address());
+                let named = self.leader.lock().take_if(|leader| leader == asked.node.address());
+                // Whoever has named it may name it again: the next one is asked.
+                if named.is_some() {
+                    self.turn.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use charioteer_proto::pegasus::frame::RequestHeader;
 use charioteer_proto::pegasus::key::MAX_HASH_KEY_BYTES;
 use charioteer_proto::pegasus::rpc::Rpc;
 use futures_util::future::{Either, select};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::cluster::{Cluster, Node, ask};
@@ -200,6 +201,15 @@ struct Hedged<'a> {
     after: Option<Duration>,
 }
 
+impl Hedged<'_> {
+    /// Has the meta server asked where the partition is, should the failure come from its not being there.
+    fn doubt(&self, target: &Target, failure: &Failure) {
+        if failure.retry.is_some() && failure.kind == ErrorKind::Unavailable {
+            self.shared.routes.distrust(target);
+        }
+    }
+}
+
 impl<O: DataOperation> Backend<O> for Hedged<'_> {
     type Target = Target;
 
@@ -220,8 +230,17 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         let reply = match hedge {
             None => first.await,
             Some((after, secondary)) => {
+                let failed = Notify::new();
+                let first = async {
+                    first.await.inspect_err(|failure| {
+                        // Should the other one succeed, nobody else hears of it.
+                        self.doubt(target, failure);
+                        failed.notify_one();
+                    })
+                };
                 let second = async {
-                    tokio::time::sleep(after).await;
+                    // A primary that has failed is not waited for.
+                    let _ = tokio::time::timeout(after, failed.notified()).await;
                     ask_one(secondary, target, true, operation, deadline, progress).await
                 };
                 first_success(first, second).await
@@ -233,11 +252,10 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
     }
 
     fn learn(&self, target: &Target, failure: &Failure) {
-        let moved = failure.retry.is_some() && failure.kind == ErrorKind::Unavailable;
-        let silent = failure.kind == ErrorKind::Timeout && target.timed_out() >= TIMEOUTS_THAT_RAISE_DOUBT;
-        if moved || silent {
+        if failure.kind == ErrorKind::Timeout && target.timed_out() >= TIMEOUTS_THAT_RAISE_DOUBT {
             self.shared.routes.distrust(target);
         }
+        self.doubt(target, failure);
     }
 
     fn peer(target: &Target) -> &Arc<str> {

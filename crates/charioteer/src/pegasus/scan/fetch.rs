@@ -105,7 +105,8 @@ fn request(lane: &Lane, options: &ScanOptions) -> GetScannerRequest {
 
 fn batch(reply: ScanResponse) -> Result<Batch, Failure> {
     let end = match (reply.error, reply.context_id) {
-        (status::OK, SCAN_COMPLETED) => End::Complete,
+        // A server that finds the range empty leaves the context at 0, which is none.
+        (status::OK, SCAN_COMPLETED | 0) => End::Complete,
         (status::OK, context) => End::More(context),
         (status::NOT_FOUND, _) => End::Expired,
         (status::INCOMPLETE, _) => End::TookTooLong,
@@ -163,5 +164,24 @@ impl DataOperation for More {
 
     fn reply(&self, reply: ScanResponse) -> Result<Batch, Failure> {
         batch(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(error: i32, context_id: i64) -> End {
+        batch(ScanResponse { error, context_id, ..ScanResponse::default() }).unwrap().end
+    }
+
+    #[test]
+    fn a_reply_says_what_comes_after_it() {
+        assert_eq!(end(status::OK, 7), End::More(7));
+        assert_eq!(end(status::OK, SCAN_COMPLETED), End::Complete);
+        assert_eq!(end(status::OK, 0), End::Complete, "asking for context 0 would begin the same scan for ever");
+        assert_eq!(end(status::NOT_FOUND, 0), End::Expired);
+        assert_eq!(end(status::INCOMPLETE, SCAN_COMPLETED), End::TookTooLong);
+        assert!(batch(ScanResponse { error: 5, ..ScanResponse::default() }).is_err());
     }
 }
