@@ -3,9 +3,14 @@
 mod address;
 mod banner;
 mod care;
+mod commands;
+mod exit;
 mod logging;
+mod output;
 mod ready;
+mod say;
 mod serve;
+mod shell;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 /// A toolkit for key–value stores.
 #[derive(Parser)]
-#[command(name = "charioteer", version, propagate_version = true)]
+#[command(name = "charioteer", version, propagate_version = true, after_help = exit::HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -32,6 +37,10 @@ enum Command {
     Verify(care::VerifyArguments),
     /// Says what can be saved of damaged data, and saves it.
     Repair(care::RepairArguments),
+    /// Carries out the commands below line by line, with an editor for people and without one for pipes.
+    Shell(Box<shell::ShellArguments>),
+    #[command(flatten)]
+    Data(Box<commands::Request>),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +51,8 @@ fn main() -> ExitCode {
         Command::Restore(arguments) => care::restore(&arguments),
         Command::Verify(arguments) => care::verify(&arguments),
         Command::Repair(arguments) => care::repair(&arguments),
+        Command::Shell(arguments) => return shell::run(*arguments),
+        Command::Data(request) => return commands::run(*request),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

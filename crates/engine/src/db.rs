@@ -251,6 +251,16 @@ impl Db {
         }
     }
 
+    /// Whether the store has failed in a way after which it takes no more writes until it is opened again: see
+    /// [`Error::Halted`].
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        match &self.store {
+            Store::Memory(_) => false,
+            Store::Disk(disk) => disk.is_halted(),
+        }
+    }
+
     /// What opening the store passed over, in a sentence: the torn end of a journal that a crash may leave, in which
     /// nothing acknowledged can be.
     #[must_use]

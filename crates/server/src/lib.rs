@@ -2,6 +2,7 @@
 //!
 //! [`Server::start`] listens, serves Apache Pegasus' protocol over an embedded store, and answers health and metrics over HTTP.
 //! Original clients use it unchanged. `COMPAT.md` at the root of the project lists every known difference from the real servers.
+//! [`testing`] is the same for tests of clients, with hooks that a real cluster can't offer.
 //!
 //! The way of a request: a listener's accept loop hands the connection to its loop, which takes whole requests off the stream; the
 //! protocol's handlers decode one, ask the [`Backend`](backend::Backend), and encode the reply. Handlers hold no lock and no data.

@@ -222,7 +222,11 @@ impl Starting {
         let Some(address) = self.options.http else { return Ok(()) };
         let listener = self.bind("HTTP", address).await?;
         self.addresses.http = Some(listener.address());
-        let health = Arc::new(Health { ready: Arc::clone(&self.ready), metrics: Arc::clone(&self.metrics) });
+        let health = Arc::new(Health {
+            ready: Arc::clone(&self.ready),
+            db: self.backend.db().clone(),
+            metrics: Arc::clone(&self.metrics),
+        });
         let (stop, stalled) = (self.observing.stop.clone(), self.options.limits.stalled);
         let serve = move |stream, _| {
             let (health, stop) = (Arc::clone(&health), stop.clone());
@@ -293,6 +297,7 @@ impl Starting {
 /// What the HTTP port answers.
 struct Health {
     ready: Arc<AtomicBool>,
+    db: Db,
     metrics: Arc<Metrics>,
 }
 
@@ -300,6 +305,10 @@ impl Health {
     fn answer(&self, asked: &Asked<'_>) -> Answer {
         match asked.path {
             "/healthz" => text(StatusCode::OK, "alive\n").into(),
+            "/readyz" if self.db.is_halted() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "the store takes no more writes; see the log, and start again\n")
+                    .into()
+            }
             "/readyz" if self.ready.load(Ordering::Acquire) => text(StatusCode::OK, "ready\n").into(),
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "starting or stopping\n").into(),
             "/metrics" => self.metrics.page(),

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::Progress;
 
-/// After so many timeouts on a partition without an answer between them, the meta server is asked whether the primary has moved.
+/// After so many timeouts of a partition without an answer between them, the meta server is asked whether its primary has moved.
 const TIMEOUTS_THAT_RAISE_DOUBT: u32 = 3;
 
 /// A table. Clones are cheap, and share what is known of the table's partitions.
@@ -205,7 +205,7 @@ impl Hedged<'_> {
     /// Has the meta server asked where the partition is, should the failure come from its not being there.
     fn doubt(&self, target: &Target, failure: &Failure) {
         if failure.retry.is_some() && failure.kind == ErrorKind::Unavailable {
-            self.shared.routes.distrust(target.generation);
+            self.shared.routes.distrust(target);
         }
     }
 }
@@ -247,15 +247,13 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
             }
         };
         let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
-        target.map.answered(target.partition);
+        target.answered();
         operation.reply(reply)
     }
 
     fn learn(&self, target: &Target, failure: &Failure) {
-        let silent =
-            failure.kind == ErrorKind::Timeout && target.map.timed_out(target.partition) >= TIMEOUTS_THAT_RAISE_DOUBT;
-        if silent {
-            self.shared.routes.distrust(target.generation);
+        if failure.kind == ErrorKind::Timeout && target.timed_out() >= TIMEOUTS_THAT_RAISE_DOUBT {
+            self.shared.routes.distrust(target);
         }
         self.doubt(target, failure);
     }

@@ -293,6 +293,7 @@ impl Lead {
 
     /// After a write that failed nobody knows what is in the journal, so that nothing may be written behind it.
     fn halt(&mut self, error: Error) -> Error {
+        self.counters.halt();
         self.halted.get_or_insert_with(|| match &error {
             Error::Halted { cause } => cause.clone(),
             error => error.to_string(),

@@ -221,6 +221,10 @@ impl Disk {
         }
     }
 
+    pub(crate) fn is_halted(&self) -> bool {
+        self.counters.is_halted()
+    }
+
     /// What opening passed over, if anything: the torn end that a crash may leave.
     pub(crate) fn passed_over(&self) -> Option<&str> {
         self.passed_over.as_deref()

@@ -1,6 +1,6 @@
 //! What a store on disk counts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::Durability;
@@ -48,9 +48,18 @@ pub(super) struct Counters {
     commit_nanos: AtomicU64,
     stalls: AtomicU64,
     stalled_nanos: AtomicU64,
+    halted: AtomicBool,
 }
 
 impl Counters {
+    pub(super) fn halt(&self) {
+        self.halted.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Acquire)
+    }
+
     pub(super) fn committed(&self, writers: usize, durability: Durability, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let add = |counter: &AtomicU64, number: u64| counter.fetch_add(number, Ordering::Relaxed);

@@ -296,9 +296,9 @@ impl Table {
         self.scans.lock().len()
     }
 
-    /// Forgets all scans, as if they had been idle for too long.
-    pub fn forget_scans(&self) {
-        let forgotten = self.scans.lock().clear();
+    /// Forgets the scans of such partitions, as if they had been idle for too long.
+    pub fn forget_scans(&self, of: impl Fn(u32) -> bool) {
+        let forgotten = self.scans.lock().remove_if(|open| of(open.partition));
         drop(forgotten);
     }
 

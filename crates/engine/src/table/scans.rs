@@ -99,9 +99,9 @@ impl<C> ScanContexts<C> {
         idle
     }
 
-    /// Forgets all scans, and gives back what they held.
-    pub fn clear(&mut self) -> Vec<C> {
-        std::mem::take(&mut self.open).into_values().map(|open| open.context).collect()
+    /// Forgets the scans that are `unwanted`, and gives back what they held.
+    pub fn remove_if(&mut self, unwanted: impl Fn(&C) -> bool) -> Vec<C> {
+        self.open.extract_if(.., |_, open| unwanted(&open.context)).map(|(_, open)| open.context).collect()
     }
 
     fn make_room(&mut self, now: Duration) {

@@ -57,11 +57,10 @@ fn sweeping_gives_back_the_idle_ones_and_leaves_the_others() {
 }
 
 #[test]
-fn scans_that_are_all_forgotten_leave_room_for_others_with_ids_of_their_own() {
+fn scans_that_are_removed_leave_the_others_and_their_ids_unused() {
     let mut scans = ScanContexts::new(7, 10);
-    let ids = [scans.insert("one", NOW), scans.insert("two", NOW)];
-    assert_eq!(scans.clear(), ["one", "two"]);
-    assert!(scans.is_empty());
-    assert!(ids.iter().all(|id| scans.take(*id, NOW).is_none()));
-    assert!(!ids.contains(&scans.insert("three", NOW)));
+    let ids = ["one", "two", "three"].map(|scan| scans.insert(scan, NOW));
+    assert_eq!(scans.remove_if(|scan| scan.starts_with('t')), ["two", "three"]);
+    assert!(!ids.contains(&scans.insert("four", NOW)));
+    assert_eq!(ids.map(|id| scans.take(id, NOW)), [Some("one"), None, None]);
 }

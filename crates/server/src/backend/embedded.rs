@@ -60,9 +60,12 @@ impl Embedded {
         self.in_use().map(|table| table.open_scans()).sum()
     }
 
-    /// Forgets all scans of all tables.
-    pub(crate) fn forget_scans(&self) {
-        self.in_use().for_each(|table| table.forget_scans());
+    /// Forgets the scans of such partitions of such tables.
+    pub(crate) fn forget_scans(&self, of: impl Fn(&TableInfo, u32) -> bool) {
+        for table in self.in_use() {
+            let settings = table.settings();
+            table.forget_scans(|partition| of(&settings.info, partition));
+        }
     }
 
     fn in_use(&self) -> impl Iterator<Item = Arc<table::Table>> {

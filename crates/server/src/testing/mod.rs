@@ -103,7 +103,7 @@ impl TestServer {
         self.pegasus.clone()
     }
 
-    /// Stops as [`Server::shutdown`] does. A folder can be opened again afterwards.
+    /// Stops as [`Server::shutdown`] does, which waits a while for requests that faults hold. A folder can be opened again afterwards.
     pub async fn shutdown(self) {
         let Self { server, cut_on_drop, .. } = self;
         server.shutdown().await;

@@ -107,7 +107,8 @@ impl Pegasus {
         Ok(self.placement(table, partition)?.ballot)
     }
 
-    /// Makes a node a partition's primary. The one before becomes a secondary, which turns clients away (`ERR_INVALID_STATE`).
+    /// Makes a node a partition's primary. The one before becomes a secondary, which turns clients away (`ERR_INVALID_STATE`). Open
+    /// scans of the partition are lost.
     ///
     /// # Errors
     /// When there is no such partition or node.
@@ -186,13 +187,18 @@ impl Pegasus {
     }
 
     /// Stops a node: its port is closed, with all connections to it. Its partitions stay with it, as they do in a real cluster for a
-    /// while; [`fail_over`](Self::fail_over) moves them. A node that shares its port with a meta server takes it along.
+    /// while; [`fail_over`](Self::fail_over) moves them. Its open scans are lost. A node that shares its port with a meta server takes it along.
     ///
     /// # Errors
     /// When there is no such node.
     pub async fn stop_node(&self, node: usize) -> Result<(), Error> {
         self.check_node(node)?;
-        self.ports()?.close(|port| port.node == Some(node)).await;
+        let ports = self.ports()?;
+        ports.close(|port| port.node == Some(node)).await;
+        let service = ports.service();
+        let is_there =
+            |table: &TableInfo, partition| service.cluster().placement(table, partition).primary == Some(node);
+        service.backend().forget_scans(is_there);
         Ok(())
     }
 
@@ -240,7 +246,7 @@ impl Pegasus {
                 let placement = ports.service().cluster().placement(table, partition);
                 if placement.primary == Some(node) {
                     let heir = placement.nodes().into_iter().find(is_live).unwrap_or(next);
-                    ports.service().cluster().change(table, partition, |placement| placement.move_primary(heir));
+                    change_placement(&ports, table, partition, |placement| placement.move_primary(heir));
                 }
             }
         }
@@ -258,11 +264,10 @@ impl Pegasus {
         self.ports().map_or(0, |ports| ports.service().backend().open_scans())
     }
 
-    /// Forgets all scans, as a node does that is started anew or is not asked for five minutes: clients that go on with one learn
-    /// that there is none.
+    /// Forgets all scans, as if nobody had gone on with them for five minutes: clients that do learn that there is none.
     pub fn expire_scans(&self) {
         if let Ok(ports) = self.ports() {
-            ports.service().backend().forget_scans();
+            ports.service().backend().forget_scans(|_, _| true);
         }
     }
 
@@ -328,7 +333,7 @@ impl Pegasus {
 
     fn change(&self, table: &str, partition: u32, change: impl FnOnce(&mut Placement)) -> Result<(), Error> {
         let info = self.partition(table, partition)?;
-        self.ports()?.service().cluster().change(&info, partition, change);
+        change_placement(&*self.ports()?, &info, partition, change);
         Ok(())
     }
 
@@ -339,6 +344,12 @@ impl Pegasus {
     fn check_meta(&self, meta: usize) -> Result<(), Error> {
         if meta < self.addresses.pegasus_metas.len() { Ok(()) } else { Err(Error::NoMeta(meta)) }
     }
+}
+
+/// Changes where a partition is. Its open scans are lost by that, since each is known to one node only.
+fn change_placement(ports: &Ports<Embedded>, table: &TableInfo, partition: u32, change: impl FnOnce(&mut Placement)) {
+    ports.service().cluster().change(table, partition, change);
+    ports.service().backend().forget_scans(|of, index| of.id == table.id && index == partition);
 }
 
 fn about(name: &str, error: &crate::backend::Error) -> Error {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use charioteer_engine::DiskOptions;
+use charioteer_engine::{DiskOptions, Durability};
 use charioteer_proto::pegasus::data::status;
 use charioteer_proto::pegasus::meta::{CreateAppOptions, UpdateAppEnvRequest, env_operation};
 use charioteer_proto::pegasus::rpc;
@@ -12,7 +12,7 @@ use charioteer_server::{CONTROL_SOCKET, Data, Error, Options, Server};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Fixture, META, Web, put, raw};
+use crate::support::{Fixture, META, Web, put, raw, soon};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -174,4 +174,36 @@ async fn commands_that_make_no_sense_are_answered_with_an_error() {
         assert!(answer["error"].is_string(), "{answer}");
     }
     f.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_whose_store_has_halted_is_not_ready_any_more() {
+    let folder = folder();
+    let disk = DiskOptions { durability: Durability::Flush, ..DiskOptions::default() };
+    let data = Data::Folder(folder.path().to_owned(), disk);
+    let mut f = Fixture::with(|options| options.data = data).await;
+    assert_eq!(Web::get(f.http(), "/readyz").await.status, 200);
+    // A link to itself can't be opened, and so not be synced beside the writers.
+    for journal in journals(folder.path()) {
+        std::fs::remove_file(&journal).unwrap();
+        std::os::unix::fs::symlink(&journal, &journal).unwrap();
+    }
+    f.put("h", "s", "v").await;
+    soon(async { while Web::get(f.http(), "/readyz").await.status == 200 {} }).await;
+    assert!(Web::get(f.http(), "/readyz").await.body.starts_with("the store takes no more writes"));
+    assert_eq!(Web::get(f.http(), "/healthz").await.status, 200, "what is there can be read");
+    assert_eq!(f.get("h", "s").await.unwrap(), "v");
+    assert_eq!(f.refusal::<rpc::Put>("h", put("h", "s", "w")).await, "ERR_LOCAL_APP_FAILURE");
+}
+
+fn journals(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        match entry.extension() {
+            _ if entry.is_dir() => found.extend(journals(&entry)),
+            Some(kind) if kind == "jnl" => found.push(entry),
+            _ => {}
+        }
+    }
+    found
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod batch;
+mod chaos;
 mod check;
 mod client;
 mod compression;
@@ -20,5 +21,7 @@ mod routing;
 mod scan;
 mod scan_goes_on;
 mod single;
+mod storm;
+mod stuck;
 mod support;
 mod threads;

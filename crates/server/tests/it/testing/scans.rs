@@ -5,25 +5,67 @@ use charioteer_proto::pegasus::rpc;
 use charioteer_server::testing::Call;
 
 use super::Served;
-use crate::support::{put, raw, soon};
+use crate::support::{Client, Table, put, raw, soon};
 
 impl Served {
     /// Opens a scan over two rows that brings one at a time.
     async fn open_scan(&mut self) -> ScanResponse {
-        for sort_key in ["r", "s"] {
-            self.ask::<rpc::Put>("h", put("h", sort_key, "v")).await;
-        }
-        let request = GetScannerRequest {
-            start_key: raw("h", ""),
-            stop_key: raw("i", ""),
-            start_inclusive: true,
-            batch_size: 1,
-            ..GetScannerRequest::default()
-        };
-        let batch = self.ask::<rpc::GetScanner>("h", request).await;
-        assert!(batch.error == status::OK && batch.context_id > 0, "{batch:?}");
-        batch
+        open_scan(&mut self.client, self.table, "h").await
     }
+}
+
+async fn open_scan(client: &mut Client, table: Table, hash_key: &str) -> ScanResponse {
+    let header = table.at(hash_key);
+    for sort_key in ["r", "s"] {
+        client.ask::<rpc::Put>(header, put(hash_key, sort_key, "v")).await;
+    }
+    let request = GetScannerRequest {
+        start_key: raw(hash_key, ""),
+        stop_key: raw("~", ""),
+        start_inclusive: true,
+        batch_size: 1,
+        ..GetScannerRequest::default()
+    };
+    let batch = client.ask::<rpc::GetScanner>(header, request).await;
+    assert!(batch.error == status::OK && batch.context_id > 0, "{batch:?}");
+    batch
+}
+
+/// A hash key of each partition.
+fn hash_keys(table: Table) -> Vec<String> {
+    let key_of = |partition: u32| {
+        let belongs = |key: &String| table.at(key).partition_index.cast_unsigned() == partition;
+        (0..).map(|number| number.to_string()).find(belongs).unwrap()
+    };
+    (0..table.partitions).map(key_of).collect()
+}
+
+#[tokio::test]
+async fn the_scans_of_a_partition_are_lost_when_it_is_moved() {
+    let served = Served::nodes(2).await;
+    let keys = hash_keys(served.table);
+    let mut node = served.node(0).await;
+    let moved = open_scan(&mut node, served.table, &keys[0]).await.context_id;
+    let stays = open_scan(&mut node, served.table, &keys[2]).await.context_id;
+    served.pegasus.move_primary("temp", 0, 1).unwrap();
+    let mut heir = served.node(1).await;
+    let request = ScanRequest { context_id: moved };
+    assert_eq!(heir.ask::<rpc::Scan>(served.at(&keys[0]), request).await.error, status::NOT_FOUND);
+    let request = ScanRequest { context_id: stays };
+    assert_eq!(node.ask::<rpc::Scan>(served.at(&keys[2]), request).await.error, status::OK);
+}
+
+#[tokio::test]
+async fn the_scans_of_a_node_are_lost_when_it_is_stopped() {
+    let served = Served::nodes(2).await;
+    let keys = hash_keys(served.table);
+    open_scan(&mut served.node(0).await, served.table, &keys[0]).await;
+    let stays = open_scan(&mut served.node(1).await, served.table, &keys[1]).await.context_id;
+    served.pegasus.stop_node(0).await.unwrap();
+    assert_eq!(served.pegasus.open_scans(), 1);
+    let request = ScanRequest { context_id: stays };
+    let batch = served.node(1).await.ask::<rpc::Scan>(served.at(&keys[1]), request).await;
+    assert_eq!(batch.error, status::OK);
 }
 
 #[tokio::test]
