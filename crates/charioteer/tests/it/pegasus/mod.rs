@@ -1,6 +1,7 @@
 //! The client of Pegasus.
 
 mod chaos;
+mod failover;
 mod single;
 mod storm;
 mod stuck;
