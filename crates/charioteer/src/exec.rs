@@ -103,7 +103,7 @@ where
         error.type = field::Empty,
         attempts = field::Empty,
     );
-    let call = Run::new(terms);
+    let call = Run::new(terms, span.clone());
     if span.is_disabled() {
         call.run(backend, operation).await
     } else {
@@ -114,6 +114,7 @@ where
 /// A call under way.
 struct Run<'a> {
     terms: Terms<'a>,
+    span: Span,
     started: Instant,
     deadline: Instant,
     attempts: u32,
@@ -129,12 +130,12 @@ enum Next {
 }
 
 impl<'a> Run<'a> {
-    fn new(terms: Terms<'a>) -> Self {
+    fn new(terms: Terms<'a>, span: Span) -> Self {
         let started = Instant::now();
         // A timeout too long for the clock is none that anybody sees the end of.
         let far = Duration::from_secs(365 * 24 * 60 * 60);
         let deadline = started + terms.timeout.min(far);
-        Self { terms, started, deadline, attempts: 0, waits: Waits::default(), unknown: false }
+        Self { terms, span, started, deadline, attempts: 0, waits: Waits::default(), unknown: false }
     }
 
     async fn run<B, O>(mut self, backend: &B, operation: &O) -> Result<O::Reply, Error>
@@ -171,6 +172,7 @@ impl<'a> Run<'a> {
             Some(routed) => routed?,
             None => return Err(self.timed_out("there was no server to ask")),
         };
+        self.span.record("server.address", &**B::peer(&target));
         let progress = Progress::default();
         let result = match within(timer, backend.attempt(&target, operation, limit, &progress)).await {
             Some(result) => result,
@@ -215,7 +217,7 @@ impl<'a> Run<'a> {
     }
 
     fn done<R>(&self, reply: R) -> R {
-        Span::current().record("attempts", self.attempts);
+        self.span.record("attempts", self.attempts);
         self.terms.stats.succeeded(self.started);
         reply
     }
@@ -224,11 +226,7 @@ impl<'a> Run<'a> {
         if self.unknown {
             failure.outcome = Outcome::Unknown;
         }
-        let span = Span::current();
-        span.record("attempts", self.attempts).record("error.type", failure.kind.name());
-        if let Some(peer) = &failure.peer {
-            span.record("server.address", &**peer);
-        }
+        self.span.record("attempts", self.attempts).record("error.type", failure.kind.name());
         self.terms.stats.failed(failure.kind, self.started);
         let error = Error::from(failure).during(operation).after(self.attempts, self.started.elapsed(), self.waits);
         match self.terms.collection {

@@ -39,12 +39,16 @@ pub(super) struct Shared<W: Wire> {
     pub(super) peer: Arc<str>,
     pub(super) counters: Arc<Counters>,
     room: Semaphore,
+    /// Whether it is over, for those who only want to know that.
+    ended: AtomicBool,
 }
 
 pub(super) struct State<R> {
     pub(super) pending: Pending<R>,
     /// There while the driver rests; it has nothing to write then, as far as it knows.
     pub(super) driver: Option<Waker>,
+    /// There while the driver waits for the peer to take more; it has much to write then, and looks up only when all is over.
+    pub(super) blocked: Option<Waker>,
     /// A caller is writing at this moment, so that nobody else must.
     pub(super) caller_writes: bool,
     /// What a caller could not write.
@@ -85,19 +89,28 @@ impl<W: Wire> Connection<W> {
         let state = State {
             pending: Pending::default(),
             driver: None,
+            blocked: None,
             caller_writes: false,
             leftover: BytesMut::new(),
             spare: BytesMut::new(),
             silent_since: None,
         };
         let room = Semaphore::new(ROOM);
-        let shared = Arc::new(Shared { state: Mutex::new(state), writer, wire, peer, counters, room });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            writer,
+            wire,
+            peer,
+            counters,
+            room,
+            ended: AtomicBool::new(false),
+        });
         tokio::spawn(driver::drive(Arc::clone(&shared), reader));
         Self(Arc::new(Owner(shared)))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.shared().state.lock().pending.death().is_none()
+        !self.shared().ended.load(Ordering::Acquire)
     }
 
     /// Sends a request of about so many bytes, which `encode` appends under the number it is given, and waits for its answer.
@@ -203,10 +216,12 @@ impl<W: Wire> Shared<W> {
 
     /// Ends the connection, and wakes everybody who waits.
     pub(super) fn end(&self, reason: &Arc<str>) {
+        self.ended.store(true, Ordering::Release);
         self.room.close();
         let mut state = self.state.lock();
         let mut waiting = state.pending.end(reason);
         waiting.extend(state.driver.take());
+        waiting.extend(state.blocked.take());
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -279,3 +294,6 @@ impl<W: Wire> Drop for Call<'_, W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,13 +68,15 @@ impl<W: Wire> Driver<W> {
         if let Err(end) = self.read(cx) {
             return Poll::Ready(Err(end));
         }
-        if !self.outgoing.is_empty() {
-            let writable = self.shared.writer.as_ref().poll_write_ready(cx);
-            return writable.map(|ready| ready.map_err(|error| Arc::from(format!("can't be written to: {error}"))));
-        }
         let mut state = self.shared.state.lock();
         if let Some(end) = state.pending.death() {
             return Poll::Ready(Err(Arc::clone(end)));
+        }
+        if !self.outgoing.is_empty() {
+            state.blocked = Some(cx.waker().clone());
+            drop(state);
+            let writable = self.shared.writer.as_ref().poll_write_ready(cx);
+            return writable.map(|ready| ready.map_err(|error| Arc::from(format!("can't be written to: {error}"))));
         }
         if !state.caller_writes && (!state.leftover.is_empty() || state.pending.has_requests()) {
             // Awake: nobody needs to wake it before it has written.
@@ -170,9 +172,12 @@ impl<W: Wire> Driver<W> {
     fn finish(mut self, end: &End) {
         let closed_here = self.shared.state.lock().pending.death().is_some();
         if closed_here {
-            // What is never answered, such as the end of a scan, still goes out if it can.
-            self.gather();
-            let _ = self.write();
+            // What is never answered, such as the end of a scan, still goes out if it can; but not in the middle of something else.
+            let begun = self.write();
+            if begun.is_ok() && self.outgoing.is_empty() {
+                self.gather();
+                let _ = self.write();
+            }
         } else {
             count(&self.shared.counters.connections_lost);
         }

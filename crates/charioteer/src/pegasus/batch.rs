@@ -98,8 +98,11 @@ impl Table {
         rows: impl IntoIterator<Item = (H, S, V)>,
         options: SetOptions,
     ) -> Vec<Result<(), Error>> {
-        side_by_side(rows, async |(hash_key, sort_key, value)| self.set_with(hash_key, sort_key, value, options).await)
-            .await
+        let rows = rows.into_iter().map(|(hash_key, sort_key, value)| (owned(hash_key), owned(sort_key), value.into()));
+        side_by_side(rows.collect(), async |(hash_key, sort_key, value): (Bytes, Bytes, Bytes)| {
+            self.set_with(hash_key, sort_key, value, options).await
+        })
+        .await
     }
 
     /// Deletes rows, each for itself. The results are in the order of the keys.
@@ -110,7 +113,8 @@ impl Table {
         &self,
         keys: impl IntoIterator<Item = (H, S)>,
     ) -> Vec<Result<(), Error>> {
-        side_by_side(keys, async |(hash_key, sort_key)| self.del(hash_key, sort_key).await).await
+        let keys = keys.into_iter().map(|(hash_key, sort_key)| (owned(hash_key), owned(sort_key)));
+        side_by_side(keys.collect(), async |(hash_key, sort_key)| self.del(hash_key, sort_key).await).await
     }
 
     /// Rows of many hash keys by their sort keys: a [`multi_get`](Self::multi_get) for each, in the order asked for.
@@ -121,15 +125,24 @@ impl Table {
         &self,
         wanted: impl IntoIterator<Item = (H, I)>,
     ) -> Vec<Result<Entries, Error>> {
-        side_by_side(wanted, async |(hash_key, sort_keys)| self.multi_get(hash_key, sort_keys).await).await
+        let wanted = wanted
+            .into_iter()
+            .map(|(hash_key, sort_keys)| (owned(hash_key), sort_keys.into_iter().map(owned).collect()));
+        side_by_side(wanted.collect(), async |(hash_key, sort_keys): (Bytes, Vec<Bytes>)| {
+            self.multi_get(hash_key, sort_keys).await
+        })
+        .await
     }
 }
 
+fn owned(key: impl AsRef<[u8]>) -> Bytes {
+    Bytes::copy_from_slice(key.as_ref())
+}
+
 /// Makes many calls, a bounded number at a time, and gives the results in the order of the items.
-async fn side_by_side<T, R, F: Future<Output = R>>(
-    items: impl IntoIterator<Item = T>,
-    call: impl Fn(T) -> F,
-) -> Vec<R> {
+///
+/// The items are owned: a future that keeps an iterator of borrowed ones can't be spawned, as the compiler takes it.
+async fn side_by_side<T, R, F: Future<Output = R>>(items: Vec<T>, call: impl Fn(T) -> F) -> Vec<R> {
     iter(items.into_iter().map(call)).buffered(AT_A_TIME).collect().await
 }
 

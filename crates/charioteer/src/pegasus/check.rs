@@ -319,11 +319,24 @@ impl Table {
         desired: impl Into<Bytes>,
         ttl: Option<Duration>,
     ) -> Result<CompareExchangeResult, Error> {
-        let check = expected.map_or(Check::NotExist, |expected| Check::BytesEqual(self.stored(expected.into())));
+        let (sort_key, desired) = (sort_key.as_ref(), self.stored(desired.into()));
+        let expected: Option<Bytes> = expected.map(Into::into);
+        let mut stored = expected.clone().map(|expected| self.stored(expected));
         let options = CheckOptions { ttl, return_check_value: true };
-        let sort_key = sort_key.as_ref();
-        let result = self.check_and_set_with(hash_key, sort_key, check, sort_key, desired, options).await?;
-        Ok(CompareExchangeResult { exchanged: result.applied, actual: result.check_value.flatten() })
+        let as_stored = self.clone().with_compression(false);
+        loop {
+            let check = stored.clone().map_or(Check::NotExist, Check::BytesEqual);
+            let exchange = as_stored.check_and_set_with(&hash_key, sort_key, check, sort_key, desired.clone(), options);
+            let result = exchange.await?;
+            let found = result.check_value.clone().flatten();
+            let CheckResult { applied, check_value } = self.readable(CheckAndSet::NAME, result)?;
+            let actual = check_value.flatten();
+            // The same value may be stored in another form: not compressed, or by another compressor.
+            if applied || actual != expected || found == stored {
+                return Ok(CompareExchangeResult { exchanged: applied, actual });
+            }
+            stored = found;
+        }
     }
 
     fn readable(&self, operation: &'static str, mut result: CheckResult) -> Result<CheckResult, Error> {

@@ -87,6 +87,14 @@ impl Cluster {
         stats
     }
 
+    /// What a failure comes to when the client has been closed meanwhile.
+    pub(super) fn or_closed(&self, failure: Failure) -> Failure {
+        if failure.retry.is_none() || !self.closed.load(Ordering::Relaxed) {
+            return failure;
+        }
+        Failure { outcome: failure.outcome, peer: failure.peer, ..failure::closed() }
+    }
+
     pub(super) fn close(&self) {
         let mut nodes = self.nodes.lock();
         self.closed.store(true, Ordering::Relaxed);

@@ -66,10 +66,11 @@ mod tests {
         }
     }
 
-    /// Written by the Java client's library at its default level (`zstd` of the text, without a checksum).
+    /// Captured from zstd-jni, the Java client's library, at its default level.
     #[test]
     fn frames_of_the_original_library_are_read() {
-        let frame = b"\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello";
-        assert_eq!(decompressed(Bytes::from_static(frame)).unwrap(), "hello");
+        let frame = b"\x28\xb5\x2f\xfd\x20\x31\xbd\x00\x00\x88\x77\x72\x69\x74\x74\x65\x6e\x20\x62\x79\x20\x4a\x61\x76\x61\x2c\x20\x01\x00\x09\x9f\x4b";
+        let value = decompressed(Bytes::from_static(frame)).unwrap();
+        assert_eq!(value, "written by Java, written by Java, written by Java");
     }
 }

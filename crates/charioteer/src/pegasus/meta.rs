@@ -101,7 +101,8 @@ impl<O: MetaOperation> Backend<O> for Cluster {
         progress: &Progress,
     ) -> Result<O::Reply, Failure> {
         let header = RequestHeader::default();
-        let reply = ask::<O::Rpc>(&meta.node, header, operation.request(), 0, deadline, progress).await?;
+        let reply = ask::<O::Rpc>(&meta.node, header, operation.request(), 0, deadline, progress).await;
+        let reply = reply.map_err(|failure| self.or_closed(failure))?;
         let (error, hint) = O::error(&reply);
         if error.is_ok() {
             return operation.check(&reply).map(|()| reply);

@@ -8,7 +8,7 @@ use super::filter::Filter;
 use super::multi::{Entry, MultiGetOptions};
 use super::scan::ScanOptions;
 use super::table::Table;
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::Error;
 
 /// How many rows a del_range deletes at a time.
 const DELETED_AT_A_TIME: usize = 1000;
@@ -227,10 +227,8 @@ impl Pager {
                 let seen = self.page(&options).await?;
                 (entries, complete) = (seen.entries, seen.complete);
                 if entries.is_empty() && !complete {
-                    let message =
-                        "the server looked at as many rows as it may, and all of them have expired: try again later";
-                    let failure = Failure::new(ErrorKind::Busy, message).retry(&super::failure::BUSY);
-                    return Err(Error::from(failure).during("multi_get").on(&self.table.shared.name));
+                    self.get_past_expired().await?;
+                    continue;
                 }
             }
             self.is_over = complete;
@@ -241,6 +239,34 @@ impl Pager {
             }
         }
         Ok(None)
+    }
+
+    /// Gets past more rows that have expired than the server looks at in a multi_get, which does not say which these were: a scan does.
+    async fn get_past_expired(&mut self) -> Result<(), Error> {
+        let options = ScanOptions {
+            start_inclusive: self.options.start_inclusive,
+            stop_inclusive: self.options.stop_inclusive,
+            sort_key_filter: self.options.filter.clone(),
+            no_value: true,
+            ..ScanOptions::default()
+        };
+        let mut scanner = self.table.get_scanner(&self.hash_key, &self.start, &self.stop, &options)?;
+        let Some(first) = scanner.next().await? else {
+            self.is_over = true;
+            return Ok(());
+        };
+        if !self.options.reverse {
+            (self.start, self.options.start_inclusive) = (first.sort_key, true);
+            return Ok(());
+        }
+        let mut last = first;
+        while let Some(row) = scanner.next().await? {
+            last = row;
+        }
+        // The first key after the last row, since an empty end would be none.
+        self.stop = [&last.sort_key[..], b"\0"].concat().into();
+        self.options.stop_inclusive = false;
+        Ok(())
     }
 
     async fn page(&self, options: &MultiGetOptions) -> Result<super::multi::Entries, Error> {

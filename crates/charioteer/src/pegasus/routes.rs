@@ -4,6 +4,7 @@
 //! ask the meta server once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::pegasus::meta::{PartitionConfiguration, QueryCfgResponse};
@@ -11,6 +12,7 @@ use charioteer_proto::pegasus::special::{HostPort, RpcAddress};
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::cluster::{Cluster, Node};
 use super::failure::STALE_ROUTE;
@@ -28,16 +30,18 @@ const VALID: u8 = 1;
 #[derive(Debug)]
 pub(super) struct Routes {
     table: Arc<str>,
-    known: RwLock<Known>,
-    /// Held while the meta server is asked.
-    asking: tokio::sync::Mutex<Option<Instant>>,
+    known: Arc<RwLock<Known>>,
+    /// Held while the meta server is asked. Since when it has been asked the last time.
+    asking: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     map: Option<Arc<Map>>,
     generation: u64,
-    stale: bool,
+    /// Partitions that were not where they should be. The others are asked meanwhile: their servers may answer when no meta server
+    /// does.
+    doubted: SmallVec<[i32; 8]>,
 }
 
 /// The partitions of a table.
@@ -53,6 +57,8 @@ struct Partition {
     is_ready: bool,
     primary: Option<Arc<Node>>,
     secondaries: Vec<Arc<Node>>,
+    /// How many calls have timed out without any answer between them.
+    timeouts: AtomicU32,
 }
 
 /// Where one partition is.
@@ -137,6 +143,7 @@ impl Partition {
             is_ready: configuration.ballot >= 0,
             primary: primary.into_iter().next(),
             secondaries: nodes(&configuration.secondaries, names)?,
+            timeouts: AtomicU32::new(0),
         })
     }
 }
@@ -151,11 +158,11 @@ fn address(number: Option<RpcAddress>, name: Option<&HostPort>, prefer_name: boo
 
 impl Routes {
     pub(super) fn new(table: Arc<str>) -> Self {
-        Self { table, known: RwLock::default(), asking: tokio::sync::Mutex::default() }
+        Self { table, known: Arc::default(), asking: Arc::default() }
     }
 
     /// Where a partition is, as far as is known; what is known to be wrong is asked for first.
-    pub(super) async fn find(&self, cluster: &Cluster, place: Place) -> Result<Target, Failure> {
+    pub(super) async fn find(&self, cluster: &Arc<Cluster>, place: Place) -> Result<Target, Failure> {
         if let Some(found) = self.look(place) {
             return Ok(found);
         }
@@ -164,8 +171,8 @@ impl Routes {
     }
 
     /// The table's partitions, asked for if need be.
-    pub(super) async fn map(&self, cluster: &Cluster) -> Result<Arc<Map>, Failure> {
-        let fresh = |known: &Known| known.map.clone().filter(|_| !known.stale);
+    pub(super) async fn map(&self, cluster: &Arc<Cluster>) -> Result<Arc<Map>, Failure> {
+        let fresh = |known: &Known| known.map.clone().filter(|_| known.doubted.is_empty());
         if let Some(map) = fresh(&self.known.read()) {
             return Ok(map);
         }
@@ -173,20 +180,20 @@ impl Routes {
         self.known.read().map.clone().ok_or_else(|| nowhere("the table is not known any more"))
     }
 
-    /// What was learned from this generation is wrong.
-    pub(super) fn distrust(&self, generation: u64) {
+    /// What was known of a partition is wrong, unless something newer is known by now.
+    pub(super) fn distrust(&self, target: &Target) {
         let mut known = self.known.write();
-        if known.generation == generation {
-            known.stale = true;
+        if known.generation == target.generation && !known.doubted.contains(&target.partition) {
+            known.doubted.push(target.partition);
         }
     }
 
-    /// The same without asking anybody; `None` when the meta server has to be asked first.
+    /// The same as [`find`](Self::find) without asking anybody; `None` when the meta server has to be asked first.
     pub(super) fn look(&self, place: Place) -> Option<Target> {
         let known = self.known.read();
-        let map = known.map.as_ref().filter(|_| !known.stale)?;
         // A partition without a primary is asked for anew.
-        target(map, place, known.generation).ok()
+        let found = target(known.map.as_ref()?, place, known.generation).ok()?;
+        (!known.doubted.contains(&found.partition)).then_some(found)
     }
 
     fn look_at_last(&self, place: Place) -> Result<Target, Failure> {
@@ -196,41 +203,78 @@ impl Routes {
     }
 
     /// Asks the meta server, once for all who come meanwhile, and not too often.
-    async fn refresh(&self, cluster: &Cluster) -> Result<(), Failure> {
+    async fn refresh(&self, cluster: &Arc<Cluster>) -> Result<(), Failure> {
         let before = self.known.read().generation;
-        let mut asked = self.asking.lock().await;
+        let mut asked = Arc::clone(&self.asking).lock_owned().await;
         {
             let mut known = self.known.write();
-            if known.generation != before && !known.stale {
+            if known.generation != before && known.doubted.is_empty() {
                 return Ok(());
             }
             let lately = asked.is_some_and(|asked| asked.elapsed() < INTERVAL);
             if lately && known.map.is_some() {
                 // What is known is tried once more. If it is still wrong, whoever finds out waits before the next attempt.
-                known.stale = false;
+                known.doubted.clear();
                 return Ok(());
             }
         }
         *asked = Some(Instant::now());
-        let query = QueryTable::new(&self.table);
-        let answer = meta::run(cluster, &query, Some(&self.table), cluster.options.meta_timeout).await;
-        let mut known = self.known.write();
-        match answer {
-            Ok(reply) => {
-                let map = Map::new(reply, cluster)?;
-                *known = Known { map: Some(Arc::new(map)), generation: known.generation + 1, stale: false };
-                drop(known);
-                cluster.forget_unused_nodes();
-                Ok(())
+        let (table, known, cluster) = (Arc::clone(&self.table), Arc::clone(&self.known), Arc::clone(cluster));
+        // On a task of its own, so that it comes to an end even when those who wait are in more of a hurry than the meta servers.
+        let asking = tokio::spawn(
+            async move {
+                let answer = ask(&table, &known, &cluster).await;
+                drop(asked);
+                answer
             }
-            Err(error) => {
-                if error.kind() == ErrorKind::NotFound {
-                    known.map = None;
-                    known.generation += 1;
-                }
-                Err(Error::into_failure(error))
-            }
+            .in_current_span(),
+        );
+        asking.await.unwrap_or_else(|_| Err(nowhere("the meta server was not asked, as the runtime ends")))
+    }
+}
+
+/// Asks the meta server where the partitions are, and takes note of what it says.
+async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Result<(), Failure> {
+    let query = QueryTable::new(table);
+    let answer = meta::run(cluster, &query, Some(table), cluster.options.meta_timeout).await;
+    match answer {
+        Ok(reply) => {
+            let map = Arc::new(Map::new(reply, cluster)?);
+            let mut known = known.write();
+            *known = Known { map: Some(map), generation: known.generation + 1, doubted: SmallVec::new() };
+            drop(known);
+            cluster.forget_unused_nodes();
+            Ok(())
         }
+        Err(error) => {
+            if error.kind() == ErrorKind::NotFound {
+                let mut known = known.write();
+                known.map = None;
+                known.generation += 1;
+            }
+            Err(Error::into_failure(error))
+        }
+    }
+}
+
+impl Target {
+    /// Takes note that the partition has answered.
+    pub(super) fn answered(&self) {
+        if let Some(timeouts) = self.timeouts()
+            && timeouts.load(Ordering::Relaxed) > 0
+        {
+            timeouts.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that the partition has not answered in time, and says how often that has happened since it last did.
+    pub(super) fn timed_out(&self) -> u32 {
+        self.timeouts().map_or(0, |timeouts| timeouts.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn timeouts(&self) -> Option<&AtomicU32> {
+        let partition = usize::try_from(self.partition).ok()?;
+        self.map.partitions.get(partition).map(|partition| &partition.timeouts)
     }
 }
 

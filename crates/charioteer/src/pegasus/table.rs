@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::pegasus::frame::RequestHeader;
@@ -19,7 +18,7 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::Progress;
 
-/// After so many timeouts without an answer between them, the meta server is asked whether the primary has moved.
+/// After so many timeouts of a partition without an answer between them, the meta server is asked whether its primary has moved.
 const TIMEOUTS_THAT_RAISE_DOUBT: u32 = 3;
 
 /// A table. Clones are cheap, and share what is known of the table's partitions.
@@ -59,7 +58,6 @@ pub(super) struct Shared {
     pub(super) cluster: Arc<Cluster>,
     pub(super) routes: Routes,
     pub(super) stats: super::stats::TableStats,
-    timeouts: AtomicU32,
 }
 
 /// What goes for all calls of a handle.
@@ -168,13 +166,7 @@ impl fmt::Debug for Table {
 
 impl Shared {
     pub(super) fn new(name: Arc<str>, cluster: Arc<Cluster>) -> Self {
-        Self {
-            routes: Routes::new(Arc::clone(&name)),
-            name,
-            cluster,
-            stats: super::stats::TableStats::default(),
-            timeouts: AtomicU32::new(0),
-        }
+        Self { routes: Routes::new(Arc::clone(&name)), name, cluster, stats: super::stats::TableStats::default() }
     }
 }
 
@@ -223,32 +215,28 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         progress: &Progress,
     ) -> Result<O::Reply, Failure> {
         let first = ask_one(&target.node, target, false, operation, deadline, progress);
-        let reply = match self.after.filter(|_| O::EFFECT == Effect::Reads) {
-            None => first.await?,
-            Some(after) => match target.map.secondary(target.partition) {
-                None => first.await?,
-                Some(secondary) => {
-                    let second = async {
-                        tokio::time::sleep(after).await;
-                        ask_one(secondary, target, true, operation, deadline, progress).await
-                    };
-                    first_success(first, second).await?
-                }
-            },
+        let hedge = self.after.filter(|_| O::EFFECT == Effect::Reads);
+        let hedge = hedge.and_then(|after| Some((after, target.map.secondary(target.partition)?)));
+        let reply = match hedge {
+            None => first.await,
+            Some((after, secondary)) => {
+                let second = async {
+                    tokio::time::sleep(after).await;
+                    ask_one(secondary, target, true, operation, deadline, progress).await
+                };
+                first_success(first, second).await
+            }
         };
-        if self.shared.timeouts.load(Ordering::Relaxed) > 0 {
-            self.shared.timeouts.store(0, Ordering::Relaxed);
-        }
+        let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
+        target.answered();
         operation.reply(reply)
     }
 
     fn learn(&self, target: &Target, failure: &Failure) {
         let moved = failure.retry.is_some() && failure.kind == ErrorKind::Unavailable;
-        let silent = failure.kind == ErrorKind::Timeout
-            && self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_THAT_RAISE_DOUBT;
+        let silent = failure.kind == ErrorKind::Timeout && target.timed_out() >= TIMEOUTS_THAT_RAISE_DOUBT;
         if moved || silent {
-            self.shared.timeouts.store(0, Ordering::Relaxed);
-            self.shared.routes.distrust(target.generation);
+            self.shared.routes.distrust(target);
         }
     }
 

@@ -1,0 +1,57 @@
+use std::net::Ipv4Addr;
+
+use bytes::BufMut;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+
+use super::*;
+
+/// Nothing is ever answered.
+struct Silence;
+
+impl Wire for Silence {
+    type Reply = ();
+
+    fn next_reply(&self, _: &mut BytesMut) -> Result<Option<(u32, ())>, String> {
+        Ok(None)
+    }
+}
+
+/// A connection, and its other end.
+async fn pair() -> (Connection<Silence>, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (peer, _) = listener.accept().await.unwrap();
+    (Connection::start(stream, Silence, Arc::from("peer"), Arc::default()), peer)
+}
+
+fn writes_more_than_is_taken(connection: &Connection<Silence>) -> bool {
+    let shared = connection.shared();
+    let state = shared.state.lock();
+    let is_written = state.leftover.is_empty() && !state.pending.has_requests();
+    shared.counters.read().writes > 0 && is_written && state.driver.is_none()
+}
+
+#[tokio::test]
+async fn a_connection_closed_here_ends_though_the_peer_takes_nothing_of_what_is_being_written() {
+    let others = Handle::current().metrics().num_alive_tasks();
+    let (connection, _peer) = pair().await;
+    let progress = Progress::default();
+    let large = vec![7; 15 << 20];
+    let call = connection.call(large.len(), &progress, |out, _| out.put_slice(&large));
+    let close = async {
+        // The driver has written what the system takes, and waits until it takes more.
+        while !writes_more_than_is_taken(&connection) {
+            tokio::task::yield_now().await;
+        }
+        connection.close(&Arc::from("enough"));
+    };
+    let (lost, ()) = tokio::join!(call, close);
+    assert!(lost.unwrap_err().sent);
+    let ended = async {
+        while Handle::current().metrics().num_alive_tasks() > others {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("its task ends");
+}
