@@ -139,6 +139,9 @@ fn a_person_sees_the_table_completes_words_and_finds_earlier_lines() {
     again.press("\u{1b}[A\r");
     again.expect("{\"exists\":true}");
     again.expect_prompt("temp> ");
+    again.press("get alice city\r");
+    again.expect("New York\r\n");
+    again.expect_prompt("temp> ");
     again.press("quit\r");
     assert!(again.end().success());
 }
