@@ -103,7 +103,7 @@ async fn writes_that_are_acknowledged_and_not_carried_out_are_noticed() {
     for call in [None, Some(Call::Put), Some(Call::Incr), Some(Call::CheckAndSet)] {
         let trial = Trial::new(seed()).await;
         // The status 0 stands for a write that went well.
-        let lost = call.map(|call| trial.pegasus().inject(Fault::new(Action::Status(0)).on(call).skip(20).times(2)));
+        let lost = call.map(|call| trial.pegasus().inject(Fault::new(Action::Status(0)).on(call).times(2)));
         let mut ledger = trial.work(Instant::now() + Duration::from_millis(300)).await;
         drop(lost);
         let verdict = trial.verify(&mut ledger).await;
