@@ -65,9 +65,9 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Lets go of servers of which no table has a partition any more.
+    /// Lets go of servers of which no table has a partition any more. The meta servers will be asked again.
     pub(super) fn forget_unused_nodes(&self) {
-        self.nodes.lock().retain(|_, node| Arc::strong_count(node) > 1);
+        self.nodes.lock().retain(|address, node| Arc::strong_count(node) > 1 || self.metas.knows(address));
     }
 
     /// The counters of one kind of call.

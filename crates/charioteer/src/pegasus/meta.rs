@@ -43,6 +43,11 @@ impl Metas {
         Self { addresses, turn: AtomicUsize::new(0), leader: Mutex::default() }
     }
 
+    /// Whether that is one of the meta servers.
+    pub(super) fn knows(&self, address: &Address) -> bool {
+        self.addresses.contains(address) || self.leader.lock().as_ref() == Some(address)
+    }
+
     fn next(&self) -> (Address, Option<usize>) {
         if let Some(leader) = self.leader.lock().clone() {
             return (leader, None);

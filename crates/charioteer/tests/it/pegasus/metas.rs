@@ -182,3 +182,14 @@ async fn a_meta_server_is_found_again_by_its_name_after_it_was_started_again() {
     pegasus.start_meta(0).await.unwrap();
     opening.await.unwrap().unwrap().with_timeout(LONG).get("h", "s").await.unwrap();
 }
+
+#[tokio::test]
+async fn one_connection_carries_all_questions_to_a_meta_server() {
+    let server = TestServer::builder().metas(1).nodes(2).start().await.unwrap();
+    let client = Client::connect(&server.pegasus_url()).await.unwrap();
+    for table in ["one", "two", "three"] {
+        server.pegasus().create_table(table, 4).await.unwrap();
+        client.open_table(table).await.unwrap();
+    }
+    assert_eq!(client.net_stats().connections_opened, 1);
+}
