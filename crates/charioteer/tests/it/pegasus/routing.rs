@@ -164,6 +164,8 @@ async fn a_partition_that_is_being_split_off_is_read_and_written_where_it_comes_
     for handle in [&table, &client] {
         let found = join_all(keys.iter().map(|key| handle.get(key, "s"))).await;
         assert!(found.iter().all(|found| matches!(found, Ok(Some(_)))), "{found:?}");
+        let found = handle.batch_get(keys.iter().map(|key| (key, "s"))).await;
+        assert!(found.iter().all(|found| matches!(found, Ok(Some(_)))), "{found:?}");
         assert_eq!(handle.sort_key_count(&keys[7]).await.unwrap(), 1);
     }
     (4..8).for_each(|child| pegasus.ready("temp", child).unwrap());
