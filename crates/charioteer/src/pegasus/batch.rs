@@ -63,15 +63,21 @@ impl Table {
                 return Vec::new();
             }
         };
-        let mut partitions: HashMap<i32, Vec<usize>> = HashMap::new();
-        for at in wanted {
-            partitions.entry(map.partition_of(key::crc64(&keys[at].hash_key))).or_default().push(at);
-        }
+        // A partition that is being split off has its rows at another, and yet is asked for apart.
         let count = map.count();
-        let groups = partitions.iter().flat_map(|(index, all)| all.chunks(keys_at_a_time).map(|some| (*index, some)));
-        let asked = groups.map(|(index, some)| async move {
+        let hash = |at: &usize| key::crc64(&keys[*at].hash_key);
+        let of = u64::from(count.cast_unsigned());
+        let mut partitions: HashMap<u64, Vec<usize>> = HashMap::new();
+        for at in wanted {
+            partitions.entry(hash(&at) % of).or_default().push(at);
+        }
+        let groups = partitions.values().flat_map(|all| all.chunks(keys_at_a_time));
+        let asked = groups.map(|some| {
+            // Should the table have been split unnoticed, a key that has moved away has the server say so.
+            let hash = some.iter().map(hash).max_by_key(|hash| hash / of % 2).unwrap_or_default();
+            let place = Place::Index(map.partition_of(hash), count);
             let request = BatchGetRequest { keys: some.iter().map(|at| keys[*at].clone()).collect() };
-            (some, self.run(&BatchGet { place: Place::Index(index, count), request }).await)
+            async move { (some, self.run(&BatchGet { place, hash, request }).await) }
         });
         let mut asked = iter(asked).buffer_unordered(AT_A_TIME);
         let mut again = Vec::new();
@@ -152,6 +158,8 @@ async fn side_by_side<T, R, F: Future<Output = R>>(items: Vec<T>, call: impl Fn(
 
 struct BatchGet {
     place: Place,
+    /// The hash of one of the keys.
+    hash: u64,
     request: BatchGetRequest,
 }
 
@@ -169,9 +177,8 @@ impl DataOperation for BatchGet {
         self.place
     }
 
-    /// Keys of one partition have hashes of their own.
     fn partition_hash(&self) -> u64 {
-        0
+        self.hash
     }
 
     fn request(&self) -> &BatchGetRequest {

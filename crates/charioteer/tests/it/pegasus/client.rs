@@ -36,12 +36,12 @@ async fn a_client_of_nobody_says_so_when_it_connects() {
     let url = server.pegasus_url();
     drop(server);
     let mut options = charioteer::pegasus::Options::from_url(&url).unwrap();
-    options.meta_timeout = Duration::from_millis(200);
+    (options.attempts, options.meta_timeout) = (3, LONG);
     let client = Client::new(options).unwrap();
     let error = client.open_table("temp").await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error}");
     assert!(error.is_retryable() && error.peer().is_some(), "{error:?}");
-    assert!(Client::connect(&format!("{url}?meta_timeout=200ms")).await.is_err());
+    assert!(Client::connect(&format!("{url}?attempts=3")).await.is_err());
 }
 
 #[tokio::test]

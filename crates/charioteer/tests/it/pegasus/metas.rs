@@ -113,7 +113,7 @@ async fn nobody_leading_for_too_long_is_an_error() {
     let server = three().await;
     server.pegasus().lose_leader();
     let mut options = options(&server);
-    options.meta_timeout = Duration::from_millis(200);
+    (options.attempts, options.meta_timeout) = (6, LONG);
     let error = Client::new(options).unwrap().open_table("temp").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.is_retryable() && error.server_code() == Some("ERR_FORWARD_TO_OTHERS"), "{error:?}");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use charioteer::pegasus::{Client, Options, SetOptions};
 use charioteer::{ErrorKind, Outcome};
+use charioteer_server::HostPorts;
 use charioteer_server::testing::TestServer;
 
 use super::support::options;
@@ -223,4 +224,30 @@ async fn a_host_name_is_as_good_as_an_address() {
     let table = client.default_table().await.unwrap();
     table.set("h", "s", "v").await.unwrap();
     assert_eq!(table.name(), "temp");
+}
+
+#[tokio::test]
+async fn servers_are_reached_by_their_names_where_that_is_wanted() {
+    for (host_names, host) in [(true, "localhost"), (false, "127.0.0.1")] {
+        let server =
+            TestServer::builder().nodes(1).pegasus(|pegasus| pegasus.host_ports = HostPorts::ToThoseThatReadThem);
+        let server = server.start().await.unwrap();
+        let mut options = options(&server);
+        options.host_names = host_names;
+        let table = Client::new(options).unwrap().open_table("temp").await.unwrap();
+        table.set("h", "s", "v").await.unwrap();
+        server.pegasus().stop_node(0).await.unwrap();
+        let error = table.with_attempts(1).get("h", "s").await.unwrap_err();
+        assert_eq!(error.peer(), Some(&*format!("{host}:{}", server.pegasus().nodes()[0].port())));
+    }
+}
+
+#[tokio::test]
+async fn servers_that_tell_no_names_are_reached_by_their_addresses() {
+    let server = TestServer::builder().nodes(1).pegasus(|pegasus| pegasus.host_ports = HostPorts::ToNobody);
+    let server = server.start().await.unwrap();
+    let mut options = options(&server);
+    options.host_names = true;
+    let table = Client::new(options).unwrap().open_table("temp").await.unwrap();
+    table.set("h", "s", "v").await.unwrap();
 }

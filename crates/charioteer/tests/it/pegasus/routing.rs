@@ -92,10 +92,10 @@ async fn a_node_that_is_restarted_is_connected_to_again() {
 async fn a_node_that_is_gone_is_an_error_when_nobody_takes_over() {
     let (server, table) = temp_of(TestServer::builder().nodes(1)).await;
     server.pegasus().stop_node(0).await.unwrap();
-    let table = table.with_timeout(Duration::from_millis(300));
+    let table = table.with_attempts(4).with_timeout(LONG);
     let error = table.incr("h", "n", 1).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error}");
-    assert!(error.is_retryable() && error.attempts() > 1);
+    assert!(error.is_retryable() && error.attempts() == 4);
     assert_eq!(error.peer(), Some(&*server.pegasus().nodes()[0].to_string()));
 }
 
@@ -120,7 +120,7 @@ async fn a_partition_without_a_primary_for_too_long_is_an_error_that_did_nothing
     let (server, table) = two_nodes().await;
     let partition = server.pegasus().partition_of("temp", "h").unwrap();
     server.pegasus().lose_primary("temp", partition).unwrap();
-    let table = table.with_timeout(Duration::from_millis(200));
+    let table = table.with_attempts(4).with_timeout(LONG);
     let error = table.set("h", "s", "v").await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Unavailable, Outcome::NotApplied), "{error}");
     assert!(error.is_retryable());
@@ -163,6 +163,8 @@ async fn a_partition_that_is_being_split_off_is_read_and_written_where_it_comes_
     let client = Client::new(options(&server)).unwrap().open_table("temp").await.unwrap();
     for handle in [&table, &client] {
         let found = join_all(keys.iter().map(|key| handle.get(key, "s"))).await;
+        assert!(found.iter().all(|found| matches!(found, Ok(Some(_)))), "{found:?}");
+        let found = handle.batch_get(keys.iter().map(|key| (key, "s"))).await;
         assert!(found.iter().all(|found| matches!(found, Ok(Some(_)))), "{found:?}");
         assert_eq!(handle.sort_key_count(&keys[7]).await.unwrap(), 1);
     }
@@ -213,7 +215,7 @@ async fn timeouts_one_after_the_other_raise_doubt_where_the_primary_is() {
         failures += 1;
         assert!(failures < 10, "the new primary is never asked for");
     }
-    assert_eq!(silent.hits(), failures);
+    assert!(silent.hits() <= failures);
 }
 
 #[tokio::test]
