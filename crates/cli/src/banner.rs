@@ -40,7 +40,7 @@ impl fmt::Display for Banner<'_> {
             writeln!(f, "  Go       pegasus.NewClient(pegasus.Config{{MetaServers: []string{{\"{address}\"}}}})")?;
             writeln!(f, "           .OpenTable(ctx, \"{table}\")")?;
             writeln!(f, "  Python   Pegasus([\"{address}\"], \"{table}\")")?;
-            writeln!(f, "  shell    curl \"http://{address}/meta/app?name={table}\"")?;
+            writeln!(f, "  shell    charioteer shell pegasus://{address}/{table}")?;
         }
         Ok(())
     }
@@ -65,6 +65,7 @@ mod tests {
     fn the_banner_says_how_to_connect() {
         let banner = banner(None);
         assert!(banner.contains("MetaServers: []string{\"127.0.0.1:34601\"}"), "{banner}");
+        assert!(banner.contains("charioteer shell pegasus://127.0.0.1:34601/temp"), "{banner}");
         assert!(banner.contains("Pegasus([\"127.0.0.1:34601\"], \"temp\")"), "{banner}");
     }
 

@@ -31,6 +31,8 @@ struct Driver<W: Wire> {
     shared: Arc<Shared<W>>,
     reader: OwnedReadHalf,
     input: BytesMut,
+    /// How much of what comes next is part of an answer that is too long to be kept.
+    passing_over: usize,
     outgoing: BytesMut,
     replies: Vec<(u32, W::Reply)>,
     woken: Vec<Waker>,
@@ -42,6 +44,7 @@ pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, reader: OwnedReadHalf
         shared,
         reader,
         input: BytesMut::new(),
+        passing_over: 0,
         outgoing: BytesMut::new(),
         replies: Vec::new(),
         woken: Vec::new(),
@@ -107,8 +110,12 @@ impl<W: Wire> Driver<W> {
     /// Takes the answers that have come whole to those who wait for them.
     fn deliver(&mut self) -> Result<(), End> {
         let unreadable = loop {
+            self.pass_over();
             match self.shared.wire.next_reply(&mut self.input) {
-                Ok(Some(reply)) => self.replies.push(reply),
+                Ok(Some(taken)) => {
+                    self.passing_over = taken.passed_over;
+                    self.replies.push((taken.id, taken.reply));
+                }
                 Ok(None) => break None,
                 Err(reason) => break Some(Arc::from(reason)),
             }
@@ -119,6 +126,12 @@ impl<W: Wire> Driver<W> {
             return Err(Arc::from(format!("the server answered a call that was not made: {id}")));
         }
         unreadable.map_or(Ok(()), Err)
+    }
+
+    fn pass_over(&mut self) {
+        let here = self.passing_over.min(self.input.len());
+        self.input.advance(here);
+        self.passing_over -= here;
     }
 
     /// Puts answers where their callers look, and gives the number of one that nobody has asked for.

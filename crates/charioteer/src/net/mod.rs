@@ -27,7 +27,16 @@ pub(crate) trait Wire: Send + Sync + 'static {
     /// An answer, whole, and not decoded any further than it takes to tell whose it is.
     type Reply: Send + 'static;
 
-    /// Takes an answer off the front of `input`, with the number of the call that it answers, or says `None` while some of it is
-    /// missing. After an error, which says what is wrong in one line, the stream is not read any more.
-    fn next_reply(&self, input: &mut BytesMut) -> Result<Option<(u32, Self::Reply)>, String>;
+    /// Takes an answer off the front of `input`, or says `None` while some of it is missing. After an error, which says what is wrong
+    /// in one line, the stream is not read any more.
+    fn next_reply(&self, input: &mut BytesMut) -> Result<Option<Taken<Self::Reply>>, String>;
+}
+
+/// An answer off the stream.
+pub(crate) struct Taken<R> {
+    /// The number of the call that it answers.
+    pub(crate) id: u32,
+    pub(crate) reply: R,
+    /// How many of the next bytes belong to an answer that is too long to be kept, and are to be passed over.
+    pub(crate) passed_over: usize,
 }

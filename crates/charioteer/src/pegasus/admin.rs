@@ -250,7 +250,7 @@ impl Admin {
         self.update_envs("del_table_envs", name, request).await
     }
 
-    /// Removes that part of a table's environment whose names begin with the prefix; an empty one removes all.
+    /// Removes that part of a table's environment whose names begin with the prefix and a dot; an empty prefix removes all.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such table.

@@ -18,8 +18,8 @@ use crate::exec::{Effect, Operation};
 /// Requests of one call that are under way at a time.
 const AT_A_TIME: usize = 128;
 
-/// Keys of one partition that are asked for in one request.
-const KEYS_AT_A_TIME: usize = 500;
+/// How many keys of one partition are asked for in one request: fewer at each try, should the reply be too long.
+const KEYS_AT_A_TIME: [usize; 4] = [500, 50, 5, 1];
 
 impl Table {
     /// Values of rows by hash key and sort key, in the order asked for. The rows of a partition are asked for together.
@@ -37,10 +37,9 @@ impl Table {
         let keys: Vec<_> = keys.collect();
         let mut results: Vec<_> =
             keys.iter().map(|key| self.check_hash_key(BatchGet::NAME, &key.hash_key).map(|()| None)).collect();
-        // A split between finding the partitions and asking them shows once; then there are others to find.
         let mut wanted: Vec<usize> = (0..keys.len()).filter(|at| results[*at].is_ok()).collect();
-        for last_try in [false, true] {
-            wanted = self.batch_get_some(&keys, wanted, &mut results, last_try).await;
+        for keys_at_a_time in KEYS_AT_A_TIME {
+            wanted = self.batch_get_some(&keys, wanted, &mut results, keys_at_a_time).await;
             if wanted.is_empty() {
                 break;
             }
@@ -54,7 +53,7 @@ impl Table {
         keys: &[FullKey],
         wanted: Vec<usize>,
         results: &mut [Result<Option<Bytes>, Error>],
-        last_try: bool,
+        keys_at_a_time: usize,
     ) -> Vec<usize> {
         let map = match self.shared.routes.map(&self.shared.cluster).await {
             Ok(map) => map,
@@ -72,7 +71,7 @@ impl Table {
         for at in wanted {
             partitions.entry(hash(&at) % of).or_default().push(at);
         }
-        let groups = partitions.values().flat_map(|all| all.chunks(KEYS_AT_A_TIME));
+        let groups = partitions.values().flat_map(|all| all.chunks(keys_at_a_time));
         let asked = groups.map(|some| {
             // Should the table have been split unnoticed, a key that has moved away has the server say so.
             let hash = some.iter().map(hash).max_by_key(|hash| hash / of % 2).unwrap_or_default();
@@ -88,7 +87,12 @@ impl Table {
                     let value = found.get(&(keys[*at].hash_key.clone(), keys[*at].sort_key.clone())).cloned();
                     results[*at] = self.decompress(BatchGet::NAME, value);
                 }),
-                Err(error) if error.kind() == ErrorKind::Conflict && !last_try => again.extend_from_slice(some),
+                // The reply was too long, or the table was split between finding the partitions and asking them.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Conflict) && keys_at_a_time > 1 =>
+                {
+                    again.extend_from_slice(some);
+                }
                 Err(error) => some.iter().for_each(|at| results[*at] = Err(error.clone())),
             }
         }

@@ -118,6 +118,7 @@ pub(super) async fn ask<R: Rpc>(
     let header = RequestHeader { client_timeout_ms, ..header };
     let encode = |out: &mut BytesMut, id: u32| write_request(out, &header, R::NAME, id.cast_signed(), request);
     let reply = connection.call(bytes, progress, encode).await.map_err(failure::lost)?;
+    let reply = reply.map_err(|too_long| failure::too_long(&too_long))?;
     if reply.name.strip_suffix(b"_ACK") != Some(R::NAME.as_bytes()) {
         let reason = format!("the server answered {} with {}", R::NAME, reply.name.escape_ascii());
         connection.close(&Arc::from(&*reason));

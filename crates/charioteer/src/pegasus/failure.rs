@@ -9,6 +9,7 @@ use std::time::Duration;
 use charioteer_proto::DecodeError;
 use charioteer_proto::pegasus::data::status;
 
+use super::wire::TooLong;
 use crate::backoff::Cause;
 use crate::error::{ErrorKind, Failure, Outcome};
 use crate::net::{Lost, Unreachable};
@@ -116,6 +117,12 @@ pub(super) fn status(code: i32) -> Failure {
 /// A reply that is none: the peer speaks something else, or is out of order.
 pub(super) fn unreadable(error: DecodeError) -> Failure {
     Failure::new(ErrorKind::Protocol, format!("the server's reply can't be read: {error}")).unknown().because(error)
+}
+
+/// A reply that was passed over. What was asked has been done.
+pub(super) fn too_long(TooLong { bytes }: &TooLong) -> Failure {
+    let message = format!("the reply has {bytes} bytes, more than max_reply_bytes allows: ask for less at a time");
+    Failure::new(ErrorKind::TooLarge, message).unknown()
 }
 
 /// A connection that ended before the answer came.

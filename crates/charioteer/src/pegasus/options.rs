@@ -46,7 +46,7 @@ pub struct Options {
     /// Whether values are compressed with zstd when they are written, and decompressed when they are read, as the Java client does it.
     /// Values that were not compressed are read as they are. Default no; `compression=zstd` in a URL.
     pub compression: bool,
-    /// A longer reply is refused. Default 64 MiB, twice what a server sends; `max_reply_bytes` in a URL.
+    /// A longer reply is passed over, and the call that it answers fails. Default 64 MiB, twice what a server sends; `max_reply_bytes` in a URL.
     pub max_reply_bytes: usize,
     /// Whether servers are reached by the host names that clusters from 2.6 on tell, instead of by their addresses: for clusters
     /// behind an address translation. Default no; `host_names=true` in a URL.

@@ -1,7 +1,7 @@
 //! What stays between one command and the next.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use charioteer::pegasus::{Admin, Client, Table};
 
@@ -25,8 +25,11 @@ impl Session {
     pub(crate) async fn run(&mut self, request: Request) -> Result<Ended, Failure> {
         let settings = request.settings.or(&self.settings);
         let place = self.place(&settings)?;
-        let mut stdout = io::BufWriter::new(io::stdout());
-        let ended = request.verb.run(&place, &mut Output::new(&mut stdout, settings.format())).await;
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        let mut stdout = io::BufWriter::new(stdout);
+        let mut output = Output::new(&mut stdout, settings.format(), is_terminal);
+        let ended = request.verb.run(&place, &mut output).await;
         stdout.flush()?;
         ended
     }

@@ -22,7 +22,7 @@ pub(crate) enum Format {
     Json,
     /// One object for each row, as rows come
     Jsonl,
-    /// The bytes of the value themselves, with a newline behind each only where several may come
+    /// The bytes of the value themselves; a newline stands behind each where several may come, and at a terminal
     Raw,
 }
 
@@ -30,12 +30,14 @@ pub(crate) enum Format {
 pub(crate) struct Output<'w> {
     to: &'w mut dyn Write,
     format: Format,
+    /// Whether a person reads it, whose next prompt would overwrite a line without an end.
+    is_terminal: bool,
 }
 
 impl<'w> Output<'w> {
     /// Answers in this form.
-    pub(crate) fn new(to: &'w mut dyn Write, format: Format) -> Self {
-        Self { to, format }
+    pub(crate) fn new(to: &'w mut dyn Write, format: Format, is_terminal: bool) -> Self {
+        Self { to, format, is_terminal }
     }
 
     /// It is done, and there is nothing else to say.
@@ -54,7 +56,7 @@ impl<'w> Output<'w> {
             Format::Table if matches!(fact, Cell::Nothing) => Ok(()),
             Format::Table => writeln!(self.to, "{}", fact.text()),
             Format::Json | Format::Jsonl => self.object(&[name], &[fact]),
-            Format::Raw => self.to.write_all(&fact.raw()),
+            Format::Raw => self.raw(&fact.raw()),
         }
     }
 
@@ -69,7 +71,7 @@ impl<'w> Output<'w> {
                 let (names, facts): (Vec<_>, Vec<_>) = facts.into_iter().unzip();
                 self.object(&names, &facts)
             }
-            Format::Raw => facts.first().map_or(Ok(()), |(_, fact)| self.to.write_all(&fact.raw())),
+            Format::Raw => facts.first().map_or(Ok(()), |(_, fact)| self.raw(&fact.raw())),
         }
     }
 
@@ -78,13 +80,18 @@ impl<'w> Output<'w> {
         match self.format {
             Format::Table => writeln!(self.to, "{}", escape::prose(text).trim_end_matches('\n')),
             Format::Json | Format::Jsonl => self.object(&[name], &[text.into()]),
-            Format::Raw => self.to.write_all(text.as_bytes()),
+            Format::Raw => self.raw(text.as_bytes()),
         }
     }
 
     /// Rows with these columns, of which the raw form has `raw` only.
     pub(crate) fn rows<'o>(&'o mut self, columns: &[&'static str], raw: &[&'static str]) -> Rows<'o, 'w> {
         Rows::new(self, columns, raw)
+    }
+
+    fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.to.write_all(bytes)?;
+        if self.is_terminal { self.to.write_all(b"\n") } else { Ok(()) }
     }
 
     /// An object and a newline; its members stay in this order.
@@ -108,7 +115,7 @@ mod tests {
 
     fn written(format: Format, write: impl FnOnce(&mut Output<'_>) -> io::Result<()>) -> String {
         let mut bytes = Vec::new();
-        write(&mut Output::new(&mut bytes, format)).unwrap();
+        write(&mut Output::new(&mut bytes, format, false)).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
@@ -155,7 +162,7 @@ mod tests {
     #[test]
     fn a_long_table_is_written_before_it_has_ended() {
         let mut bytes = Vec::new();
-        let mut output = Output::new(&mut bytes, Format::Table);
+        let mut output = Output::new(&mut bytes, Format::Table, false);
         let mut rows = output.rows(&["number"], &["number"]);
         for number in 0..1000 {
             rows.row(vec![number.into()]).unwrap();

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::pin::pin;
 use std::time::Duration;
 
 use rustyline::Editor;
@@ -10,6 +9,7 @@ use rustyline::config::{CompletionType, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::complete::Completion;
 use super::history;
@@ -77,10 +77,11 @@ fn prompt(session: &Session) -> String {
 
 /// Carries out a line, and drops it when Ctrl-C is pressed.
 async fn until_interrupted(session: &mut Session, line: &str) -> Result<Next, Failure> {
-    let mut running = pin!(line::run(session, line));
+    // Listened for before anything is sent, and anew for each line: what was pressed before it is not meant for it.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| unreadable(&error.into()))?;
     tokio::select! {
-        ended = &mut running => ended,
-        _ = tokio::signal::ctrl_c() => {
+        ended = line::run(session, line) => ended,
+        _ = interrupt.recv() => {
             say::note("(cancelled; if it was a write, it may have been applied)");
             Ok(Next::Line(Ended::Done))
         }

@@ -5,6 +5,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::*;
+use crate::net::Taken;
 
 /// Nothing is ever answered.
 struct Silence;
@@ -12,7 +13,7 @@ struct Silence;
 impl Wire for Silence {
     type Reply = ();
 
-    fn next_reply(&self, _: &mut BytesMut) -> Result<Option<(u32, ())>, String> {
+    fn next_reply(&self, _: &mut BytesMut) -> Result<Option<Taken<()>>, String> {
         Ok(None)
     }
 }

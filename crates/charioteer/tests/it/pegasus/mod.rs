@@ -11,6 +11,7 @@ mod deadlines;
 mod del_range;
 mod errors;
 mod examples;
+mod failover;
 mod hedging;
 mod metas;
 mod multi;

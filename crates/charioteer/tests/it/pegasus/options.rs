@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charioteer::pegasus::{Client, Options};
+use charioteer::pegasus::{Client, Options, SetOptions};
 use charioteer::{ErrorKind, Outcome};
 use charioteer_server::HostPorts;
 use charioteer_server::testing::TestServer;
@@ -186,17 +186,34 @@ async fn calls_are_spread_among_as_many_connections_as_are_wanted() {
 }
 
 #[tokio::test]
-async fn a_reply_longer_than_allowed_is_refused() {
+async fn a_reply_longer_than_allowed_is_passed_over_and_fails_its_call_alone() {
     let server = TestServer::start().await;
     let mut options = options(&server);
     options.max_reply_bytes = 10_000;
-    options.attempts = 3;
-    let table = Client::new(options).unwrap().open_table("temp").await.unwrap();
+    let client = Client::new(options).unwrap();
+    let table = client.open_table("temp").await.unwrap();
     table.set("h", "short", vec![0; 5_000]).await.unwrap();
     table.set("h", "long", vec![0; 50_000]).await.unwrap();
     assert_eq!(table.get("h", "short").await.unwrap().unwrap().len(), 5_000);
-    assert!(table.get("h", "long").await.is_err());
+    let calls = [table.get("h", "short"), table.get("h", "long"), table.get("h", "short")];
+    let [before, long, after] = futures_util::future::join_all(calls).await.try_into().unwrap();
+    assert_eq!((before.unwrap().unwrap().len(), after.unwrap().unwrap().len()), (5_000, 5_000));
+    let error = long.unwrap_err();
+    assert_eq!((error.kind(), error.attempts(), error.is_retryable()), (ErrorKind::TooLarge, 1, false), "{error}");
+    assert_eq!(client.net_stats().connections_lost, 0);
     assert_eq!(table.get("h", "short").await.unwrap().unwrap().len(), 5_000);
+}
+
+#[tokio::test]
+async fn a_batch_whose_reply_would_be_too_long_is_read_in_parts() {
+    let server = TestServer::builder().table("temp", 2).start().await.unwrap();
+    let mut options = options(&server);
+    options.max_reply_bytes = 20_000;
+    let table = Client::new(options).unwrap().open_table("temp").await.unwrap();
+    let rows = (0..100).map(|row| (format!("h{row}"), "s", vec![0; 1_000]));
+    assert!(table.batch_set(rows, SetOptions::default()).await.iter().all(Result::is_ok));
+    let found = table.batch_get((0..100).map(|row| (format!("h{row}"), "s"))).await;
+    assert!(found.iter().all(|value| value.as_ref().unwrap().as_ref().unwrap().len() == 1_000));
 }
 
 #[tokio::test]

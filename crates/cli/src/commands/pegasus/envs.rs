@@ -31,9 +31,9 @@ enum What {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Removes what begins with a prefix, or all of it.
+    /// Removes what begins with a prefix and a dot, or all of it.
     Clear {
-        /// What the names begin with.
+        /// What stands before the names' first dot, such as replica.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         prefix: Option<String>,
 

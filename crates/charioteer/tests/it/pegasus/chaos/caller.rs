@@ -15,8 +15,9 @@ const ROWS: u32 = 4;
 /// Counters of different callers are so far from each other that none passes for another.
 const APART: i64 = 1_000_000_000;
 
-/// One value in so many is large, so that sockets fill and queues build up.
-const LARGE_ONE_IN: u32 = 200;
+/// Of so many values that a caller writes, the first two are large. As all callers begin together and go on at about the same speed,
+/// they write large ones together, so that sockets fill and queues build up.
+const LARGE_EVERY: u64 = 64;
 const LARGE_BYTES: usize = 100 * 1024;
 
 /// A caller with rows of its own.
@@ -108,9 +109,9 @@ impl Caller {
     }
 
     async fn set(&mut self, row: u32, patience: Patience) {
-        self.numbers += 1;
         let tag = Tag { caller: self.name, row, number: self.numbers };
-        let bytes = if self.dice.u32(..LARGE_ONE_IN) == 0 { LARGE_BYTES } else { self.dice.usize(..200) };
+        let bytes = if self.numbers % LARGE_EVERY < 2 { LARGE_BYTES } else { self.dice.usize(..200) };
+        self.numbers += 1;
         let (hash_key, table) = (self.hash_key(), self.terms(patience));
         let result = patience.wait(table.set(hash_key, row.to_be_bytes(), tag.value(bytes))).await;
         let perhaps = is_unknown(result.as_ref());

@@ -1,10 +1,14 @@
 //! What the tests under load share.
 
 pub(super) mod caller;
+pub(super) mod disturber;
+pub(super) mod history;
+pub(super) mod ledger;
 pub(super) mod patience;
 pub(super) mod swapper;
 pub(super) mod tagged;
 pub(super) mod tally;
+pub(super) mod worker;
 
 /// A number that the environment may give.
 pub(super) fn setting(name: &str) -> Option<u64> {

@@ -24,8 +24,8 @@ impl Patience {
         let doublings = dice.u32(..7);
         let turns = if dice.u32(..3) == 0 { 0 } else { dice.u32(..1 << doublings) };
         match dice.u32(..10) {
-            0 | 1 => Self::Attentive(turns),
-            2 | 3 => Self::Absent(turns),
+            0 => Self::Attentive(turns),
+            1..=3 => Self::Absent(turns),
             4 => Self::Timeout(Duration::from_micros(dice.u64(..3000))),
             _ => Self::Whole,
         }
