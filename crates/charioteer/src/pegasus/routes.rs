@@ -4,6 +4,7 @@
 //! ask the meta server once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::pegasus::meta::{PartitionConfiguration, QueryCfgResponse};
@@ -21,6 +22,9 @@ use crate::net::Address;
 
 /// The meta server is not asked again before this time has passed, however many callers fail.
 const INTERVAL: Duration = Duration::from_millis(50);
+
+/// After so many timeouts of one partition without an answer between them, the meta server is asked whether its primary has moved.
+const TIMEOUTS_THAT_RAISE_DOUBT: u32 = 3;
 
 /// An address's type that says that it is one.
 const VALID: u8 = 1;
@@ -54,6 +58,9 @@ struct Partition {
     is_ready: bool,
     primary: Option<Arc<Node>>,
     secondaries: Vec<Arc<Node>>,
+    /// How often the primary has not answered in time since it last did. Each partition has its own count: others of the table may
+    /// answer all the while.
+    timeouts: AtomicU32,
 }
 
 /// Where one partition is.
@@ -63,6 +70,31 @@ pub(super) struct Target {
     pub(super) map: Arc<Map>,
     pub(super) partition: i32,
     pub(super) generation: u64,
+}
+
+impl Target {
+    /// Takes note that the primary has answered.
+    pub(super) fn answered(&self) {
+        if let Some(timeouts) = self.timeouts().filter(|timeouts| timeouts.load(Ordering::Relaxed) > 0) {
+            timeouts.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that the primary has not answered in time, and says whether that has happened so often that it may have moved.
+    pub(super) fn timed_out(&self) -> bool {
+        self.timeouts().is_none_or(|timeouts| {
+            let is_doubtful = timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_THAT_RAISE_DOUBT;
+            if is_doubtful {
+                timeouts.store(0, Ordering::Relaxed);
+            }
+            is_doubtful
+        })
+    }
+
+    fn timeouts(&self) -> Option<&AtomicU32> {
+        let partition = self.map.partitions.get(usize::try_from(self.partition).ok()?)?;
+        Some(&partition.timeouts)
+    }
 }
 
 /// Which partition.
@@ -138,6 +170,7 @@ impl Partition {
             is_ready: configuration.ballot >= 0,
             primary: primary.into_iter().next(),
             secondaries: nodes(&configuration.secondaries, names)?,
+            timeouts: AtomicU32::new(0),
         })
     }
 }

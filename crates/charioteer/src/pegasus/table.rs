@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::pegasus::frame::RequestHeader;
@@ -18,9 +17,6 @@ use super::routes::{Place, Routes, Target};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::Progress;
-
-/// After so many timeouts without an answer between them, the meta server is asked whether the primary has moved.
-const TIMEOUTS_THAT_RAISE_DOUBT: u32 = 3;
 
 /// A table. Clones are cheap, and share what is known of the table's partitions.
 ///
@@ -59,7 +55,6 @@ pub(super) struct Shared {
     pub(super) cluster: Arc<Cluster>,
     pub(super) routes: Routes,
     pub(super) stats: super::stats::TableStats,
-    timeouts: AtomicU32,
 }
 
 /// What goes for all calls of a handle.
@@ -168,13 +163,7 @@ impl fmt::Debug for Table {
 
 impl Shared {
     pub(super) fn new(name: Arc<str>, cluster: Arc<Cluster>) -> Self {
-        Self {
-            routes: Routes::new(Arc::clone(&name)),
-            name,
-            cluster,
-            stats: super::stats::TableStats::default(),
-            timeouts: AtomicU32::new(0),
-        }
+        Self { routes: Routes::new(Arc::clone(&name)), name, cluster, stats: super::stats::TableStats::default() }
     }
 }
 
@@ -222,7 +211,11 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         deadline: Instant,
         progress: &Progress,
     ) -> Result<O::Reply, Failure> {
-        let first = ask_one(&target.node, target, false, operation, deadline, progress);
+        let first = async {
+            let reply = ask_one(&target.node, target, false, operation, deadline, progress).await?;
+            target.answered();
+            Ok(reply)
+        };
         let hedge = self.after.filter(|_| O::EFFECT == Effect::Reads);
         let hedge = hedge.and_then(|after| Some((after, target.map.secondary(target.partition)?)));
         let reply = match hedge {
@@ -236,18 +229,13 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
             }
         };
         let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
-        if self.shared.timeouts.load(Ordering::Relaxed) > 0 {
-            self.shared.timeouts.store(0, Ordering::Relaxed);
-        }
         operation.reply(reply)
     }
 
     fn learn(&self, target: &Target, failure: &Failure) {
         let moved = failure.retry.is_some() && failure.kind == ErrorKind::Unavailable;
-        let silent = failure.kind == ErrorKind::Timeout
-            && self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_THAT_RAISE_DOUBT;
+        let silent = failure.kind == ErrorKind::Timeout && target.timed_out();
         if moved || silent {
-            self.shared.timeouts.store(0, Ordering::Relaxed);
             self.shared.routes.distrust(target.generation);
         }
     }
