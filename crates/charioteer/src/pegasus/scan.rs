@@ -196,7 +196,8 @@ impl Table {
             return Err(self.invalid(Fetch::NAME, "a batch must have at least one row"));
         }
         Ok(Scanner {
-            table: self.clone(),
+            // A context is known to the server that gave it and to no other, which may have one of the same number.
+            table: self.clone().with_hedged_reads(None),
             options: options.clone(),
             lane: None,
             handed_out: None,

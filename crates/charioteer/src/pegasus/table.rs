@@ -99,7 +99,7 @@ impl Table {
     }
 
     /// The same table, whose reads also ask a secondary when there is no answer after this time, and take what comes first. A
-    /// secondary may not have the last writes yet. `None` asks primaries only.
+    /// secondary may not have the last writes yet. `None` asks primaries only, and scans always do.
     #[must_use]
     pub fn with_hedged_reads(mut self, after: Option<Duration>) -> Self {
         self.terms.hedge_after = after;
@@ -221,11 +221,8 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         let reply = match hedge {
             None => first.await,
             Some((after, secondary)) => {
-                let second = async {
-                    tokio::time::sleep(after).await;
-                    ask_one(secondary, target, true, operation, deadline, progress).await
-                };
-                first_success(first, second).await
+                let second = ask_one(secondary, target, true, operation, deadline, progress);
+                hedged(first, after, second).await
             }
         };
         let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
@@ -265,12 +262,18 @@ async fn ask_one<O: DataOperation>(
     ask::<O::Rpc>(node, header, operation.request(), operation.bytes(), deadline, progress).await
 }
 
-/// What succeeds first; the first's failure when both fail.
-async fn first_success<T>(
+/// What the first gives within a time; after it what succeeds first, or the first's failure when both fail.
+async fn hedged<T>(
     first: impl Future<Output = Result<T, Failure>>,
+    after: Duration,
     second: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    match select(pin!(first), pin!(second)).await {
+    let mut first = pin!(first);
+    if let Either::Left((result, _)) = select(first.as_mut(), pin!(tokio::time::sleep(after))).await {
+        // A failure too: another attempt finds where the primary is now, sooner than the hedge begins.
+        return result;
+    }
+    match select(first, pin!(second)).await {
         Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
         Either::Left((Err(failure), second)) => second.await.map_err(|_| failure),
         Either::Right((Err(_), first)) => first.await,

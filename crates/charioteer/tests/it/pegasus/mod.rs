@@ -6,6 +6,7 @@ mod client;
 mod compression;
 mod counter;
 mod del_range;
+mod hedged;
 mod multi;
 mod options;
 mod pages;
