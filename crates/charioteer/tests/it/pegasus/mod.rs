@@ -1,5 +1,6 @@
 //! The client of Pegasus.
 
+mod admin;
 mod batch;
 mod check;
 mod client;
