@@ -116,6 +116,11 @@ impl Map {
         }
         let mut configurations: Vec<_> = reply.partitions.iter().collect();
         configurations.sort_unstable_by_key(|partition| partition.pid.index);
+        if !configurations.iter().map(|partition| partition.pid.index).eq(0..reply.partition_count) {
+            let message =
+                format!("the meta server names some of {} partitions twice, and others not", configurations.len());
+            return Err(Failure::new(ErrorKind::Protocol, message));
+        }
         let partitions = configurations.into_iter().map(|partition| Partition::new(partition, cluster));
         Ok(Self { table_id: reply.app_id, partitions: partitions.collect::<Result<_, _>>()? })
     }
@@ -297,4 +302,31 @@ fn target(map: &Arc<Map>, place: Place, generation: u64) -> Result<Target, Failu
 
 fn nowhere(message: &'static str) -> Failure {
     Failure::new(ErrorKind::Unavailable, message).retry(&STALE_ROUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use charioteer_proto::pegasus::special::PartitionId;
+
+    use super::*;
+    use crate::pegasus::options::Options;
+
+    fn map(partition_count: i32, indices: &[i32]) -> Result<Map, Failure> {
+        let partition = |index: &i32| {
+            let pid = PartitionId { index: *index, ..PartitionId::default() };
+            PartitionConfiguration { pid, ..PartitionConfiguration::default() }
+        };
+        let partitions = indices.iter().map(partition).collect();
+        let reply = QueryCfgResponse { partition_count, partitions, ..QueryCfgResponse::default() };
+        Map::new(reply, &Cluster::new(Options::new(["127.0.0.1:1"]).unwrap()))
+    }
+
+    #[test]
+    fn partitions_are_put_in_order_and_each_must_be_named_once() {
+        assert_eq!(map(4, &[2, 0, 3, 1]).unwrap().count(), 4);
+        let lies = [(0, &[][..]), (-1, &[]), (i32::MAX, &[0]), (2, &[0]), (2, &[0, 0]), (2, &[1, 2]), (2, &[-1, 0])];
+        for (count, indices) in lies {
+            assert_eq!(map(count, indices).unwrap_err().kind, ErrorKind::Protocol, "{count} {indices:?}");
+        }
+    }
 }

@@ -251,7 +251,7 @@ impl Scanner {
             let (mut counted, mut fetch) = (0, Fetch::counting(lane, &self.options));
             loop {
                 let batch = self.table.fetch(&fetch).await?;
-                counted += u64::try_from(batch.count.unwrap_or(0)).unwrap_or(0);
+                counted += batch.count;
                 match batch.end {
                     End::More(context) => fetch = Fetch::more(lane, context),
                     End::Complete => return Ok(counted),
@@ -304,6 +304,11 @@ impl Scanner {
     /// Takes a batch, and asks for the next one while its rows are handed out.
     fn accept(&mut self, batch: Batch, cx: &mut Context<'_>) -> Result<(), Error> {
         if let (Some(last), Some(lane)) = (batch.rows.last(), &mut self.lane) {
+            // Rows are deleted by what comes here, and the next range begins at it.
+            if !lane.can_hold(batch.rows.iter().map(|row| &row.key[..])) {
+                let message = "the server gave rows out of order, or from outside of the range";
+                return Err(self.error(Failure::new(ErrorKind::Protocol, message)));
+            }
             lane.go_on_after(last.key.clone());
         }
         let is_empty = batch.rows.is_empty();
