@@ -34,8 +34,16 @@ const VALID: u8 = 1;
 pub(super) struct Routes {
     table: Arc<str>,
     known: Arc<RwLock<Known>>,
-    /// Held while the meta server is asked. Since when it has been asked the last time.
-    asking: Arc<tokio::sync::Mutex<Option<Instant>>>,
+    /// Held while the meta server is asked.
+    asking: Arc<tokio::sync::Mutex<Asked>>,
+}
+
+/// How the meta server was asked the last time.
+#[derive(Debug, Default)]
+struct Asked {
+    began: Option<Instant>,
+    /// Why there was no answer to take note of.
+    failure: Option<Error>,
 }
 
 #[derive(Debug, Default)]
@@ -198,18 +206,18 @@ impl Routes {
         if let Some(found) = self.look(place) {
             return Ok(found);
         }
-        self.refresh(cluster).await?;
+        self.refresh(cluster).await.map_err(Error::into_failure)?;
         self.look_at_last(place)
     }
 
     /// The table's partitions, asked for if need be.
-    pub(super) async fn map(&self, cluster: &Arc<Cluster>) -> Result<Arc<Map>, Failure> {
+    pub(super) async fn map(&self, cluster: &Arc<Cluster>) -> Result<Arc<Map>, Error> {
         let fresh = |known: &Known| known.map.clone().filter(|_| !known.stale);
         if let Some(map) = fresh(&self.known.read()) {
             return Ok(map);
         }
         self.refresh(cluster).await?;
-        self.known.read().map.clone().ok_or_else(|| nowhere("the table is not known any more"))
+        self.known.read().map.clone().ok_or_else(|| nowhere("the table is not known any more").into())
     }
 
     /// What was learned from this generation is wrong.
@@ -235,38 +243,46 @@ impl Routes {
     }
 
     /// Asks the meta server, once for all who come meanwhile, and not too often.
-    async fn refresh(&self, cluster: &Arc<Cluster>) -> Result<(), Failure> {
-        let before = self.known.read().generation;
+    async fn refresh(&self, cluster: &Arc<Cluster>) -> Result<(), Error> {
+        let (before, came) = (self.known.read().generation, Instant::now());
         let mut asked = Arc::clone(&self.asking).lock_owned().await;
-        {
-            let mut known = self.known.write();
-            if known.generation != before && !known.stale {
-                return Ok(());
-            }
-            let lately = asked.is_some_and(|asked| asked.elapsed() < INTERVAL);
-            if lately && known.map.is_some() {
-                // What is known is tried once more. If it is still wrong, whoever finds out waits before the next attempt.
-                known.stale = false;
-                return Ok(());
-            }
+        if let Some(settled) = self.settled(&asked, before, came) {
+            return settled;
         }
-        *asked = Some(Instant::now());
+        *asked = Asked { began: Some(Instant::now()), failure: None };
         let (table, known, cluster) = (Arc::clone(&self.table), Arc::clone(&self.known), Arc::clone(cluster));
         // On a task of its own, so that it comes to an end even when those who wait are in more of a hurry than the meta servers.
         let asking = tokio::spawn(
             async move {
                 let answer = ask(&table, &known, &cluster).await;
-                drop(asked);
+                asked.failure = answer.as_ref().err().cloned();
                 answer
             }
             .in_current_span(),
         );
-        asking.await.unwrap_or_else(|_| Err(nowhere("the meta server was not asked, as the runtime ends")))
+        asking.await.unwrap_or_else(|_| Err(nowhere("the meta server was not asked, as the runtime ends").into()))
+    }
+
+    /// What there is to know without asking, for somebody who came at a time and had this generation then.
+    fn settled(&self, asked: &Asked, before: u64, came: Instant) -> Option<Result<(), Error>> {
+        // Nothing that was done before the call, such as making the table, may be missed by it.
+        if let Some(failure) = asked.failure.as_ref().filter(|_| asked.began.is_some_and(|began| began >= came)) {
+            return Some(Err(failure.clone()));
+        }
+        let mut known = self.known.write();
+        known.map.as_ref()?;
+        if known.generation != before && !known.stale {
+            return Some(Ok(()));
+        }
+        asked.began.filter(|began| began.elapsed() < INTERVAL)?;
+        // What is known is tried once more. If it is still wrong, whoever finds out waits before the next attempt.
+        known.stale = false;
+        Some(Ok(()))
     }
 }
 
 /// Asks the meta server where the partitions are, and takes note of what it says.
-async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Result<(), Failure> {
+async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Result<(), Error> {
     let query = QueryTable::new(table);
     let answer = meta::run(cluster, &query, Some(table), cluster.options.meta_timeout).await;
     match answer {
@@ -284,7 +300,7 @@ async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Resu
                 known.map = None;
                 known.generation += 1;
             }
-            Err(Error::into_failure(error))
+            Err(error)
         }
     }
 }

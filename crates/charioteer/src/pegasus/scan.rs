@@ -164,7 +164,7 @@ impl Table {
             return Err(self.invalid("get_unordered_scanners", "at least one scanner must be asked for"));
         }
         let map = self.shared.routes.map(&self.shared.cluster).await;
-        let map = map.map_err(|why| Error::from(why).during("get_unordered_scanners").on(&self.shared.name))?;
+        let map = map.map_err(|error| error.during("get_unordered_scanners").on(&self.shared.name))?;
         let count = map.count();
         let scanners = max_split_count.min(usize::try_from(count).unwrap_or(1)).max(1);
         let mut shares = vec![VecDeque::new(); scanners];

@@ -119,7 +119,7 @@ impl Table {
     /// When no meta server can be asked, or the table was dropped.
     pub async fn partition_count(&self) -> Result<usize, Error> {
         let map = self.shared.routes.map(&self.shared.cluster).await;
-        let map = map.map_err(|failure| Error::from(failure).during("partition_count").on(&self.shared.name))?;
+        let map = map.map_err(|error| error.during("partition_count").on(&self.shared.name))?;
         Ok(usize::try_from(map.count()).unwrap_or(0))
     }
 
