@@ -207,10 +207,12 @@ impl<'a> Run<'a> {
         let Some(cause) = failure.retry.filter(|_| !once_only && self.attempts < self.terms.attempts) else {
             return Next::GiveUp(failure);
         };
-        let wait = self.waits.next(cause);
+        let mut waits = self.waits.clone();
+        let wait = waits.next(cause);
         if Instant::now() + wait >= self.deadline {
             return Next::GiveUp(failure);
         }
+        self.waits = waits;
         self.terms.stats.retried(cause.name);
         debug!(cause = cause.name, ?wait, attempts = self.attempts, reason = %failure.message, "trying again");
         Next::Wait(wait)
