@@ -1,7 +1,8 @@
 //! The loop of one connection, the same for every protocol.
 //!
 //! Requests are taken off the stream as soon as they are whole and worked on side by side; replies are written in the order in
-//! which they become ready, many at a time. Reading never waits for writing, except that a peer which has too much under way is not
+//! which they become ready, many at a time. (A protocol whose replies must keep the order of the requests has them worked on one
+//! after the other.) Reading never waits for writing, except that a peer which has too much under way is not
 //! read from until it has taken replies.
 
 use std::future::Future;
@@ -33,12 +34,24 @@ const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// What a protocol does with the bytes of a connection.
 pub(crate) trait Session: Sync {
+    /// Whether a request is begun only when the one before it has been answered. Where it is, nothing but the order of the replies
+    /// tells which request each belongs to.
+    const IN_ORDER: bool = false;
+
     /// A whole request.
     type Request: Send;
 
+    /// What is remembered between two requests about how they are read.
+    type Reading: Default + Send;
+
     /// Takes a request off the front of `input`, or says `None` while some of it is missing. An error ends the connection, after
     /// what was written to `output` has been sent.
-    fn next_request(&self, input: &mut BytesMut, output: &Output) -> Result<Option<Self::Request>, Unreadable>;
+    fn next_request(
+        &self,
+        input: &mut BytesMut,
+        reading: &mut Self::Reading,
+        output: &Output,
+    ) -> Result<Option<Self::Request>, Unreadable>;
 
     /// How many bytes the request itself keeps in memory.
     fn request_bytes(request: &Self::Request) -> usize;
@@ -127,6 +140,7 @@ pub(crate) async fn serve<S: Session>(
 ) -> io::Result<Ended> {
     let output = Output::default();
     let mut state = State::new(input, limits);
+    let mut reading = S::Reading::default();
     let mut answers = FuturesUnordered::new();
     let mut place = ReusableBoxFuture::new(std::future::ready(0));
     let stopped = stop.cancelled();
@@ -138,8 +152,9 @@ pub(crate) async fn serve<S: Session>(
     loop {
         let (mut turn_ends, mut turn_is_over) = (None, false);
         while !turn_is_over
+            && may_begin::<S>(answers.is_empty())
             && state.has_room(limits, &output)
-            && let Some(request) = state.next(session, &output)
+            && let Some(request) = state.next(session, &mut reading, &output)
         {
             // When the request was taken is known already; another look at the clock would cost more than it tells.
             turn_is_over = state.progress >= *turn_ends.get_or_insert(state.progress + TURN);
@@ -178,7 +193,9 @@ pub(crate) async fn serve<S: Session>(
             () = &mut stopped, if !state.stopping => state.stopping = true,
             // What else has come already is looked at in the next turn.
             () = std::future::ready(()), if turn_is_over => {}
-            read = read_some(&mut reader, &mut state.input), if state.may_read(limits, &output) => state.received(read?),
+            // What cannot be begun is left with the system, which has the peer wait in time.
+            read = read_some(&mut reader, &mut state.input),
+                if may_begin::<S>(answers.is_empty()) && state.may_read(limits, &output) => state.received(read?),
             () = &mut watchdog, if watching => {
                 watching = false;
                 if let Some(ended) = state.overdue(answers.is_empty()) {
@@ -187,6 +204,11 @@ pub(crate) async fn serve<S: Session>(
             }
         }
     }
+}
+
+/// Whether another request may be begun.
+const fn may_begin<S: Session>(nothing_under_way: bool) -> bool {
+    !S::IN_ORDER || nothing_under_way
 }
 
 /// Keeps the memory of an empty buffer for the next use, unless an unusually large message has left it large.
@@ -240,11 +262,11 @@ impl State {
         }
     }
 
-    fn next<S: Session>(&mut self, session: &S, output: &Output) -> Option<S::Request> {
+    fn next<S: Session>(&mut self, session: &S, reading: &mut S::Reading, output: &Output) -> Option<S::Request> {
         if self.unreadable || self.input.is_empty() || output.is_complete() {
             return None;
         }
-        match session.next_request(&mut self.input, output) {
+        match session.next_request(&mut self.input, reading, output) {
             Ok(request) => {
                 if request.is_some() {
                     self.progress = Instant::now();
