@@ -42,6 +42,10 @@ impl Operation for Inspect {
         false
     }
 
+    fn mostly_reads(&self) -> bool {
+        true
+    }
+
     fn apply(self, item: Option<Item<'_>>, context: &Context) -> Outcome<Option<Inspected>> {
         let inspected = item.map(|item| {
             let size = item_size(context.key_bytes, item.value.len(), item.attributes.flags);

@@ -17,12 +17,18 @@ use super::event::Events;
 /// assert!(matches!(outcome.reply, StoreReply::Stored(_)));
 /// assert!(matches!(outcome.change, Change::Put(_)));
 /// ```
-pub trait Operation: Send + 'static {
+pub trait Operation: Clone + Send + 'static {
     /// What the operation answers.
     type Reply: Send + 'static;
 
     /// Whether it may give an item a new CAS id, so that the context must hold one.
     fn may_write(&self) -> bool;
+
+    /// Whether it most often changes nothing but what [`Change::Bump`] does, so that it pays to look first and to see
+    /// to being alone only where there is more to change.
+    fn mostly_reads(&self) -> bool {
+        false
+    }
 
     /// The answer, and what becomes of the item.
     fn apply(self, item: Option<Item<'_>>, context: &Context) -> Outcome<Self::Reply>;

@@ -30,6 +30,9 @@ pub struct Read {
     pub bump: bool,
     /// The expiry that an item that is found gets (`touch`, GAT, meta `T`).
     pub touch: Option<Expiry>,
+    /// Whether the reader can be told to make a new value: meta's readers can, and take that upon them. The others read
+    /// a value that is out of date as any other.
+    pub may_win: bool,
     /// What is made where nothing is found (meta `N`).
     pub vivify: Option<Vivify>,
     /// Whether somebody is to renew the item before it expires (meta `R`).
@@ -43,7 +46,7 @@ pub struct Read {
 /// ```
 /// use charioteer_engine::cache::{Context, Expiry, Operation, Read, Vivify};
 ///
-/// let mut read = Read::get();
+/// let mut read = Read::meta_get();
 /// read.vivify = Some(Vivify { expiry: Expiry::at(1_700_000_030), cas: None });
 /// let hit = read.apply(None, &Context::at(1_700_000_000)).reply.ok_or("it was made")?;
 /// assert!(hit.created && hit.won);
@@ -66,7 +69,7 @@ pub struct Vivify {
 ///
 /// let attributes = Attributes::new(0, Expiry::at(1_700_000_020), 1, 1_700_000_000);
 /// let item = Item { value: Value::Borrowed(b"value"), attributes };
-/// let mut read = Read::get();
+/// let mut read = Read::meta_get();
 /// read.recache = Some(Recache { before: Expiry::at(1_700_000_030), after_touch: false });
 /// let hit = read.apply(Some(item), &Context::at(1_700_000_000)).reply.ok_or("it is there")?;
 /// assert!(hit.won);
@@ -118,7 +121,7 @@ impl Read {
     /// Reads the value.
     #[must_use]
     pub const fn get() -> Self {
-        Self { value: true, bump: true, touch: None, vivify: None, recache: None, compare: None }
+        Self { value: true, bump: true, touch: None, may_win: false, vivify: None, recache: None, compare: None }
     }
 
     /// Sets the expiry.
@@ -133,6 +136,12 @@ impl Read {
         Self { touch: Some(expiry), ..Self::get() }
     }
 
+    /// Reads the value for one who can be told to make a new one.
+    #[must_use]
+    pub const fn meta_get() -> Self {
+        Self { may_win: true, ..Self::get() }
+    }
+
     const fn hit_event(&self) -> Event {
         if self.touch.is_some() { Event::TouchHit } else { Event::GetHit }
     }
@@ -143,7 +152,8 @@ impl Read {
 
     /// Whether this reader is the one to make a new value.
     fn wins(&self, before: &Attributes) -> bool {
-        !before.won && (before.stale || self.recache.is_some_and(|recache| recache.is_due(before.expiry, self.touch)))
+        let is_due = || self.recache.is_some_and(|recache| recache.is_due(before.expiry, self.touch));
+        self.may_win && !before.won && (before.stale || is_due())
     }
 
     fn found(self, item: Item<'_>, context: &Context) -> Outcome<Option<Hit>> {
@@ -203,6 +213,10 @@ impl Operation for Read {
 
     fn may_write(&self) -> bool {
         self.vivify.is_some()
+    }
+
+    fn mostly_reads(&self) -> bool {
+        self.touch.is_none()
     }
 
     fn apply(self, item: Option<Item<'_>>, context: &Context) -> Outcome<Option<Hit>> {

@@ -18,6 +18,12 @@ pub(super) struct Place {
     slot: usize,
 }
 
+/// What was done in a step.
+struct Swept {
+    places: usize,
+    removed: usize,
+}
+
 impl Cache {
     /// Lets everything that is stored before `moment` die when that comes, in seconds since the Unix epoch; at once, if
     /// it has come. Takes the place of a flush that was to come.
@@ -40,15 +46,13 @@ impl Cache {
         let moment = self.moment();
         let mut place = self.sweeper.lock();
         let (mut left, mut removed) = (places, 0);
+        if left == 0 {
+            return 0;
+        }
         for _ in 0..=self.cells.len() {
-            let cell = &self.cells[place.cell % self.cells.len()];
-            loop {
-                let step = left.min(SLOTS_PER_LOCK);
-                let (is_at_end, found) = self.sweep_some(cell, &mut place.slot, step, moment);
-                (left, removed) = (left - step, removed + found);
-                if is_at_end {
-                    break;
-                }
+            let cell = &self.cells[place.cell];
+            while let Some(swept) = self.sweep_some(cell, &mut place.slot, left.min(SLOTS_PER_LOCK), moment) {
+                (left, removed) = (left - swept.places, removed + swept.removed);
                 if left == 0 {
                     return removed;
                 }
@@ -58,16 +62,16 @@ impl Cache {
         removed
     }
 
-    /// Whether the shard's end was reached, and how many were removed.
-    fn sweep_some(&self, cell: &Cell, slot: &mut usize, places: usize, moment: Moment) -> (bool, usize) {
+    /// Looks at some places of a shard; `None` at its end.
+    fn sweep_some(&self, cell: &Cell, slot: &mut usize, places: usize, moment: Moment) -> Option<Swept> {
         let mut shard = cell.shard.lock();
-        let end = shard.slots().min(slot.saturating_add(places));
-        let dead = take_out(&mut shard, *slot..end, |shard, id| shard.reclaim(id, moment));
+        let begin = *slot;
+        let end = shard.slots().min(begin.saturating_add(places));
+        let dead = take_out(&mut shard, begin..end, |shard, id| shard.reclaim(id, moment));
         *slot = end;
-        let is_at_end = end >= shard.slots();
         self.settle(cell, &mut shard);
         drop(shard);
-        (is_at_end, dead.len())
+        (begin < end).then(|| Swept { places: end - begin, removed: dead.len() })
     }
 
     /// Removes what a flush whose moment has come does not tell from what is stored afterwards, and what died by the

@@ -1,0 +1,6 @@
+//! memcached's items: the suite of the rules on each kind of store, and what is particular to one of them.
+
+mod budget;
+mod eviction;
+mod in_memory;
+mod listing;
