@@ -27,7 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves Apache Pegasus' protocol on an embedded store.
+    /// Serves Apache Pegasus' protocol on an embedded store, and memcached's.
     Serve(Box<serve::ServeArguments>),
     /// Copies the data to a new folder, consistently, while a server goes on with it or without one.
     Backup(care::BackupArguments),

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -17,6 +17,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
@@ -70,6 +71,8 @@ pub(crate) struct Output {
     gathered: Mutex<BytesMut>,
     /// Whether the connection is to end behind what has been gathered. Changes under the lock only.
     complete: AtomicBool,
+    /// Tells that what was gathered is on its way.
+    taken: Notify,
 }
 
 impl Output {
@@ -93,6 +96,18 @@ impl Output {
         }
     }
 
+    /// Waits until the peer has taken the replies before those gathered, and these are on their way. An answer of many parts waits so
+    /// behind each, so that no more is made than is taken.
+    pub(crate) async fn taken(&self) {
+        loop {
+            let taken = self.taken.notified();
+            if self.len() == 0 {
+                return;
+            }
+            taken.await;
+        }
+    }
+
     /// Takes what has been gathered.
     pub(crate) fn take(&self) -> BytesMut {
         std::mem::take(&mut *self.gathered.lock())
@@ -103,6 +118,7 @@ impl Output {
         let mut gathered = self.gathered.lock();
         if !gathered.is_empty() {
             std::mem::swap(&mut *gathered, emptied);
+            self.taken.notify_waiters();
         }
     }
 
@@ -128,6 +144,18 @@ pub(crate) enum Ended {
     Idle,
     /// The session had it end, with whatever was under way.
     Cut,
+}
+
+impl Ended {
+    /// Why the server ended it; `None` if it was to end.
+    pub(crate) const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Closed | Self::Cut => None,
+            Self::Unreadable => Some("unreadable"),
+            Self::Stalled => Some("stalled"),
+            Self::Idle => Some("idle"),
+        }
+    }
 }
 
 /// Serves one connection until it ends.
@@ -189,6 +217,8 @@ pub(crate) async fn serve<S: Session>(
             Some(bytes) = answers.next(), if !answers.is_empty() && state.may_answer(limits, &output) => {
                 state.answered(bytes);
             }
+            // A part of an answer that is not complete yet.
+            () = filled(&output), if state.outgoing.is_empty() && !answers.is_empty() => {}
             // Before reading, which may always be ready.
             () = &mut stopped, if !state.stopping => state.stopping = true,
             // What else has come already is looked at in the next turn.
@@ -209,6 +239,11 @@ pub(crate) async fn serve<S: Session>(
 /// Whether another request may be begun.
 const fn may_begin<S: Session>(nothing_under_way: bool) -> bool {
     !S::IN_ORDER || nothing_under_way
+}
+
+/// Waits until there are replies to write. Nobody is told when there are: only the task that waits makes any, and looks again.
+fn filled(output: &Output) -> impl Future<Output = ()> {
+    std::future::poll_fn(|_| if output.len() > 0 { Poll::Ready(()) } else { Poll::Pending })
 }
 
 /// Keeps the memory of an empty buffer for the next use, unless an unusually large message has left it large.
