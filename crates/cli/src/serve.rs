@@ -121,7 +121,7 @@ impl MemcachedArguments {
 }
 
 /// A Unix socket is for its owner, as memcached's is.
-pub(crate) const SOCKET_PERMISSIONS: u32 = 0o700;
+const SOCKET_PERMISSIONS: u32 = 0o700;
 
 /// Reads a file of `user:password`.
 pub(crate) fn read_credentials(path: &Path) -> Result<Credentials, String> {
