@@ -185,6 +185,12 @@ impl Error {
         self
     }
 
+    /// The same of a call of which a part was carried out before.
+    pub(crate) fn unknown(mut self) -> Self {
+        self.0.failure.outcome = Outcome::Unknown;
+        self
+    }
+
     /// What it was made of, for a call that needed the one that failed.
     pub(crate) fn into_failure(self) -> Failure {
         self.0.failure

@@ -240,7 +240,12 @@ impl<W: Wire> Shared<W> {
             Stage::Sent => &self.counters.cut_in_flight,
             Stage::Answered => &self.counters.cut_after_reply,
         });
-        if stage == Stage::Sent && state.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE {
+        if stage == Stage::Sent {
+            state.silent_since.get_or_insert_with(Instant::now);
+        }
+        // Those in the queue too: while the peer takes nothing they get no further.
+        let is_silent = state.silent_since.is_some_and(|since| since.elapsed() > SILENCE);
+        if is_silent && stage != Stage::Answered {
             drop(state);
             self.end(&Arc::from("the server has not answered anything for too long"));
         }

@@ -57,8 +57,8 @@ impl Table {
     ) -> Vec<usize> {
         let map = match self.shared.routes.map(&self.shared.cluster).await {
             Ok(map) => map,
-            Err(failure) => {
-                let error = Error::from(failure).during(BatchGet::NAME).on(&self.shared.name);
+            Err(error) => {
+                let error = error.during(BatchGet::NAME).on(&self.shared.name);
                 wanted.into_iter().for_each(|at| results[at] = Err(error.clone()));
                 return Vec::new();
             }

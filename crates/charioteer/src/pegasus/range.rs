@@ -51,7 +51,7 @@ impl Default for DelRangeOptions {
 /// ```
 #[derive(Clone, Debug)]
 pub struct DelRangeError {
-    /// Why.
+    /// Why the request failed that was the last; its outcome is not that of those before.
     pub error: Error,
     /// The first sort key that may not have been deleted: another del_range may begin here, its start inclusive.
     pub next_sort_key: Bytes,
@@ -77,9 +77,10 @@ impl std::error::Error for DelRangeError {
     }
 }
 
+/// The error of the whole call, of which something may have been carried out: [`DelRangeError::error`] tells of the request that failed.
 impl From<DelRangeError> for Error {
     fn from(stopped: DelRangeError) -> Self {
-        stopped.error
+        if stopped.deleted > 0 { stopped.error.unknown() } else { stopped.error }
     }
 }
 

@@ -23,6 +23,9 @@ use crate::net::Address;
 /// The meta server is not asked again before this time has passed, however many callers fail.
 const INTERVAL: Duration = Duration::from_millis(50);
 
+/// After so many timeouts of one partition without an answer between them, the meta server is asked whether its primary has moved.
+const TIMEOUTS_THAT_RAISE_DOUBT: u32 = 3;
+
 /// An address's type that says that it is one.
 const VALID: u8 = 1;
 
@@ -31,8 +34,16 @@ const VALID: u8 = 1;
 pub(super) struct Routes {
     table: Arc<str>,
     known: Arc<RwLock<Known>>,
-    /// Held while the meta server is asked. Since when it has been asked the last time.
-    asking: Arc<tokio::sync::Mutex<Option<Instant>>>,
+    /// Held while the meta server is asked.
+    asking: Arc<tokio::sync::Mutex<Asked>>,
+}
+
+/// How the meta server was asked the last time.
+#[derive(Debug, Default)]
+struct Asked {
+    began: Option<Instant>,
+    /// Why there was no answer to take note of.
+    failure: Option<Error>,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +68,8 @@ struct Partition {
     is_ready: bool,
     primary: Option<Arc<Node>>,
     secondaries: Vec<Arc<Node>>,
-    /// How many calls have timed out without any answer between them.
+    /// How often the primary has not answered in time since it last did. Each partition has its own count: others of the table may
+    /// answer all the while.
     timeouts: AtomicU32,
 }
 
@@ -68,6 +80,31 @@ pub(super) struct Target {
     pub(super) map: Arc<Map>,
     pub(super) partition: i32,
     pub(super) generation: u64,
+}
+
+impl Target {
+    /// Takes note that the primary has answered.
+    pub(super) fn answered(&self) {
+        if let Some(timeouts) = self.timeouts().filter(|timeouts| timeouts.load(Ordering::Relaxed) > 0) {
+            timeouts.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that the primary has not answered in time, and says whether that has happened so often that it may have moved.
+    pub(super) fn timed_out(&self) -> bool {
+        self.timeouts().is_none_or(|timeouts| {
+            let is_doubtful = timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_THAT_RAISE_DOUBT;
+            if is_doubtful {
+                timeouts.store(0, Ordering::Relaxed);
+            }
+            is_doubtful
+        })
+    }
+
+    fn timeouts(&self) -> Option<&AtomicU32> {
+        let partition = self.map.partitions.get(usize::try_from(self.partition).ok()?)?;
+        Some(&partition.timeouts)
+    }
 }
 
 /// Which partition.
@@ -89,6 +126,11 @@ impl Map {
         }
         let mut configurations: Vec<_> = reply.partitions.iter().collect();
         configurations.sort_unstable_by_key(|partition| partition.pid.index);
+        if !configurations.iter().map(|partition| partition.pid.index).eq(0..reply.partition_count) {
+            let message =
+                format!("the meta server names some of {} partitions twice, and others not", configurations.len());
+            return Err(Failure::new(ErrorKind::Protocol, message));
+        }
         let partitions = configurations.into_iter().map(|partition| Partition::new(partition, cluster));
         Ok(Self { table_id: reply.app_id, partitions: partitions.collect::<Result<_, _>>()? })
     }
@@ -166,18 +208,18 @@ impl Routes {
         if let Some(found) = self.look(place) {
             return Ok(found);
         }
-        self.refresh(cluster).await?;
+        self.refresh(cluster).await.map_err(Error::into_failure)?;
         self.look_at_last(place)
     }
 
     /// The table's partitions, asked for if need be.
-    pub(super) async fn map(&self, cluster: &Arc<Cluster>) -> Result<Arc<Map>, Failure> {
+    pub(super) async fn map(&self, cluster: &Arc<Cluster>) -> Result<Arc<Map>, Error> {
         let fresh = |known: &Known| known.map.clone().filter(|_| known.doubted.is_empty());
         if let Some(map) = fresh(&self.known.read()) {
             return Ok(map);
         }
         self.refresh(cluster).await?;
-        self.known.read().map.clone().ok_or_else(|| nowhere("the table is not known any more"))
+        self.known.read().map.clone().ok_or_else(|| nowhere("the table is not known any more").into())
     }
 
     /// What was known of a partition is wrong, unless something newer is known by now.
@@ -203,38 +245,46 @@ impl Routes {
     }
 
     /// Asks the meta server, once for all who come meanwhile, and not too often.
-    async fn refresh(&self, cluster: &Arc<Cluster>) -> Result<(), Failure> {
-        let before = self.known.read().generation;
+    async fn refresh(&self, cluster: &Arc<Cluster>) -> Result<(), Error> {
+        let (before, came) = (self.known.read().generation, Instant::now());
         let mut asked = Arc::clone(&self.asking).lock_owned().await;
-        {
-            let mut known = self.known.write();
-            if known.generation != before && known.doubted.is_empty() {
-                return Ok(());
-            }
-            let lately = asked.is_some_and(|asked| asked.elapsed() < INTERVAL);
-            if lately && known.map.is_some() {
-                // What is known is tried once more. If it is still wrong, whoever finds out waits before the next attempt.
-                known.doubted.clear();
-                return Ok(());
-            }
+        if let Some(settled) = self.settled(&asked, before, came) {
+            return settled;
         }
-        *asked = Some(Instant::now());
+        *asked = Asked { began: Some(Instant::now()), failure: None };
         let (table, known, cluster) = (Arc::clone(&self.table), Arc::clone(&self.known), Arc::clone(cluster));
         // On a task of its own, so that it comes to an end even when those who wait are in more of a hurry than the meta servers.
         let asking = tokio::spawn(
             async move {
                 let answer = ask(&table, &known, &cluster).await;
-                drop(asked);
+                asked.failure = answer.as_ref().err().cloned();
                 answer
             }
             .in_current_span(),
         );
-        asking.await.unwrap_or_else(|_| Err(nowhere("the meta server was not asked, as the runtime ends")))
+        asking.await.unwrap_or_else(|_| Err(nowhere("the meta server was not asked, as the runtime ends").into()))
+    }
+
+    /// What there is to know without asking, for somebody who came at a time and had this generation then.
+    fn settled(&self, asked: &Asked, before: u64, came: Instant) -> Option<Result<(), Error>> {
+        // Nothing that was done before the call, such as making the table, may be missed by it.
+        if let Some(failure) = asked.failure.as_ref().filter(|_| asked.began.is_some_and(|began| began >= came)) {
+            return Some(Err(failure.clone()));
+        }
+        let mut known = self.known.write();
+        known.map.as_ref()?;
+        if known.generation != before && known.doubted.is_empty() {
+            return Some(Ok(()));
+        }
+        asked.began.filter(|began| began.elapsed() < INTERVAL)?;
+        // What is known is tried once more. If it is still wrong, whoever finds out waits before the next attempt.
+        known.doubted.clear();
+        Some(Ok(()))
     }
 }
 
 /// Asks the meta server where the partitions are, and takes note of what it says.
-async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Result<(), Failure> {
+async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Result<(), Error> {
     let query = QueryTable::new(table);
     let answer = meta::run(cluster, &query, Some(table), cluster.options.meta_timeout).await;
     match answer {
@@ -252,29 +302,8 @@ async fn ask(table: &Arc<str>, known: &RwLock<Known>, cluster: &Cluster) -> Resu
                 known.map = None;
                 known.generation += 1;
             }
-            Err(Error::into_failure(error))
+            Err(error)
         }
-    }
-}
-
-impl Target {
-    /// Takes note that the partition has answered.
-    pub(super) fn answered(&self) {
-        if let Some(timeouts) = self.timeouts()
-            && timeouts.load(Ordering::Relaxed) > 0
-        {
-            timeouts.store(0, Ordering::Relaxed);
-        }
-    }
-
-    /// Takes note that the partition has not answered in time, and says how often that has happened since it last did.
-    pub(super) fn timed_out(&self) -> u32 {
-        self.timeouts().map_or(0, |timeouts| timeouts.fetch_add(1, Ordering::Relaxed) + 1)
-    }
-
-    fn timeouts(&self) -> Option<&AtomicU32> {
-        let partition = usize::try_from(self.partition).ok()?;
-        self.map.partitions.get(partition).map(|partition| &partition.timeouts)
     }
 }
 
@@ -291,4 +320,31 @@ fn target(map: &Arc<Map>, place: Place, generation: u64) -> Result<Target, Failu
 
 fn nowhere(message: &'static str) -> Failure {
     Failure::new(ErrorKind::Unavailable, message).retry(&STALE_ROUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use charioteer_proto::pegasus::special::PartitionId;
+
+    use super::*;
+    use crate::pegasus::options::Options;
+
+    fn map(partition_count: i32, indices: &[i32]) -> Result<Map, Failure> {
+        let partition = |index: &i32| {
+            let pid = PartitionId { index: *index, ..PartitionId::default() };
+            PartitionConfiguration { pid, ..PartitionConfiguration::default() }
+        };
+        let partitions = indices.iter().map(partition).collect();
+        let reply = QueryCfgResponse { partition_count, partitions, ..QueryCfgResponse::default() };
+        Map::new(reply, &Cluster::new(Options::new(["127.0.0.1:1"]).unwrap()))
+    }
+
+    #[test]
+    fn partitions_are_put_in_order_and_each_must_be_named_once() {
+        assert_eq!(map(4, &[2, 0, 3, 1]).unwrap().count(), 4);
+        let lies = [(0, &[][..]), (-1, &[]), (i32::MAX, &[0]), (2, &[0]), (2, &[0, 0]), (2, &[1, 2]), (2, &[-1, 0])];
+        for (count, indices) in lies {
+            assert_eq!(map(count, indices).unwrap_err().kind, ErrorKind::Protocol, "{count} {indices:?}");
+        }
+    }
 }

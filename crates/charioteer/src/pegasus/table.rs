@@ -19,9 +19,6 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::Progress;
 
-/// After so many timeouts of a partition without an answer between them, the meta server is asked whether its primary has moved.
-const TIMEOUTS_THAT_RAISE_DOUBT: u32 = 3;
-
 /// A table. Clones are cheap, and share what is known of the table's partitions.
 ///
 /// All keys and values are bytes. A row has a hash key, which says on which partition it is, and a sort key, by which the rows of a
@@ -103,7 +100,7 @@ impl Table {
     }
 
     /// The same table, whose reads also ask a secondary when there is no answer after this time, and take what comes first. A
-    /// secondary may not have the last writes yet. `None` asks primaries only.
+    /// secondary may not have the last writes yet. `None` asks primaries only, and scans always do.
     #[must_use]
     pub fn with_hedged_reads(mut self, after: Option<Duration>) -> Self {
         self.terms.hedge_after = after;
@@ -123,7 +120,7 @@ impl Table {
     /// When no meta server can be asked, or the table was dropped.
     pub async fn partition_count(&self) -> Result<usize, Error> {
         let map = self.shared.routes.map(&self.shared.cluster).await;
-        let map = map.map_err(|failure| Error::from(failure).during("partition_count").on(&self.shared.name))?;
+        let map = map.map_err(|error| error.during("partition_count").on(&self.shared.name))?;
         Ok(usize::try_from(map.count()).unwrap_or(0))
     }
 
@@ -224,35 +221,27 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         deadline: Instant,
         progress: &Progress,
     ) -> Result<O::Reply, Failure> {
-        let first = ask_one(&target.node, target, false, operation, deadline, progress);
+        let first = async {
+            let reply = ask_one(&target.node, target, false, operation, deadline, progress).await?;
+            target.answered();
+            Ok(reply)
+        };
         let hedge = self.after.filter(|_| O::EFFECT == Effect::Reads);
         let hedge = hedge.and_then(|after| Some((after, target.map.secondary(target.partition)?)));
         let reply = match hedge {
             None => first.await,
             Some((after, secondary)) => {
-                let failed = Notify::new();
-                let first = async {
-                    first.await.inspect_err(|failure| {
-                        // Should the other one succeed, nobody else hears of it.
-                        self.doubt(target, failure);
-                        failed.notify_one();
-                    })
-                };
-                let second = async {
-                    // A primary that has failed is not waited for.
-                    let _ = tokio::time::timeout(after, failed.notified()).await;
-                    ask_one(secondary, target, true, operation, deadline, progress).await
-                };
-                first_success(first, second).await
+                let first = async { first.await.inspect_err(|failure| self.doubt(target, failure)) };
+                let second = ask_one(secondary, target, true, operation, deadline, progress);
+                hedged(first, after, second).await
             }
         };
         let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
-        target.answered();
         operation.reply(reply)
     }
 
     fn learn(&self, target: &Target, failure: &Failure) {
-        if failure.kind == ErrorKind::Timeout && target.timed_out() >= TIMEOUTS_THAT_RAISE_DOUBT {
+        if failure.kind == ErrorKind::Timeout && target.timed_out() {
             self.shared.routes.distrust(target);
         }
         self.doubt(target, failure);
@@ -283,12 +272,20 @@ async fn ask_one<O: DataOperation>(
     ask::<O::Rpc>(node, header, operation.request(), operation.bytes(), deadline, progress).await
 }
 
-/// What succeeds first; the first's failure when both fail.
-async fn first_success<T>(
+/// What the first gives, or, should it fail or not be there after a time, what succeeds first; the first's failure when both fail.
+async fn hedged<T>(
     first: impl Future<Output = Result<T, Failure>>,
+    after: Duration,
     second: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    match select(pin!(first), pin!(second)).await {
+    let failed = Notify::new();
+    let first = pin!(async { first.await.inspect_err(|_| failed.notify_one()) });
+    let second = pin!(async {
+        // One that has failed is not waited for.
+        let _ = tokio::time::timeout(after, failed.notified()).await;
+        second.await
+    });
+    match select(first, second).await {
         Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
         Either::Left((Err(failure), second)) => second.await.map_err(|_| failure),
         Either::Right((Err(_), first)) => first.await,

@@ -56,3 +56,28 @@ async fn a_connection_closed_here_ends_though_the_peer_takes_nothing_of_what_is_
     };
     tokio::time::timeout(Duration::from_secs(10), ended).await.expect("its task ends");
 }
+
+/// Looks at a call once.
+fn poll<F: Future>(call: &mut Pin<Box<F>>) -> Poll<F::Output> {
+    call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_nothing_for_too_long_is_taken_for_dead_by_those_who_could_not_even_send() {
+    let (connection, _peer) = pair().await;
+    let progress = Progress::default();
+    let large = vec![7; 15 << 20];
+    let mut first = Box::pin(connection.call(large.len(), &progress, |out, _| out.put_slice(&large)));
+    while !writes_more_than_is_taken(&connection) {
+        assert!(poll(&mut first).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    let long_ago = Instant::now().checked_sub(SILENCE + Duration::from_secs(1)).unwrap();
+    assert!(connection.shared().state.lock().silent_since.replace(long_ago).is_some());
+    let mut next = Box::pin(connection.call(4, &progress, |out, _| out.put_slice(b"next")));
+    assert!(poll(&mut next).is_pending() && connection.is_alive());
+    drop(next);
+    assert_eq!(connection.shared().counters.read().cut_before_send, 1);
+    assert!(!connection.is_alive());
+}

@@ -42,6 +42,24 @@ fn a_request_given_up_in_the_queue_is_not_sent() {
 }
 
 #[test]
+fn what_was_given_up_does_not_gather_while_nothing_can_be_sent() {
+    let mut calls = Calls::default();
+    let first = begin(&mut calls, "first ");
+    let large = "x".repeat(MAX_KEPT_BYTES / 4);
+    for _ in 0..100 {
+        let given_up = begin(&mut calls, &large);
+        calls.post(|out, _| out.put_slice(b"post "));
+        assert_eq!(calls.give_up(given_up), Some(Stage::Queued));
+        assert!(calls.requests.len() < 2 * MAX_KEPT_BYTES && calls.queue.len() < 200);
+    }
+    let (second, last) = (begin(&mut calls, "second "), begin(&mut calls, "last"));
+    assert_eq!(calls.give_up(second), Some(Stage::Queued));
+    assert_eq!(sent(&mut calls), format!("first {}last", "post ".repeat(100)));
+    assert!(matches!(calls.answer(first, "to first"), Delivered::To(None)));
+    assert!(matches!(calls.answer(last, "to last"), Delivered::To(None)));
+}
+
+#[test]
 fn nothing_is_sent_when_everything_was_given_up() {
     let mut calls = Calls::default();
     let id = begin(&mut calls, "a");

@@ -5,7 +5,7 @@ use charioteer_proto::pegasus::rpc;
 
 use super::ScanOptions;
 use super::lane::Lane;
-use crate::error::{Error, Failure};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 use crate::pegasus::failure;
 use crate::pegasus::routes::Place;
@@ -15,8 +15,8 @@ use crate::pegasus::table::{DataOperation, Table};
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) rows: Vec<KeyValue>,
-    /// How many rows there are, where only that was asked for.
-    pub(super) count: Option<i32>,
+    /// How many rows there are, where only that was asked for, or are here.
+    pub(super) count: u64,
     pub(super) end: End,
 }
 
@@ -112,7 +112,9 @@ fn batch(reply: ScanResponse) -> Result<Batch, Failure> {
         (status::INCOMPLETE, _) => End::TookTooLong,
         (code, _) => return Err(failure::status(code)),
     };
-    Ok(Batch { rows: reply.kvs, count: reply.kv_count, end })
+    // Servers that do not know of counting send the rows instead.
+    let count = reply.kv_count.map_or(reply.kvs.len() as u64, |count| u64::try_from(count).unwrap_or(0));
+    Ok(Batch { rows: reply.kvs, count, end })
 }
 
 impl Operation for First {
@@ -137,6 +139,11 @@ impl DataOperation for First {
     }
 
     fn reply(&self, reply: ScanResponse) -> Result<Batch, Failure> {
+        // There was no context yet that could have expired; asking again would go on for ever.
+        if reply.error == status::NOT_FOUND {
+            let message = "the server does not know the context of a scan that has none yet";
+            return Err(Failure::new(ErrorKind::Protocol, message).code("NotFound"));
+        }
         batch(reply)
     }
 }

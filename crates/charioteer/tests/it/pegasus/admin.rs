@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use charioteer::ErrorKind;
 use charioteer::pegasus::{Admin, CreateTableOptions, TableStatus};
-use charioteer_server::testing::{Call, TestServer};
+use charioteer::{ErrorKind, Outcome};
+use charioteer_server::testing::{Action, Call, ErrorCode, Fault, TestServer};
 
 use super::support::connect;
 
@@ -179,4 +179,16 @@ async fn a_server_answers_a_command() {
     assert_eq!(server.pegasus().last_request(Call::RemoteCommand).unwrap().node, Some(1));
     let error = admin.remote_command("not an address", "help", [""; 0]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_table_that_is_made_and_not_ready_in_time_is_not_said_to_be_nothing() {
+    let server = TestServer::start().await;
+    let client = connect(&server).await;
+    let _never = server.pegasus().inject(Fault::new(Action::MetaError(ErrorCode::BUSY)).on(Call::QueryConfig));
+    let mut options = CreateTableOptions::default();
+    options.wait = Duration::from_millis(100);
+    let error = client.admin().create_table("mine", &options).await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::Unknown, "{error}");
+    assert!(client.admin().list_tables().await.unwrap().iter().any(|table| table.name == "mine"));
 }

@@ -70,6 +70,26 @@ async fn a_hundred_who_open_a_table_together_ask_once() {
 }
 
 #[tokio::test]
+async fn a_hundred_who_look_for_a_table_that_is_not_there_do_not_each_ask() {
+    let server = TestServer::start().await;
+    let client = Client::new(options(&server)).unwrap();
+    let opened = futures_util::future::join_all((0..100).map(|_| client.open_table("missing"))).await;
+    assert!(opened.iter().all(|opened| opened.as_ref().unwrap_err().kind() == ErrorKind::NotFound));
+    assert!(server.pegasus().requests(Call::QueryConfig) <= 2, "one may have been under way when the others came");
+}
+
+#[tokio::test]
+async fn an_error_of_opening_a_table_tells_how_often_and_how_long_it_was_tried() {
+    let server = TestServer::start().await;
+    let mut options = options(&server);
+    options.meta_timeout = Duration::from_millis(300);
+    let client = Client::new(options).unwrap();
+    drop(server);
+    let error = client.open_table("temp").await.unwrap_err();
+    assert!(error.attempts() > 1 && !error.elapsed().is_zero() && error.waits().count() > 0, "{error:?}");
+}
+
+#[tokio::test]
 async fn many_tables_share_a_clients_connections() {
     let server = TestServer::builder().nodes(2).start().await.unwrap();
     for number in 0..10 {

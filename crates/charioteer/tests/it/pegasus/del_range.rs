@@ -97,3 +97,15 @@ async fn a_failure_while_looking_for_rows_tells_where_to_go_on_too() {
     assert_eq!(deleted + stopped.deleted, 3500);
     assert_eq!(table.sort_key_count("h").await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn as_an_error_like_any_other_it_does_not_say_that_nothing_was_deleted() {
+    let (server, table) = temp().await;
+    fill(&table, "h", 0..1500).await;
+    let table = table.with_attempts(1);
+    let failing = Fault::new(Action::Answer(ErrorCode::BUSY)).on(Call::MultiRemove).skip(1).times(1);
+    let _failing = server.pegasus().inject(failing);
+    let stopped = table.del_range("h", "", "").await.unwrap_err();
+    assert_eq!((stopped.deleted, stopped.error.outcome()), (1000, Outcome::NotApplied), "of the part that failed");
+    assert_eq!(charioteer::Error::from(stopped).outcome(), Outcome::Unknown, "of all of it");
+}

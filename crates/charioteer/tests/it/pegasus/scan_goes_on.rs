@@ -203,3 +203,15 @@ async fn counting_begins_anew_when_its_context_is_gone() {
     assert_eq!(scanner.count().await.unwrap(), 2500);
     assert_eq!(gone.hits(), 1);
 }
+
+#[tokio::test]
+async fn a_server_that_gives_no_context_at_all_is_not_asked_for_ever() {
+    let (server, table) = temp().await;
+    fill(&table, "h", 0..3).await;
+    let odd = server.pegasus().inject(Fault::new(Action::Status(1)).on(Call::GetScanner));
+    let ended = tokio::time::timeout(Duration::from_secs(5), async {
+        assert!(table.get_scanner("h", "", "", &ScanOptions::default()).unwrap().next().await.is_err());
+        assert!(table.get_scanner("h", "", "", &ScanOptions::default()).unwrap().count().await.is_err());
+    });
+    assert!(ended.await.is_ok(), "asked {} times", odd.hits());
+}
