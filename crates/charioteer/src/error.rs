@@ -37,7 +37,7 @@ pub enum ErrorKind {
     Denied,
     /// What is stored, or what came back, is damaged.
     Corrupt,
-    /// The server has no room left on its disk.
+    /// The server has no room left, on its disk or in its memory.
     StorageFull,
     /// The client was closed.
     Closed,
