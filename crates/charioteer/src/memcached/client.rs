@@ -8,7 +8,7 @@ use parking_lot::RwLock;
 
 use super::call::Call;
 use super::options::{Named, Options};
-use super::servers::{ServerChange, Servers};
+use super::servers::{ServerChange, Servers, View};
 use crate::error::Error;
 use crate::exec::{self, Operation, Terms};
 use crate::net::NetStats;
@@ -86,9 +86,7 @@ impl Client {
     /// The servers, `host:port`, whether or not they are down.
     #[must_use]
     pub fn servers(&self) -> Vec<String> {
-        let of = |view: Arc<super::servers::View>| {
-            view.servers.iter().map(|server| server.node.peer().to_string()).collect()
-        };
+        let of = |view: Arc<View>| view.servers.iter().map(|server| server.node.peer().to_string()).collect();
         self.servers.view().map(of).unwrap_or_default()
     }
 
@@ -99,8 +97,7 @@ impl Client {
     pub fn server_of(&self, key: impl AsRef<[u8]>) -> Result<String, Error> {
         const NAME: &str = "server_of";
         super::failure::key(NAME, key.as_ref())?;
-        let find =
-            |view: Arc<super::servers::View>| view.find(key.as_ref()).map(|server| server.node.peer().to_string());
+        let find = |view: Arc<View>| view.find(key.as_ref()).map(|server| server.node.peer().to_string());
         self.servers.view().and_then(find).map_err(|failure| Error::from(failure).during(NAME))
     }
 

@@ -93,14 +93,14 @@ pub(super) fn unreachable(unreachable: &Unreachable, peer: &Arc<str>) -> Failure
 /// A key whose server is down. To wait for it is not what a cache is for.
 pub(super) fn down(peer: Option<&Arc<str>>) -> Failure {
     match peer {
-        Some(peer) => Failure::new(ErrorKind::Unavailable, "the key's server is down").at(peer),
-        None => Failure::new(ErrorKind::Unavailable, "all servers are down"),
+        Some(peer) => Failure::new(ErrorKind::Unavailable, "the key's server is down").passing().at(peer),
+        None => Failure::new(ErrorKind::Unavailable, "all servers are down").passing(),
     }
 }
 
 /// Keys that were put together for a server, some of which may belong to others by now.
 pub(super) fn moved() -> Failure {
-    Failure::new(ErrorKind::Unavailable, "the servers have changed meanwhile")
+    Failure::new(ErrorKind::Unavailable, "the servers have changed meanwhile").passing()
 }
 
 pub(super) fn closed() -> Failure {

@@ -37,7 +37,7 @@ impl Client {
     }
 
     /// Stores some values: for each, in their order, the item's new version, or why it may not have been stored. All are kept as long;
-    /// of two values with the same key the last is stored.
+    /// of two values with the same key one is stored.
     pub async fn set_many<K: AsRef<[u8]>, V: Encode>(
         &self,
         items: impl IntoIterator<Item = (K, V)>,

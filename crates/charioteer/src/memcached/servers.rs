@@ -145,7 +145,8 @@ impl Servers {
     /// Takes note that a server has failed to answer.
     pub(super) fn failed(self: &Arc<Self>, server: &Arc<Server>) {
         if server.health.failed(self.options.failures, Instant::now()) && self.turn(server, ServerChange::Down) {
-            tokio::spawn(retry(Arc::downgrade(self), Arc::clone(server)));
+            let absence = Absence { servers: Arc::downgrade(self), server: Arc::clone(server) };
+            tokio::spawn(absence.end());
         }
     }
 
@@ -203,24 +204,42 @@ fn server(named: Named, weight: u32, options: &Options, counters: &Arc<Counters>
     Arc::new(Server { name: named.name, weight, node, health: Health::default() })
 }
 
-/// Asks a server that is down again and again, until it answers or is nobody's business any more.
-async fn retry(servers: Weak<Servers>, server: Arc<Server>) {
-    let mut wait = FIRST_RETRY;
-    loop {
-        tokio::time::sleep(wait).await;
-        let Some(longest) =
-            servers.upgrade().filter(|servers| servers.has(&server)).map(|of| of.options.retry_interval)
-        else {
-            return;
-        };
-        if tokio::time::timeout(longest.max(FIRST_RETRY), answers(&server)).await.unwrap_or(false) {
-            server.health.answered();
-            if let Some(servers) = servers.upgrade() {
-                servers.turn(&server, ServerChange::Up);
+/// A server that is down. When this ends, for whatever reason, the server is given another chance: were its runtime to end, nobody
+/// else would ask it again.
+struct Absence {
+    servers: Weak<Servers>,
+    server: Arc<Server>,
+}
+
+impl Absence {
+    /// Asks the server again and again, until it answers or is nobody's business any more.
+    async fn end(self) {
+        let mut wait = FIRST_RETRY;
+        loop {
+            tokio::time::sleep(wait).await;
+            let Some(longest) = self.servers().map(|servers| servers.options.retry_interval) else {
+                return;
+            };
+            let answers = tokio::time::timeout(longest.max(FIRST_RETRY), answers(&self.server));
+            if answers.await.unwrap_or(false) {
+                return;
             }
-            return;
+            wait = (wait * 2).min(longest);
         }
-        wait = (wait * 2).min(longest);
+    }
+
+    /// The servers among which it is still one.
+    fn servers(&self) -> Option<Arc<Servers>> {
+        self.servers.upgrade().filter(|servers| servers.has(&self.server))
+    }
+}
+
+impl Drop for Absence {
+    fn drop(&mut self) {
+        if let Some(servers) = self.servers() {
+            self.server.health.answered();
+            servers.turn(&self.server, ServerChange::Up);
+        }
     }
 }
 

@@ -58,7 +58,7 @@ async fn without_failover_calls_for_a_server_that_is_down_fail_at_once_and_heal(
     client.set("key", "1").await.unwrap();
     drop(server);
     let error = client.get("key").await.unwrap_err();
-    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, false), "{error}");
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, true), "{error}");
     assert_eq!(changes.recv().await.map(|(_, change)| change), Some(ServerChange::Down));
     let error = client.get("key").await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unavailable, 1), "{error}");
@@ -77,6 +77,19 @@ async fn when_the_last_server_is_down_calls_fail_at_once() {
     assert!(error.to_string().contains("all servers are down"), "{error}");
     let error = client.get_many(["key"]).await.remove(0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn a_server_that_is_down_is_not_forgotten_when_the_runtime_that_would_ask_it_again_ends() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = Client::from_url("memcached://127.0.0.1:1?retry_interval=1h").unwrap();
+    let first = runtime();
+    first.block_on(client.get("key")).unwrap_err();
+    let error = first.block_on(client.get("key")).unwrap_err();
+    assert!(error.to_string().contains("all servers are down"), "{error}");
+    drop(first);
+    let error = runtime().block_on(client.get("key")).unwrap_err();
+    assert!(error.attempts() > 1, "{error}");
 }
 
 #[tokio::test]
