@@ -246,7 +246,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// More than one line: what [`Display`](fmt::Display) says, and all that is known beside it.
+/// What [`Display`](fmt::Display) says, and all that is known beside it.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use tracing::{Instrument, Span, debug, field};
 
@@ -64,6 +65,11 @@ pub(crate) trait Backend<O: Operation>: Sync {
     /// Takes note of what a failure says about the route.
     fn learn(&self, target: &Self::Target, failure: &Failure);
 
+    /// What stood in the way of finding whom to ask the last time, where that is known.
+    fn obstacle(&self) -> Option<String> {
+        None
+    }
+
     /// Whom a target stands for, `host:port`.
     fn peer(target: &Self::Target) -> &Arc<str>;
 }
@@ -108,6 +114,10 @@ where
         error.type = field::Empty,
         attempts = field::Empty,
     );
+    if Handle::try_current().is_err() {
+        let message = "there is no tokio runtime here: use charioteer::block_on";
+        return Err(Error::from(Failure::new(ErrorKind::Unsupported, message)).during(O::NAME));
+    }
     let call = Run::new(terms, span.clone());
     if span.is_disabled() {
         call.run(backend, operation).await
@@ -175,7 +185,10 @@ impl<'a> Run<'a> {
         }
         let target = match within(timer.as_mut(), backend.route(operation)).await {
             Some(routed) => routed?,
-            None => return Err(self.timed_out("there was no server to ask")),
+            None => {
+                let obstacle = backend.obstacle().map_or_else(String::new, |obstacle| format!(" ({obstacle})"));
+                return Err(self.timed_out(&format!("there was no server to ask{obstacle}")));
+            }
         };
         self.span.record("server.address", &**B::peer(&target));
         let progress = Progress::default();
@@ -212,10 +225,12 @@ impl<'a> Run<'a> {
         let Some(cause) = failure.retry.filter(|_| !once_only && self.attempts < self.terms.attempts) else {
             return Next::GiveUp(failure);
         };
-        let wait = self.waits.next(cause);
+        let mut waits = self.waits.clone();
+        let wait = waits.next(cause);
         if Instant::now() + wait >= self.deadline {
             return Next::GiveUp(failure);
         }
+        self.waits = waits;
         self.terms.stats.retried(cause.name);
         debug!(cause = cause.name, ?wait, attempts = self.attempts, reason = %failure.message, "trying again");
         Next::Wait(wait)

@@ -9,7 +9,11 @@
 //! # What a call does
 //! Every call has one deadline for all it does: finding the server, connecting, asking, and asking again after a failure that may
 //! pass. Reads, and writes that come to the same when carried out twice, are tried again until then. Others are tried again only while
-//! it is certain that nothing was changed.
+//! it is certain that nothing was changed. What makes several requests one after the other (a scanner, a pager, the deletion of a range, a
+//! batch) has a deadline for each.
+//!
+//! Connections live on the runtime of whoever needed them first. Runtimes that share a client must all be driven: one that stands still,
+//! between two of its `block_on`, keeps the others waiting.
 //!
 //! Any future may be dropped at any moment. A request that has not left by then is never sent. One that has left is carried out by the
 //! server, and its answer is dropped when it comes.

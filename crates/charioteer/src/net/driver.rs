@@ -5,11 +5,13 @@
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BytesMut};
+use socket2::SockRef;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio_util::io::poll_read_buf;
 use tracing::debug;
@@ -103,7 +105,14 @@ impl<W: Wire> Driver<W> {
             match poll_read_buf(Pin::new(&mut self.reader), cx, &mut self.input) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(Arc::from("closed by the server")),
-                Poll::Ready(Ok(_)) => self.deliver()?,
+                Poll::Ready(Ok(_)) => {
+                    let was_large = self.input.len() > MAX_KEPT_BYTES;
+                    self.deliver()?;
+                    if was_large && self.input.len() <= MAX_KEPT_BYTES {
+                        // What is left moves to memory of its own, so that it does not hold that of an unusually large reply.
+                        self.input = BytesMut::from(&self.input[..]);
+                    }
+                }
                 Poll::Ready(Err(error)) => return Err(Arc::from(format!("can't be read from: {error}"))),
             }
         }
@@ -196,6 +205,8 @@ impl<W: Wire> Driver<W> {
         } else {
             count(&self.shared.counters.connections_lost);
         }
+        // The peer learns of it now, and not when the last who holds the connection lets go.
+        let _ = SockRef::from(self.shared.writer.as_ref()).shutdown(Shutdown::Write);
         debug!(peer = &*self.shared.peer, reason = &**end, "connection ended");
         self.shared.end(end);
     }

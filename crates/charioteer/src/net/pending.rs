@@ -133,9 +133,9 @@ impl<R> Pending<R> {
         Ok(id)
     }
 
-    /// Queues a request that is never answered, unless the connection is over.
+    /// Queues a request that is never answered, unless the connection is over, or so much waits to be sent that it had better not.
     pub(super) fn post(&mut self, encode: impl FnOnce(&mut BytesMut, CallId)) {
-        if self.death.is_none() {
+        if self.death.is_none() && self.requests.len() - self.given_up_bytes <= MAX_KEPT_BYTES {
             encode(&mut self.requests, UNANSWERED);
             self.queue.push(Queued { slot: None, end: self.requests.len(), given_up: false });
         }
@@ -211,7 +211,7 @@ impl<R> Pending<R> {
     /// takes nothing must not let them gather.
     fn cut_out(&mut self, place: usize) {
         let begin = place.checked_sub(1).and_then(|before| self.queue.get(before)).map_or(0, |before| before.end);
-        let Some(queued) = self.queue.get_mut(place) else {
+        let Some(queued) = self.queue.get_mut(place).filter(|queued| !queued.given_up) else {
             return;
         };
         queued.slot = None;
@@ -225,7 +225,7 @@ impl<R> Pending<R> {
 
     /// Takes what was given up out of the queue.
     fn close_up(&mut self) {
-        let mut kept = BytesMut::with_capacity(self.requests.len() - self.given_up_bytes);
+        let mut kept = BytesMut::new();
         let mut begin = 0;
         for queued in std::mem::take(&mut self.queue) {
             let request = begin..queued.end;
@@ -285,10 +285,13 @@ impl<R> Pending<R> {
         }
     }
 
-    /// Ends everything: no call begins any more, and those that wait are to be woken.
+    /// Ends everything: no call begins any more, none that is queued is sent, and those that wait are to be woken.
     pub(super) fn end(&mut self, reason: &Arc<str>) -> Vec<Waker> {
         if self.death.is_none() {
             self.death = Some(Arc::clone(reason));
+            let of_calls = self.queue.iter_mut().filter(|queued| queued.slot.is_some());
+            of_calls.for_each(|queued| (queued.slot, queued.given_up) = (None, true));
+            self.given_up = self.queue.iter().filter(|queued| queued.given_up).count();
         }
         let waiting = self.slots.iter_mut().filter_map(|slot| match &mut slot.state {
             State::Queued(_, waker) | State::Sent(waker) => waker.take(),

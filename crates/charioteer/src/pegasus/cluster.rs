@@ -120,7 +120,8 @@ pub(super) async fn ask<R: Rpc>(
     let reply = connection.call(bytes, progress, encode).await.map_err(failure::lost)?;
     let reply = reply.map_err(|too_long| failure::too_long(&too_long))?;
     if reply.name.strip_suffix(b"_ACK") != Some(R::NAME.as_bytes()) {
-        let reason = format!("the server answered {} with {}", R::NAME, reply.name.escape_ascii());
+        let reason =
+            format!("the server answered {} with {}", R::NAME, failure::told(&String::from_utf8_lossy(&reply.name)));
         connection.close(&Arc::from(&*reason));
         return Err(Failure::new(ErrorKind::Protocol, reason).unknown());
     }

@@ -37,8 +37,9 @@ pub(super) fn decompressed(value: Bytes) -> Result<Bytes, Failure> {
             let message = format!("a compressed value has more than {MAX_VALUE_BYTES} bytes when it is decompressed");
             Err(Failure::new(ErrorKind::TooLarge, message))
         }
-        Some(_) => Ok(Bytes::from(whole)),
-        None => Ok(value),
+        // What stands behind the frame was not put there by a client that compresses.
+        Some(_) if rest.is_empty() => Ok(Bytes::from(whole)),
+        _ => Ok(value),
     }
 }
 
@@ -61,7 +62,9 @@ mod tests {
     fn what_was_not_compressed_is_read_as_it_is() {
         let mut cut = compressed(b"a value that is cut short, as no writer would leave it").to_vec();
         cut.truncate(20);
-        for value in [&b""[..], b"plain", &MAGIC, &cut] {
+        let mut followed = compressed(b"a value").to_vec();
+        followed.extend_from_slice(b"and more");
+        for value in [&b""[..], b"plain", &MAGIC, &cut, &followed] {
             assert_eq!(decompressed(Bytes::copy_from_slice(value)).unwrap(), value);
         }
     }

@@ -152,7 +152,7 @@ impl Options {
                 "false" => self.host_names = false,
                 _ => return Err(Error::config(format!("host_names={value}: true or false is expected"))),
             },
-            _ => return Err(Error::config(format!("{name}={value}: there is no such option for pegasus://"))),
+            _ => return Err(Error::config(format!("{name}=…: there is no such option for pegasus://"))),
         }
         Ok(())
     }
@@ -169,6 +169,9 @@ impl Options {
         }
         if self.connections_per_node == 0 || self.connections_per_node > 1024 {
             return Err(Error::config("connections: a number from 1 to 1024 is expected"));
+        }
+        if self.max_reply_bytes < 1024 {
+            return Err(Error::config("max_reply_bytes: at least 1024 is expected"));
         }
         if self.attempts == 0 {
             return Err(Error::config("attempts: at least 1 is expected"));

@@ -191,7 +191,7 @@ impl Partition {
 }
 
 /// The address of a server, by number or by name, whichever is wanted and there.
-fn address(number: Option<RpcAddress>, name: Option<&HostPort>, prefer_name: bool) -> Option<Address> {
+pub(super) fn address(number: Option<RpcAddress>, name: Option<&HostPort>, prefer_name: bool) -> Option<Address> {
     let number = number.and_then(RpcAddress::socket).map(|socket| Address::from(std::net::SocketAddr::V4(socket)));
     let name = name.filter(|name| name.kind == VALID && name.port > 0);
     let name = name.map(|name| Address::new(name.host.as_str(), name.port));

@@ -19,6 +19,9 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::Progress;
 
+/// Servers take about 1 MiB, unless they are told to take more; far above that, lengths would not fit their fields.
+const MAX_REQUEST_BYTES: usize = 256 << 20;
+
 /// A table. Clones are cheap, and share what is known of the table's partitions.
 ///
 /// All keys and values are bytes. A row has a hash key, which says on which partition it is, and a sort key, by which the rows of a
@@ -126,6 +129,10 @@ impl Table {
 
     /// Carries out an operation on these terms.
     pub(super) async fn run<O: DataOperation + 'static>(&self, operation: &O) -> Result<O::Reply, Error> {
+        if operation.bytes() > MAX_REQUEST_BYTES {
+            let message = format!("the request has about {} bytes, allowed are {MAX_REQUEST_BYTES}", operation.bytes());
+            return Err(Error::from(Failure::new(ErrorKind::TooLarge, message)).during(O::NAME).on(&self.shared.name));
+        }
         let stats = self.shared.stats.of::<O>(&self.shared.cluster);
         let terms = Terms {
             timeout: self.terms.timeout,
@@ -238,6 +245,10 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         };
         let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
         operation.reply(reply)
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        self.shared.cluster.metas.failure()
     }
 
     fn learn(&self, target: &Target, failure: &Failure) {

@@ -78,11 +78,11 @@ impl Expiration {
         i32::try_from(self.0).unwrap_or(if self.0 < 0 { -1 } else { i32::MAX })
     }
 
-    /// In the binary protocol. The greatest number is not used: for counters, it has a meaning of its own.
+    /// In the binary protocol.
     pub(super) fn unsigned(self) -> u32 {
         match self.0 {
             ..0 => Self::IMMEDIATELY.unsigned(),
-            number => u32::try_from(number).unwrap_or(u32::MAX).min(u32::MAX - 1),
+            number => u32::try_from(number).unwrap_or(u32::MAX),
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::net::Ipv4Addr;
 
 use bytes::BufMut;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
@@ -80,4 +81,14 @@ async fn a_peer_that_takes_nothing_for_too_long_is_taken_for_dead_by_those_who_c
     drop(next);
     assert_eq!(connection.shared().counters.read().cut_before_send, 1);
     assert!(!connection.is_alive());
+}
+
+#[tokio::test]
+async fn the_peer_learns_of_the_end_while_somebody_still_holds_the_connection() {
+    let (connection, mut peer) = pair().await;
+    connection.close(&Arc::from("enough"));
+    let mut input = [0; 8];
+    let learned = tokio::time::timeout(Duration::from_secs(10), peer.read(&mut input));
+    assert_eq!(learned.await.expect("the peer is told").unwrap(), 0);
+    drop(connection);
 }

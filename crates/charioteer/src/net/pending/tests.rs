@@ -135,3 +135,25 @@ fn calls_that_are_never_answered_fill_the_table_and_no_more() {
     }
     assert!(matches!(calls.begin(|_, _| ()), Err(Refused::Full)));
 }
+
+#[test]
+fn what_is_queued_at_the_end_is_not_sent_but_for_what_nobody_waits_for() {
+    let mut calls = Calls::default();
+    let queued = begin(&mut calls, "a");
+    calls.post(|out, _| out.put_slice(b"b"));
+    let given_up = begin(&mut calls, "c");
+    calls.give_up(given_up);
+    calls.end(&Arc::from("closed"));
+    assert_eq!(sent(&mut calls), "b");
+    assert!(matches!(poll(&mut calls, queued), Poll::Ready(Err((Stage::Queued, _)))));
+    assert!(calls.is_idle());
+}
+
+#[test]
+fn requests_that_nobody_waits_for_do_not_gather_without_end() {
+    let mut calls = Calls::default();
+    for _ in 0..10_000 {
+        calls.post(|out, _| out.put_bytes(0, 100));
+    }
+    assert!(sent(&mut calls).len() <= MAX_KEPT_BYTES + 100);
+}

@@ -86,7 +86,9 @@ async fn an_error_of_opening_a_table_tells_how_often_and_how_long_it_was_tried()
     let client = Client::new(options).unwrap();
     drop(server);
     let error = client.open_table("temp").await.unwrap_err();
-    assert!(error.attempts() > 1 && !error.elapsed().is_zero() && error.waits().count() > 0, "{error:?}");
+    let waits: Vec<_> = error.waits().collect();
+    assert_eq!(waits.iter().map(|(_, times, _)| times).sum::<u32>() + 1, error.attempts(), "{error:?}");
+    assert!(error.attempts() > 1 && waits.iter().all(|(.., waited)| *waited <= error.elapsed()), "{error:?}");
 }
 
 #[tokio::test]

@@ -193,3 +193,22 @@ async fn one_connection_carries_all_questions_to_a_meta_server() {
     }
     assert_eq!(client.net_stats().connections_opened, 1);
 }
+
+#[tokio::test]
+async fn a_server_that_is_no_meta_server_is_passed_over() {
+    let server = TestServer::builder().metas(1).nodes(1).start().await.unwrap();
+    let pegasus = server.pegasus();
+    let url = format!("pegasus://{},{}", pegasus.nodes()[0], pegasus.metas()[0]);
+    Client::connect(&url).await.unwrap().open_table("temp").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_found_no_server_says_what_stood_in_its_way() {
+    let server = TestServer::builder().metas(1).nodes(1).start().await.unwrap();
+    let table = Client::connect(&server.pegasus_url()).await.unwrap().open_table("temp").await.unwrap();
+    server.pegasus().stop_meta(0).await.unwrap();
+    server.pegasus().stop_node(0).await.unwrap();
+    let error = table.with_timeout(Duration::from_millis(500)).get("h", "s").await.unwrap_err();
+    let meta = server.pegasus().metas()[0].to_string();
+    assert!(error.to_string().contains(&meta), "{error}");
+}

@@ -80,3 +80,12 @@ async fn inside_a_runtime_it_is_an_error_and_nothing_has_begun() {
     let blocking = tokio::task::spawn_blocking(|| block_on(async { Ok(()) }));
     assert_eq!(blocking.await.unwrap().unwrap_err().kind(), ErrorKind::Unsupported);
 }
+
+#[test]
+fn a_call_outside_of_any_runtime_is_an_error_and_no_panic() {
+    let (_server, table) = block_on(async { Ok(super::support::temp().await) }).unwrap();
+    let mut call = std::pin::pin!(table.get("h", "s"));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(&mut context) else { panic!("it was not refused") };
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}

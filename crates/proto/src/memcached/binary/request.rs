@@ -263,7 +263,8 @@ fn put_extras<B>(extras: &mut [u8; 20], command: &Command<B>) -> usize {
         Command::Count { delta, initial, create, .. } => {
             rest.put_u64(*delta);
             rest.put_u64(*initial);
-            rest.put_u32(create.map_or(u32::MAX, Expiration::unsigned));
+            // The greatest number says that there is no expiration, as no counter is to be made.
+            rest.put_u32(create.map_or(u32::MAX, |expiration| expiration.unsigned().min(u32::MAX - 1)));
         }
         Command::Flush { delay: Some(delay) } => rest.put_u32(delay.unsigned()),
         _ => {}

@@ -8,7 +8,7 @@
 //!
 //! Meta commands come on the connections of the text protocol, and [`text::read_request`](super::text::read_request) reads them.
 //! What a reply tells stands in the order in which it was asked for, and what nobody asked for (`Z`, `X`, `W`) behind it. Replies
-//! can carry their request's [`Opaque`] and key.
+//! can carry their request's [`Opaque`] and key; errors carry neither, and only their place tells which request they answer.
 
 mod flags;
 mod opaque;

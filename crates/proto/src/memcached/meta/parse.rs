@@ -28,8 +28,7 @@ pub(in crate::memcached) fn parse(verb: Verb, mut words: WordSpans<'_>) -> Parse
         return Parsed::refused(Refusal::BAD_FORMAT);
     };
     let data = if verb == Verb::Set { words.word().and_then(text::value_length) } else { None };
-    let begins_no_flag = |word: Span| !matches!(words.text(&word).first(), Some(b'0'..=b'9' | b'A'..=b'z'));
-    if (verb == Verb::Set && data.is_none()) || words.clone().any(begins_no_flag) {
+    if (verb == Verb::Set && data.is_none()) || !are_flags(&words) {
         return Parsed::refused(Refusal::BAD_FORMAT);
     }
     let request = match flags(verb, words.text(&key), words) {
@@ -39,11 +38,16 @@ pub(in crate::memcached) fn parse(verb: Verb, mut words: WordSpans<'_>) -> Parse
     Parsed { request, data }
 }
 
+/// Whether all words begin as flags could.
+fn are_flags(words: &WordSpans<'_>) -> bool {
+    words.clone().all(|word| matches!(words.text(&word).first(), Some(b'0'..=b'9' | b'A'..=b'z')))
+}
+
 /// Parses the key of `me`, and whether it is base64.
 pub(in crate::memcached) fn parse_debug(mut words: WordSpans<'_>) -> text::Request<Span> {
     let key = match text::key_word(&mut words) {
-        Ok(key) => key,
-        Err(refusal) => return text::Request::Refused(refusal),
+        Ok(key) if are_flags(&words) => key,
+        _ => return text::Request::Refused(Refusal::BAD_FORMAT),
     };
     let base64 = words.word() == Some(b"b");
     if base64 && key::read_base64(words.text(&key)).is_none() {
@@ -60,31 +64,36 @@ fn flags(verb: Verb, key: &[u8], words: WordSpans<'_>) -> Result<Flags, Refusal>
     } else if words.clone().count() + before_flags > MAX_WORDS {
         Err(TOO_MANY_FLAGS)
     } else {
-        Reading::of(key, words)
+        Reading::of(verb, key, words)
     };
     // `ma` says the same of whatever is wrong with its flags.
-    let mut reading = read.map_err(|refusal| if verb == Verb::Arithmetic { INVALID_OR_DUPLICATE } else { refusal })?;
-    reading.check_mode(verb)?;
-    if reading.opaque_is_too_long { Err(OPAQUE_TOO_LONG) } else { Ok(reading.flags) }
+    let reading = read.map_err(|refusal| if verb == Verb::Arithmetic { INVALID_OR_DUPLICATE } else { refusal })?;
+    match reading {
+        Reading { bad_mode: Some(refusal), .. } => Err(refusal),
+        Reading { opaque_is_too_long: true, .. } => Err(OPAQUE_TOO_LONG),
+        Reading { flags, .. } => Ok(flags),
+    }
 }
 
 /// Flags that are being read.
-#[derive(Default)]
 struct Reading {
+    verb: Verb,
     flags: Flags,
     /// A bit for each letter that there was, also for those that mean nothing to a server.
     seen: u128,
-    /// The first letter of what `M` says.
-    mode: Option<u8>,
-    opaque_is_too_long: bool,
     /// What is wrong, unless something worse comes.
     wrong: Option<Refusal>,
+    /// What is wrong, unless it is something of the above.
+    bad_mode: Option<Refusal>,
+    /// And unless it is something of the above.
+    opaque_is_too_long: bool,
 }
 
 impl Reading {
     /// Reads on behind what a flag says being wrong, as another flag may be wrong in itself, and memcached then speaks of that.
-    fn of(key: &[u8], words: WordSpans<'_>) -> Result<Self, Refusal> {
-        let mut reading = Self::default();
+    fn of(verb: Verb, key: &[u8], words: WordSpans<'_>) -> Result<Self, Refusal> {
+        let flags = Flags::new();
+        let mut reading = Self { verb, flags, seen: 0, wrong: None, bad_mode: None, opaque_is_too_long: false };
         for span in words.clone() {
             if let Some((&letter, argument)) = words.text(&span).split_first() {
                 reading.see(letter)?;
@@ -144,10 +153,10 @@ impl Reading {
         Ok(())
     }
 
-    /// Flags whose argument is checked when all are known. `P` and `L` are hints to proxies, and mean nothing to a server.
+    /// Flags whose argument is looked at when nothing else is wrong. `P` and `L` are hints to proxies, and mean nothing to a server.
     fn read_word(&mut self, letter: u8, argument: &[u8]) {
         match letter {
-            b'M' => self.mode = Some(argument.first().copied().unwrap_or_default()),
+            b'M' => self.read_mode(argument.first().copied().unwrap_or_default()),
             b'O' => match Opaque::of_any(argument) {
                 Some(opaque) => self.push(Flag::Opaque(opaque)),
                 None => self.opaque_is_too_long = true,
@@ -161,24 +170,20 @@ impl Reading {
         self.flags = self.flags.with(flag);
     }
 
-    /// `M` means one thing to `ms`, another to `ma`, and nothing to the others.
-    fn check_mode(&mut self, verb: Verb) -> Result<(), Refusal> {
-        let Some(letter) = self.mode else {
-            return Ok(());
-        };
-        let flag = match (verb, letter) {
+    /// `M` means one thing to `ms`, another to `ma`, and nothing to the others. Its first letter counts.
+    fn read_mode(&mut self, letter: u8) {
+        let flag = match (self.verb, letter) {
             (Verb::Set, b'E') => Flag::Store(StoreMode::Add),
             (Verb::Set, b'A') => Flag::Store(StoreMode::Append),
             (Verb::Set, b'P') => Flag::Store(StoreMode::Prepend),
             (Verb::Set, b'R') => Flag::Store(StoreMode::Replace),
             (Verb::Set, b'S') => Flag::Store(StoreMode::Set),
-            (Verb::Set, _) => return Err(BAD_STORE_MODE),
             (Verb::Arithmetic, b'I' | b'+') => Flag::Count(Direction::Increment),
             (Verb::Arithmetic, b'D' | b'-') => Flag::Count(Direction::Decrement),
-            (Verb::Arithmetic, _) => return Err(BAD_COUNT_MODE),
-            (Verb::Get | Verb::Delete, _) => return Ok(()),
+            (Verb::Set, _) => return self.bad_mode = Some(BAD_STORE_MODE),
+            (Verb::Arithmetic, _) => return self.bad_mode = Some(BAD_COUNT_MODE),
+            (Verb::Get | Verb::Delete, _) => return,
         };
         self.push(flag);
-        Ok(())
     }
 }

@@ -104,7 +104,7 @@ pub enum Admin<B = Bytes> {
     /// `shutdown`: stop the server.
     Shutdown {
         /// `graceful`, or nothing.
-        mode: Words<B>,
+        mode: Option<B>,
     },
     /// `refresh_certs`: read the certificates again.
     RefreshCertificates,
@@ -168,7 +168,7 @@ pub(super) fn parse(verb: &[u8], mut words: WordSpans<'_>) -> Request<Span> {
         b"lru" => lru(&mut words),
         b"lru_crawler" => crawler(&mut words),
         b"watch" => watch(&words),
-        b"shutdown" => Ok(Admin::Shutdown { mode: Words::of(words.rest()) }),
+        b"shutdown" => Ok(Admin::Shutdown { mode: words.next() }),
         b"refresh_certs" => Ok(Admin::RefreshCertificates),
         b"debugtime" => debug_time(&mut words),
         _ => Err(Refusal::UNKNOWN_COMMAND),
