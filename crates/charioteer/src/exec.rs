@@ -27,6 +27,11 @@ pub(crate) trait Operation: Sync {
     const EFFECT: Effect;
     /// What the caller gets.
     type Reply: Send;
+
+    /// What it changes with these arguments, where they make a difference.
+    fn effect(&self) -> Effect {
+        Self::EFFECT
+    }
 }
 
 /// What an operation does to the data, which says what may be done when nobody knows whether it was carried out.
@@ -160,7 +165,7 @@ impl<'a> Run<'a> {
                 Ok(reply) => return Ok(self.done(reply)),
                 Err(failure) => failure,
             };
-            match self.after(O::EFFECT, failure) {
+            match self.after(operation.effect(), failure) {
                 Next::Wait(Duration::ZERO) => {}
                 Next::Wait(wait) => tokio::time::sleep(wait).await,
                 Next::GiveUp(failure) => return Err(self.failed(O::NAME, failure)),

@@ -35,7 +35,6 @@ struct Owner<W: Wire>(Arc<Shared<W>>);
 pub(super) struct Shared<W: Wire> {
     pub(super) state: Mutex<State<W::Reply>>,
     pub(super) writer: OwnedWriteHalf,
-    pub(super) wire: W,
     pub(super) peer: Arc<str>,
     pub(super) counters: Arc<Counters>,
     room: Semaphore,
@@ -96,16 +95,9 @@ impl<W: Wire> Connection<W> {
             silent_since: None,
         };
         let room = Semaphore::new(ROOM);
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            writer,
-            wire,
-            peer,
-            counters,
-            room,
-            ended: AtomicBool::new(false),
-        });
-        tokio::spawn(driver::drive(Arc::clone(&shared), reader));
+        let shared =
+            Arc::new(Shared { state: Mutex::new(state), writer, peer, counters, room, ended: AtomicBool::new(false) });
+        tokio::spawn(driver::drive(Arc::clone(&shared), wire, reader));
         Self(Arc::new(Owner(shared)))
     }
 

@@ -31,6 +31,7 @@ type End = Arc<str>;
 
 struct Driver<W: Wire> {
     shared: Arc<Shared<W>>,
+    wire: W,
     reader: OwnedReadHalf,
     input: BytesMut,
     /// How much of what comes next is part of an answer that is too long to be kept.
@@ -41,9 +42,10 @@ struct Driver<W: Wire> {
 }
 
 /// Reads and writes until the connection ends.
-pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, reader: OwnedReadHalf) {
+pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: OwnedReadHalf) {
     let mut driver = Driver {
         shared,
+        wire,
         reader,
         input: BytesMut::new(),
         passing_over: 0,
@@ -120,7 +122,7 @@ impl<W: Wire> Driver<W> {
     fn deliver(&mut self) -> Result<(), End> {
         let unreadable = loop {
             self.pass_over();
-            match self.shared.wire.next_reply(&mut self.input) {
+            match self.wire.next_reply(&mut self.input) {
                 Ok(Some(taken)) => {
                     self.passing_over = taken.passed_over;
                     self.replies.push((taken.id, taken.reply));

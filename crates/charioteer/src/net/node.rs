@@ -57,8 +57,24 @@ enum Link<W: Wire> {
 #[derive(Clone, Debug)]
 pub(crate) struct Unreachable {
     pub(crate) reason: Arc<str>,
-    /// Whether the client was closed.
-    pub(crate) closed: bool,
+    pub(crate) obstacle: Obstacle,
+}
+
+/// What stands between a client and its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The network, or the server itself, for now.
+    Network,
+    /// The server does not let this client in.
+    Denied,
+    /// The client was closed.
+    Closed,
+}
+
+impl Unreachable {
+    pub(crate) fn new(obstacle: Obstacle, reason: impl Into<Arc<str>>) -> Self {
+        Self { reason: reason.into(), obstacle }
+    }
 }
 
 impl<W: Wire + Clone> Node<W> {
@@ -108,7 +124,7 @@ impl<W: Wire + Clone> Node<W> {
             Link::Connected(connection) if connection.is_alive() => return Ok(Ok(connection.clone())),
             Link::Dialling(dialled) if dialled.has_changed().is_ok() => return Ok(Err(dialled.clone())),
             Link::Failed { at, error } if at.elapsed() < REST => return Err(error.clone()),
-            Link::Closed => return Err(Unreachable { reason: Arc::from("the client was closed"), closed: true }),
+            Link::Closed => return Err(Unreachable::new(Obstacle::Closed, "the client was closed")),
             _ => {}
         }
         let (done, dialled) = watch::channel(());
@@ -119,29 +135,37 @@ impl<W: Wire + Clone> Node<W> {
     }
 
     async fn dial(self: Arc<Self>, at: usize, done: watch::Sender<()>) {
-        let dialled = match tokio::time::timeout(self.options.connect_timeout, self.connect()).await {
-            Ok(connected) => connected.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no connection within {:?}", self.options.connect_timeout)),
-        };
+        let dialled = tokio::time::timeout(self.options.connect_timeout, self.open()).await.unwrap_or_else(|_| {
+            let reason = format!("no connection within {:?}", self.options.connect_timeout);
+            Err(Unreachable::new(Obstacle::Network, reason))
+        });
         let counters = &self.options.counters;
         let mut link = self.links[at].lock();
         if matches!(*link, Link::Closed) {
             return;
         }
         *link = match dialled {
-            Ok(stream) => {
+            Ok(connection) => {
                 count(&counters.connections_opened);
-                let (wire, peer) = (self.wire.clone(), Arc::clone(&self.peer));
-                Link::Connected(Connection::start(stream, wire, peer, Arc::clone(counters)))
+                Link::Connected(connection)
             }
-            Err(reason) => {
+            Err(error) => {
                 count(&counters.dials_failed);
-                let error = Unreachable { reason: Arc::from(reason), closed: false };
                 Link::Failed { at: Instant::now(), error }
             }
         };
         // Those who wait look again only now, when there is something to see.
         drop(done);
+    }
+
+    /// Connects, and says what is to be said first.
+    async fn open(&self) -> Result<Connection<W>, Unreachable> {
+        let connected = self.connect().await;
+        let stream = connected.map_err(|error| Unreachable::new(Obstacle::Network, error.to_string()))?;
+        let (wire, peer) = (self.wire.clone(), Arc::clone(&self.peer));
+        let connection = Connection::start(stream, wire, peer, Arc::clone(&self.options.counters));
+        self.wire.greet(&connection).await?;
+        Ok(connection)
     }
 
     /// Tries all addresses that the name stands for.

@@ -12,7 +12,7 @@ use charioteer_proto::pegasus::data::status;
 use super::wire::TooLong;
 use crate::backoff::Cause;
 use crate::error::{ErrorKind, Failure, Outcome};
-use crate::net::{Lost, Unreachable};
+use crate::net::{Lost, Obstacle, Unreachable};
 
 /// The server asked is not, or no longer, the one for this partition: ask where it is, and go there at once.
 pub(super) const STALE_ROUTE: Cause =
@@ -146,7 +146,7 @@ pub(super) fn lost(lost: Lost) -> Failure {
 
 /// A server to which there is no connection.
 pub(super) fn unreachable(unreachable: &Unreachable, peer: &Arc<str>) -> Failure {
-    if unreachable.closed {
+    if unreachable.obstacle == Obstacle::Closed {
         return closed();
     }
     let message = format!("no connection: {}", unreachable.reason);

@@ -21,7 +21,7 @@ pub(super) struct TooLong {
 impl Wire for Frames {
     type Reply = Result<Reply, TooLong>;
 
-    fn next_reply(&self, input: &mut BytesMut) -> Result<Option<Taken<Self::Reply>>, String> {
+    fn next_reply(&mut self, input: &mut BytesMut) -> Result<Option<Taken<Self::Reply>>, String> {
         match read_reply(input, self.max_reply_bytes) {
             Ok(Some(reply)) => {
                 Ok(Some(Taken { id: reply.sequence_id.cast_unsigned(), reply: Ok(reply), passed_over: 0 }))

@@ -14,7 +14,7 @@ struct Silence;
 impl Wire for Silence {
     type Reply = ();
 
-    fn next_reply(&self, _: &mut BytesMut) -> Result<Option<Taken<()>>, String> {
+    fn next_reply(&mut self, _: &mut BytesMut) -> Result<Option<Taken<()>>, String> {
         Ok(None)
     }
 }

@@ -1,0 +1,10 @@
+//! The client of memcached.
+
+mod calls;
+mod fake;
+mod hostile;
+mod many;
+mod options;
+mod servers;
+mod sign_on;
+mod support;
