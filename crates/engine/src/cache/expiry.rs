@@ -54,4 +54,14 @@ impl Expiry {
     pub(super) const fn is_before(self, other: Self) -> bool {
         self.0 != 0 && self.0 < other.0
     }
+
+    /// The number that is stored: 0 for never.
+    pub(super) const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// Reads what [`number`](Self::number) gave.
+    pub(super) const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
 }

@@ -10,7 +10,7 @@
 /// assert!(flush.covers(1_700_000_000, 1_700_000_010));
 /// assert!(!flush.covers(1_700_000_010, 1_700_000_010), "it was stored afterwards");
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Flush {
     /// What was used last in this second or before dies when it has come; 0 if there was no flush.
     last_dead: u32,

@@ -1,6 +1,7 @@
 //! memcached's items: the rules of every command of its three protocols, and the stores that run them.
 //!
-//! [`Cache`] is the store that keeps them in memory, and evicts what is missed least when there is too much of them.
+//! [`Cache`] is the store that keeps them in memory, and evicts what is missed least when there is too much of them;
+//! [`DurableCache`] keeps all of them in a [`Db`](crate::Db).
 //!
 //! An item is a value with [`Attributes`]: what the client attached, when it expires, its CAS id, and the marks of
 //! whoever serves stale values. The rules are pure: an [`Operation`] is shown the item of one key, if there is one,
@@ -19,10 +20,12 @@ mod arithmetic;
 mod attributes;
 mod counters;
 mod delete;
+mod durable;
 mod event;
 mod expiry;
 mod flush;
 mod inspect;
+mod listing;
 mod memory;
 mod number;
 mod operation;
@@ -33,11 +36,13 @@ mod store;
 pub use arithmetic::{Arithmetic, ArithmeticReply, Computed, Initial};
 pub use attributes::{Attributes, DEFAULT_ITEM_LIMIT, item_size};
 pub use delete::{Delete, DeleteReply, RemoveValue, Stale};
+pub use durable::{DurableCache, has_expired};
 pub use event::{Event, Events};
 pub use expiry::Expiry;
 pub use flush::Flush;
 pub use inspect::{Inspect, Inspected};
-pub use memory::{Cache, CacheOptions, Cursor, Listed, Listing};
+pub use listing::{Cursor, Listed, Listing};
+pub use memory::{Cache, CacheOptions};
 pub use operation::{Change, Context, Item, Operation, Outcome, Put, Value};
 pub use read::{Hit, Read, Recache, Vivify};
 pub use stats::CacheStats;

@@ -17,8 +17,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-pub use self::listing::{Cursor, Listed, Listing};
-
 use self::arena::SlotId;
 use self::budget::Budget;
 use self::data::Data;

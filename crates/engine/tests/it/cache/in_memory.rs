@@ -15,6 +15,9 @@ impl TestItems {
     /// Whether a read that changes nothing else is noted.
     pub(crate) const NOTES_READS: bool = true;
 
+    /// How many runs of the model there are.
+    pub(crate) const MODEL_CASES: u32 = 256;
+
     pub(crate) fn new(item_limit: usize, clock: Clock) -> Self {
         Self { cache: Cache::new(CacheOptions { item_limit, ..CacheOptions::default() }, clock) }
     }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use self::reference::{Answer, Reference};
 use self::step::{Plan, Step, any_step};
+use super::super::TestItems;
 use super::fixture::{Fixture, START};
 
 /// Small enough that values of the steps exceed it.
@@ -121,6 +122,8 @@ fn plain(hit: Hit) -> reference::Seen {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(TestItems::MODEL_CASES))]
+
     #[test]
     fn the_store_does_what_the_reference_does(steps in vec(any_step(), 1..100)) {
         let mut pair = Pair::new();
