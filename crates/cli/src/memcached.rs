@@ -248,11 +248,11 @@ impl MemcachedArguments {
     }
 
     fn idle_timeout(&self) -> Option<std::time::Duration> {
-        let seconds = self.extended.iter().filter_map(|option| match option {
+        let mut seconds = self.extended.iter().filter_map(|option| match option {
             Extended::IdleTimeout(seconds) => Some(*seconds),
             Extended::Nothing => None,
         });
-        seconds.last().filter(|seconds| *seconds > 0).map(std::time::Duration::from_secs)
+        seconds.next_back().filter(|seconds| *seconds > 0).map(std::time::Duration::from_secs)
     }
 
     fn log(&self) -> Targets {
