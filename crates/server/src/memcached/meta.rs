@@ -52,7 +52,7 @@ fn get(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(), c
 }
 
 fn hit_facts(hit: &Hit, flags: &Flags, now: Now) -> ItemFacts {
-    let sets = |flag: &Flag| matches!(flag, Flag::Lifetime(_)) || hit.created && matches!(flag, Flag::Vivify(_));
+    let sets = |flag: &Flag| sets_expiry(flag, hit.created);
     let is_told_after = stands_before(flags, sets, |flag| matches!(flag, Flag::ReturnLifetime));
     ItemFacts {
         cas: hit.before.cas,
@@ -65,6 +65,11 @@ fn hit_facts(hit: &Hit, flags: &Flags, now: Now) -> ItemFacts {
         stale: hit.before.stale,
         already_won: hit.before.won,
     }
+}
+
+/// Whether a flag sets when an item expires.
+const fn sets_expiry(flag: &Flag, is_created: bool) -> bool {
+    matches!(flag, Flag::Lifetime(_)) || is_created && matches!(flag, Flag::Vivify(_))
 }
 
 /// Whether a flag of the first kind stands before one of the second. memcached does what flags say in their order.
@@ -156,7 +161,7 @@ fn count(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(),
     arithmetic.cas = flags.new_cas();
     let status = match service.cache.run(&request.key, arithmetic)? {
         ArithmeticReply::Computed(computed) => {
-            let sets = |flag: &Flag| matches!(flag, Flag::Lifetime(_));
+            let sets = |flag: &Flag| sets_expiry(flag, computed.created);
             let is_told_after = stands_before(flags, sets, |flag| matches!(flag, Flag::ReturnLifetime));
             let expiry = if is_told_after { computed.expiry } else { computed.expiry_before };
             let facts = ItemFacts { cas: computed.cas, remaining: now.remaining(expiry), ..ItemFacts::default() };
