@@ -41,6 +41,10 @@ async fn a_server_that_dies_is_told_once_its_keys_are_taken_over_and_it_comes_ba
     assert!(servers[0].has(&key));
     assert_eq!(changes.recv().await, Some((name.clone(), ServerChange::Down)));
     assert_eq!(client.servers().len(), 2);
+    // Those who go on asking it learn no news.
+    let pinged = client.clone().with_attempts(6).ping().await.unwrap();
+    assert!(pinged[0].reply.is_ok() && pinged[1].reply.is_err());
+    assert!(changes.try_recv().is_err());
 
     let back = Fake::start_at(address).await;
     assert_eq!(changes.recv().await, Some((name, ServerChange::Up)));
