@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use charioteer::memcached::{Cas, CountOptions, Encoded, MessagePack, StoreOptions, Ttl};
+use charioteer::memcached::{Cas, Client, CountOptions, Encoded, MessagePack, StoreOptions, Ttl};
 use charioteer::{ErrorKind, Outcome};
 use serde::{Deserialize, Serialize};
 
+use super::fake::Fake;
 use super::support::client;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -176,6 +177,18 @@ async fn a_closed_client_says_so() {
     assert_eq!(client.get(&key).await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(client.flush_all().await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(client.get_many([&key]).await.remove(0).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn programs_without_a_runtime_make_the_same_calls() {
+    let start = async {
+        let fake = Fake::start().await;
+        let client = Client::from_url(&fake.url())?;
+        Ok((fake, client))
+    };
+    let (_fake, client) = charioteer::block_on(start).unwrap();
+    charioteer::block_on(client.set("key", "value")).unwrap();
+    assert_eq!(charioteer::block_on(client.get_as::<String>("key")).unwrap().as_deref(), Some("value"));
 }
 
 #[tokio::test]
