@@ -6,6 +6,7 @@ mod care;
 mod commands;
 mod exit;
 mod logging;
+mod memcached;
 mod output;
 mod ready;
 mod say;
@@ -27,8 +28,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves Apache Pegasus' protocol on an embedded store.
+    /// Serves Apache Pegasus' protocol on an embedded store, and memcached's.
     Serve(Box<serve::ServeArguments>),
+    /// Serves memcached alone, told what to do as a memcached is: for programs that start one.
+    Memcached(Box<memcached::MemcachedArguments>),
     /// Copies the data to a new folder, consistently, while a server goes on with it or without one.
     Backup(care::BackupArguments),
     /// Makes a folder that can be served of a backup.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let ended = match command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Memcached(arguments) => memcached::run(&arguments),
         Command::Backup(arguments) => care::backup(&arguments),
         Command::Restore(arguments) => care::restore(&arguments),
         Command::Verify(arguments) => care::verify(&arguments),

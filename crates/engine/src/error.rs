@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::cache::MAX_KEY_BYTES as ITEM_KEY_BYTES;
+
 /// The longest key a [`Db`](crate::Db) holds, in bytes.
 ///
 /// The disk engine cannot hold longer ones, and memory follows it so that a program behaves alike
@@ -32,6 +34,11 @@ pub enum Error {
     KeyEmpty,
     /// A key was longer than [`MAX_KEY_BYTES`].
     KeyTooLong {
+        /// The length of the refused key, in bytes.
+        len: usize,
+    },
+    /// The key of an item was empty or longer than [`cache::MAX_KEY_BYTES`](crate::cache::MAX_KEY_BYTES).
+    ItemKey {
         /// The length of the refused key, in bytes.
         len: usize,
     },
@@ -181,6 +188,7 @@ impl fmt::Display for Error {
             Self::KeyTooLong { len } => {
                 write!(f, "the key has {len} bytes, the store holds keys of at most {MAX_KEY_BYTES}")
             }
+            Self::ItemKey { len } => write!(f, "the key has {len} bytes, that of an item has 1 to {ITEM_KEY_BYTES}"),
             Self::KeyspaceDropped { name } => write!(f, "the keyspace {name:?} was dropped"),
             Self::Corrupt { what } => write!(f, "stored {what} cannot be understood"),
             Self::UnknownPartition { partition, partition_count } => {

@@ -23,6 +23,7 @@
 //! ```
 
 mod batch;
+pub mod cache;
 mod clock;
 mod db;
 mod disk;

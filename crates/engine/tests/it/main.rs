@@ -7,6 +7,7 @@
 #![allow(clippy::duplicate_mod, reason = "the suite is run on each kind of store")]
 
 mod backup;
+mod cache;
 mod catalogue;
 mod clock;
 mod damage;
