@@ -105,6 +105,9 @@ impl<O: Call> Backend<O> for Arc<Servers> {
         if let Some(bytes) = answer.too_long {
             return Err(failure::too_long(bytes));
         }
+        if answer.last.status.is_auth_failure() {
+            return Err(failure::status(answer.last.status));
+        }
         operation.read(answer).inspect_err(|failure| {
             if failure.kind == ErrorKind::Protocol {
                 connection.close(&Arc::from(&*failure.message));

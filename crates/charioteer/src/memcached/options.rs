@@ -34,7 +34,7 @@ pub struct Options {
     /// How much of the keys each server is to have, in the servers' order; 1 for all when it is empty. Default empty; `weights=3,1`
     /// in a URL.
     pub weights: Vec<u32>,
-    /// As whom the client speaks to servers that want to know. Default none.
+    /// As whom the client speaks to servers that want to know. Default none. A URL, which ends up in logs, has no place for them.
     pub credentials: Option<Credentials>,
     /// How long a call may take, with all its attempts. Default 1 s; `operation_timeout` in a URL.
     pub operation_timeout: Duration,

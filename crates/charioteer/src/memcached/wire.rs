@@ -111,10 +111,11 @@ impl Wire for Packets {
 
     fn next_reply(&mut self, input: &mut BytesMut) -> Result<Option<Taken<Answer>>, String> {
         while let Some(packet) = self.packet(input)? {
-            if is_part(&packet) {
+            // Who is not let in is told so once, and then the server may close.
+            if is_part(&packet) && !packet.status.is_auth_failure() {
                 self.keep(packet)?;
             } else {
-                let id = packet.opaque;
+                let id = number(&packet);
                 return Ok(Some(Taken { id, reply: self.complete(packet)?, passed_over: 0 }));
             }
         }

@@ -1,7 +1,7 @@
 //! Servers that lie.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use charioteer::memcached::{Client, Options, Ttl};
+use charioteer::memcached::{Cas, Client, Options, StoreOptions, Ttl};
 use charioteer::{ErrorKind, Outcome};
 use charioteer_proto::memcached::binary::{Command, Opcode, Reply, Request, Status, write_reply};
 
@@ -190,6 +190,23 @@ async fn what_may_have_been_done_is_not_done_again_when_the_answer_is_lost() {
     let error = client.increment("key", 1).await.unwrap_err();
     assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 1), "{error}");
     assert_eq!(fake.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_store_is_made_again_when_its_answer_is_lost_unless_the_item_must_have_a_version() {
+    for (options, requests) in [(StoreOptions::default(), 2), (StoreOptions::default().cas(Cas::new(1)), 1)] {
+        let mut is_first = true;
+        let fake = Fake::scripted(move |_, out| {
+            if is_first {
+                out.put_slice(b"damaged");
+            }
+            std::mem::take(&mut is_first)
+        })
+        .await;
+        let stored = patient(&fake.url()).set_with("key", "value", options).await;
+        assert_eq!(stored.is_ok(), options.cas.is_none(), "{stored:?}");
+        assert_eq!(fake.seen().len(), requests);
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use super::support::{client, one_key_of_each, patient, url_of};
 
 #[tokio::test]
 async fn many_items_come_back_in_the_order_of_their_keys() {
-    let (_fake, client, prefix) = client("many").await;
+    let (_server, client, prefix) = client("many").await;
     let keys: Vec<_> = (0..3000).map(|number| format!("{prefix}{number}")).collect();
     let items = keys.iter().step_by(2).map(|key| (key, Encoded::new(key.clone(), 3)));
     let stored = client.set_many(items, Ttl::from(Duration::from_secs(60))).await;
@@ -29,7 +29,7 @@ async fn many_items_come_back_in_the_order_of_their_keys() {
 
 #[tokio::test]
 async fn keys_may_be_asked_for_twice_and_not_at_all() {
-    let (_fake, client, key) = client("twice").await;
+    let (_server, client, key) = client("twice").await;
     let cas = client.set_many([(&key, "1"), (&key, "2")], Ttl::Never).await.pop().unwrap().unwrap();
     let missing = format!("{key} missing");
     let found = client.get_many([&key, &missing, &key]).await;
@@ -40,7 +40,7 @@ async fn keys_may_be_asked_for_twice_and_not_at_all() {
 
 #[tokio::test]
 async fn one_bad_key_leaves_the_others_alone() {
-    let (_fake, client, key) = client("bad key").await;
+    let (_server, client, key) = client("bad key").await;
     let mut stored = client.set_many([(&*key, "value"), ("", "value")], Ttl::Never).await;
     assert_eq!(stored.pop().unwrap().unwrap_err().kind(), ErrorKind::InvalidArgument);
     assert!(stored.pop().unwrap().is_ok());

@@ -1,6 +1,7 @@
 //! The client of memcached.
 
 mod calls;
+mod expiry;
 mod fake;
 mod hostile;
 mod many;

@@ -41,6 +41,10 @@ async fn a_server_that_dies_is_told_once_its_keys_are_taken_over_and_it_comes_ba
     assert!(servers[0].has(&key));
     assert_eq!(changes.recv().await, Some((name.clone(), ServerChange::Down)));
     assert_eq!(client.servers().len(), 2);
+    // Those who go on asking it learn no news.
+    let pinged = client.clone().with_attempts(6).ping().await.unwrap();
+    assert!(pinged[0].reply.is_ok() && pinged[1].reply.is_err());
+    assert!(changes.try_recv().is_err());
 
     let back = Fake::start_at(address).await;
     assert_eq!(changes.recv().await, Some((name, ServerChange::Up)));
@@ -77,6 +81,47 @@ async fn when_the_last_server_is_down_calls_fail_at_once() {
     assert!(error.to_string().contains("all servers are down"), "{error}");
     let error = client.get_many(["key"]).await.remove(0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_killed_and_restarted_ten_times_under_load_is_told_once_each_time_and_heals() {
+    let mut server = Fake::start().await;
+    let address = server.address;
+    let client = quick(&server.url());
+    let mut changes = changes(&client);
+    let callers: Vec<_> = (0..16)
+        .map(|caller| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let key = format!("key {caller}");
+                loop {
+                    let value = fastrand::u64(..).to_string();
+                    // What is read back is what was stored, or nothing after a restart; never what another caller has stored.
+                    let stored = client.set(&key, format!("{caller} {value}")).await;
+                    let item = client.get_as::<String>(&key).await;
+                    for error in [stored.as_ref().err(), item.as_ref().err()].into_iter().flatten() {
+                        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+                    }
+                    if let Ok(Some(read)) = item {
+                        assert!(read.starts_with(&format!("{caller} ")), "{read}");
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..10 {
+        drop(server);
+        assert_eq!(changes.recv().await.map(|(_, change)| change), Some(ServerChange::Down));
+        server = Fake::start_at(address).await;
+        assert_eq!(changes.recv().await.map(|(_, change)| change), Some(ServerChange::Up));
+        client.set("key", "value").await.unwrap();
+    }
+    assert!(changes.try_recv().is_err());
+    for caller in callers {
+        caller.abort();
+        assert!(caller.await.is_err_and(|end| end.is_cancelled()));
+    }
 }
 
 #[test]

@@ -27,6 +27,9 @@ async fn who_says_other_words_or_none_is_denied_and_does_not_try_again() {
         let client = client_of(&fake, credentials).await;
         let error = client.get("key").await.unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Denied, 1), "{error}");
+        for item in client.get_many(["a", "b", "c"]).await {
+            assert_eq!(item.unwrap_err().kind(), ErrorKind::Denied);
+        }
         assert!(!format!("{error:?} {client:?} {:?}", client.options()).contains("guess"));
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use charioteer::memcached::{Client, Options};
+use charioteer_server::testing::TestServer;
 
 use super::fake::Fake;
 
@@ -13,13 +14,13 @@ pub(super) const LONG: Duration = Duration::from_secs(60);
 const REAL: &str = "CHARIOTEER_TEST_MEMCACHED";
 
 /// A client of a server, which lives as long as what is given first, and a beginning of keys that are this test's own.
-pub(super) async fn client(test: &str) -> (Fake, Client, String) {
-    let fake = Fake::start().await;
+pub(super) async fn client(test: &str) -> (TestServer, Client, String) {
+    let server = TestServer::start().await;
     let client = match std::env::var(REAL) {
         Ok(url) => Client::from_url(&url).unwrap(),
-        Err(_) => patient(&fake.url()),
+        Err(_) => patient(&server.memcached_url()),
     };
-    (fake, client, format!("{test} {:?} ", std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap()))
+    (server, client, format!("{test} {:?} ", std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap()))
 }
 
 /// A client that waits longer than any test takes.
