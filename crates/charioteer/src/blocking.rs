@@ -28,7 +28,8 @@ const THREADS: usize = 2;
 /// ```
 pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     if Handle::try_current().is_ok() {
-        let message = "block_on was called from inside a runtime: await the future instead";
+        let message =
+            "block_on was called from inside a runtime: await the future, or wait by that runtime's Handle::block_on";
         return Err(Failure::new(ErrorKind::Unsupported, message).into());
     }
     runtime()?.block_on(future)

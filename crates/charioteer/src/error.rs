@@ -37,7 +37,7 @@ pub enum ErrorKind {
     Denied,
     /// What is stored, or what came back, is damaged.
     Corrupt,
-    /// The server has no room left on its disk.
+    /// The server has no room left, on its disk or in its memory.
     StorageFull,
     /// The client was closed.
     Closed,
@@ -115,7 +115,7 @@ impl Error {
     /// Where [`outcome`](Self::outcome) is unknown, trying again may carry the call out twice.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.0.failure.retry.is_some()
+        self.0.failure.retry.is_some() || self.0.failure.passes
     }
 
     /// Whether the call may have changed anything.
@@ -185,6 +185,12 @@ impl Error {
         self
     }
 
+    /// The same of a call of which a part was carried out before.
+    pub(crate) fn unknown(mut self) -> Self {
+        self.0.failure.outcome = Outcome::Unknown;
+        self
+    }
+
     /// What it was made of, for a call that needed the one that failed.
     pub(crate) fn into_failure(self) -> Failure {
         self.0.failure
@@ -240,7 +246,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// More than one line: what [`Display`](fmt::Display) says, and all that is known beside it.
+/// What [`Display`](fmt::Display) says, and all that is known beside it.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Error")
@@ -267,6 +273,8 @@ pub(crate) struct Failure {
     pub(crate) message: Cow<'static, str>,
     /// Why it may be tried again, which says how long to wait before; `None` when it would fail again.
     pub(crate) retry: Option<&'static crate::backoff::Cause>,
+    /// Whether it may have passed by the time of another call, though this one had better not wait for that.
+    pub(crate) passes: bool,
     pub(crate) outcome: Outcome,
     pub(crate) server_code: Option<Cow<'static, str>>,
     pub(crate) peer: Option<Arc<str>>,
@@ -280,6 +288,7 @@ impl Failure {
             kind,
             message: message.into(),
             retry: None,
+            passes: false,
             outcome: Outcome::NotApplied,
             server_code: None,
             peer: None,
@@ -289,6 +298,12 @@ impl Failure {
 
     pub(crate) fn retry(mut self, cause: &'static crate::backoff::Cause) -> Self {
         self.retry = Some(cause);
+        self
+    }
+
+    /// A failure that may have passed by the time of another call.
+    pub(crate) fn passing(mut self) -> Self {
+        self.passes = true;
         self
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use tracing::{Instrument, Span, debug, field};
 
@@ -26,6 +27,11 @@ pub(crate) trait Operation: Sync {
     const EFFECT: Effect;
     /// What the caller gets.
     type Reply: Send;
+
+    /// What it changes with these arguments, where they make a difference.
+    fn effect(&self) -> Effect {
+        Self::EFFECT
+    }
 }
 
 /// What an operation does to the data, which says what may be done when nobody knows whether it was carried out.
@@ -58,6 +64,11 @@ pub(crate) trait Backend<O: Operation>: Sync {
 
     /// Takes note of what a failure says about the route.
     fn learn(&self, target: &Self::Target, failure: &Failure);
+
+    /// What stood in the way of finding whom to ask the last time, where that is known.
+    fn obstacle(&self) -> Option<String> {
+        None
+    }
 
     /// Whom a target stands for, `host:port`.
     fn peer(target: &Self::Target) -> &Arc<str>;
@@ -103,6 +114,10 @@ where
         error.type = field::Empty,
         attempts = field::Empty,
     );
+    if Handle::try_current().is_err() {
+        let message = "there is no tokio runtime here: use charioteer::block_on";
+        return Err(Error::from(Failure::new(ErrorKind::Unsupported, message)).during(O::NAME));
+    }
     let call = Run::new(terms, span.clone());
     if span.is_disabled() {
         call.run(backend, operation).await
@@ -150,7 +165,7 @@ impl<'a> Run<'a> {
                 Ok(reply) => return Ok(self.done(reply)),
                 Err(failure) => failure,
             };
-            match self.after(O::EFFECT, failure) {
+            match self.after(operation.effect(), failure) {
                 Next::Wait(Duration::ZERO) => {}
                 Next::Wait(wait) => tokio::time::sleep(wait).await,
                 Next::GiveUp(failure) => return Err(self.failed(O::NAME, failure)),
@@ -170,7 +185,10 @@ impl<'a> Run<'a> {
         }
         let target = match within(timer.as_mut(), backend.route(operation)).await {
             Some(routed) => routed?,
-            None => return Err(self.timed_out("there was no server to ask")),
+            None => {
+                let obstacle = backend.obstacle().map_or_else(String::new, |obstacle| format!(" ({obstacle})"));
+                return Err(self.timed_out(&format!("there was no server to ask{obstacle}")));
+            }
         };
         self.span.record("server.address", &**B::peer(&target));
         let progress = Progress::default();
@@ -207,10 +225,12 @@ impl<'a> Run<'a> {
         let Some(cause) = failure.retry.filter(|_| !once_only && self.attempts < self.terms.attempts) else {
             return Next::GiveUp(failure);
         };
-        let wait = self.waits.next(cause);
+        let mut waits = self.waits.clone();
+        let wait = waits.next(cause);
         if Instant::now() + wait >= self.deadline {
             return Next::GiveUp(failure);
         }
+        self.waits = waits;
         self.terms.stats.retried(cause.name);
         debug!(cause = cause.name, ?wait, attempts = self.attempts, reason = %failure.message, "trying again");
         Next::Wait(wait)

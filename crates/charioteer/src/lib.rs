@@ -1,5 +1,6 @@
 //! Clients for key–value stores.
 //!
+//! - [`memcached`] speaks to memcached, and to any number of them as one.
 //! - [`pegasus`] speaks to clusters of Apache Pegasus.
 //!
 //! All of them share one [`Error`], which says whether a call may be tried again and whether it may have been carried out, and run on
@@ -8,13 +9,17 @@
 //! # What a call does
 //! Every call has one deadline for all it does: finding the server, connecting, asking, and asking again after a failure that may
 //! pass. Reads, and writes that come to the same when carried out twice, are tried again until then. Others are tried again only while
-//! it is certain that nothing was changed.
+//! it is certain that nothing was changed. What makes several requests one after the other (a scanner, a pager, the deletion of a range, a
+//! batch) has a deadline for each.
+//!
+//! Connections live on the runtime of whoever needed them first. Runtimes that share a client must all be driven: one that stands still,
+//! between two of its `block_on`, keeps the others waiting.
 //!
 //! Any future may be dropped at any moment. A request that has not left by then is never sent. One that has left is carried out by the
 //! server, and its answer is dropped when it comes.
 
-// Without any client nobody stands on the ground that they share.
-#![cfg_attr(not(feature = "pegasus"), allow(dead_code, unused_imports))]
+// Each client stands on a part of the ground that they share, and some of it is another's.
+#![cfg_attr(not(all(feature = "memcached", feature = "pegasus")), allow(dead_code, unused_imports))]
 
 mod backoff;
 mod blocking;
@@ -24,6 +29,8 @@ mod net;
 mod stats;
 mod url;
 
+#[cfg(feature = "memcached")]
+pub mod memcached;
 #[cfg(feature = "pegasus")]
 pub mod pegasus;
 

@@ -25,9 +25,10 @@ impl Url {
             .ok_or_else(|| Error::config("a URL is expected, such as pegasus://127.0.0.1:34601/table"))?;
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
-        if hosts.contains('@') {
+        // A password may hold any of the signs by which a URL comes apart: nothing of it is told.
+        if text.contains('@') {
             return Err(Error::config(format!(
-                "{scheme}://…: this protocol knows no user names and passwords in its URL"
+                "{scheme}://…: no user names and passwords are known here; an @ elsewhere is written %40"
             )));
         }
         let hosts = hosts.split(',').filter(|host| !host.is_empty()).map(str::to_owned).collect();

@@ -17,30 +17,36 @@ pub(crate) struct Banner<'a> {
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Addresses { pegasus, pegasus_metas, pegasus_nodes, http, .. } = self.addresses;
+        let Addresses { pegasus, pegasus_metas, pegasus_nodes, memcached, memcached_socket, http, .. } = self.addresses;
         writeln!(f, "Charioteer {} is ready", env!("CARGO_PKG_VERSION"))?;
         if let Some(address) = pegasus {
-            writeln!(f, "  Pegasus  {address}")?;
+            writeln!(f, "  Pegasus   {address}")?;
             for meta in pegasus_metas.iter().filter(|meta| *meta != address) {
-                writeln!(f, "           {meta} (meta server)")?;
+                writeln!(f, "            {meta} (meta server)")?;
             }
             for node in pegasus_nodes {
-                writeln!(f, "           {node} (replica server)")?;
+                writeln!(f, "            {node} (replica server)")?;
             }
         }
+        for (index, address) in memcached.iter().enumerate() {
+            writeln!(f, "  {:10}{address}", if index == 0 { "memcached" } else { "" })?;
+        }
+        if let Some(path) = memcached_socket {
+            writeln!(f, "  {:10}{}", if memcached.is_empty() { "memcached" } else { "" }, path.display())?;
+        }
         if let Some(address) = http {
-            writeln!(f, "  HTTP     http://{address}/metrics /healthz /readyz")?;
+            writeln!(f, "  HTTP      http://{address}/metrics /healthz /readyz")?;
         }
         match self.data {
-            Some(folder) => writeln!(f, "  data     {} ({})", folder.display(), self.durability)?,
-            None => writeln!(f, "  data     in memory; it is gone when the server stops")?,
+            Some(folder) => writeln!(f, "  data      {} ({})", folder.display(), self.durability)?,
+            None => writeln!(f, "  data      in memory; it is gone when the server stops")?,
         }
         if let (Some(address), Some((table, _))) = (pegasus, self.tables.first()) {
             writeln!(f, "\nTo connect to table {table}:")?;
             writeln!(f, "  Go       pegasus.NewClient(pegasus.Config{{MetaServers: []string{{\"{address}\"}}}})")?;
             writeln!(f, "           .OpenTable(ctx, \"{table}\")")?;
             writeln!(f, "  Python   Pegasus([\"{address}\"], \"{table}\")")?;
-            writeln!(f, "  shell    curl \"http://{address}/meta/app?name={table}\"")?;
+            writeln!(f, "  shell    charioteer shell pegasus://{address}/{table}")?;
         }
         Ok(())
     }
@@ -65,6 +71,7 @@ mod tests {
     fn the_banner_says_how_to_connect() {
         let banner = banner(None);
         assert!(banner.contains("MetaServers: []string{\"127.0.0.1:34601\"}"), "{banner}");
+        assert!(banner.contains("charioteer shell pegasus://127.0.0.1:34601/temp"), "{banner}");
         assert!(banner.contains("Pegasus([\"127.0.0.1:34601\"], \"temp\")"), "{banner}");
     }
 

@@ -3,9 +3,15 @@
 mod address;
 mod banner;
 mod care;
+mod commands;
+mod exit;
 mod logging;
+mod memcached;
+mod output;
 mod ready;
+mod say;
 mod serve;
+mod shell;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -14,7 +20,7 @@ use clap::{Parser, Subcommand};
 
 /// A toolkit for key–value stores.
 #[derive(Parser)]
-#[command(name = "charioteer", version, propagate_version = true)]
+#[command(name = "charioteer", version, propagate_version = true, after_help = exit::HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -22,8 +28,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves Apache Pegasus' protocol on an embedded store.
+    /// Serves Apache Pegasus' protocol on an embedded store, and memcached's.
     Serve(Box<serve::ServeArguments>),
+    /// Serves memcached alone, told what to do as a memcached is: for programs that start one.
+    Memcached(Box<memcached::MemcachedArguments>),
     /// Copies the data to a new folder, consistently, while a server goes on with it or without one.
     Backup(care::BackupArguments),
     /// Makes a folder that can be served of a backup.
@@ -32,16 +40,23 @@ enum Command {
     Verify(care::VerifyArguments),
     /// Says what can be saved of damaged data, and saves it.
     Repair(care::RepairArguments),
+    /// Carries out the commands below line by line, with an editor for people and without one for pipes.
+    Shell(Box<shell::ShellArguments>),
+    #[command(flatten)]
+    Data(Box<commands::Request>),
 }
 
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let ended = match command {
         Command::Serve(arguments) => serve::run(*arguments),
+        Command::Memcached(arguments) => memcached::run(&arguments),
         Command::Backup(arguments) => care::backup(&arguments),
         Command::Restore(arguments) => care::restore(&arguments),
         Command::Verify(arguments) => care::verify(&arguments),
         Command::Repair(arguments) => care::repair(&arguments),
+        Command::Shell(arguments) => return shell::run(*arguments),
+        Command::Data(request) => return commands::run(*request),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use charioteer_server::Addresses;
@@ -12,11 +13,20 @@ pub(crate) fn describe(addresses: &Addresses, data: Option<&Path>) -> Value {
     let mut facts = Map::new();
     let mut put = |name: &str, url: Option<String>| facts.insert(name.to_owned(), url.map_or(Value::Null, Value::from));
     put("pegasus", addresses.pegasus.map(|address| format!("pegasus://{address}")));
+    put("memcached", memcached(&addresses.memcached));
+    let socket = addresses.memcached_socket.as_ref();
+    put("memcached_socket", socket.map(|path| path.display().to_string()));
     put("http", addresses.http.map(|address| format!("http://{address}")));
     put("data", data.map(|folder| folder.display().to_string()));
     facts.insert("pegasus_metas".to_owned(), addresses.pegasus_metas.iter().map(ToString::to_string).collect());
     facts.insert("pegasus_nodes".to_owned(), addresses.pegasus_nodes.iter().map(ToString::to_string).collect());
     Value::Object(facts)
+}
+
+/// All addresses of the one memcached; `None` where it has none.
+fn memcached(addresses: &[SocketAddr]) -> Option<String> {
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    (!addresses.is_empty()).then(|| format!("memcached://{}", addresses.join(",")))
 }
 
 /// Writes the file in one step, so that whoever waits for it never reads half of it.
@@ -39,6 +49,7 @@ mod tests {
         let facts = describe(&Addresses::default(), None);
         assert_eq!(facts["pegasus"], Value::Null);
         assert_eq!(facts["data"], Value::Null);
+        assert_eq!(facts["memcached"], Value::Null);
         assert_eq!(facts["http"], Value::Null);
     }
 }

@@ -3,11 +3,13 @@
 use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use charioteer_engine::{DiskOptions, Durability};
-use charioteer_server::{Data, HostPorts, Limits, Options, PegasusOptions, Server};
+use charioteer_server::{
+    Credentials, Data, HostPorts, Limits, MemcachedOptions, Options, PegasusOptions, Server, UnixSocket,
+};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
@@ -45,6 +47,9 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "auto|off", value_parser = parse_host_ports, default_value = "auto")]
     pegasus_host_ports: HostPorts,
 
+    #[command(flatten)]
+    memcached: MemcachedArguments,
+
     /// Where health and metrics are answered over HTTP.
     #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:34600")]
     http: Address,
@@ -52,7 +57,8 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     data: DataArguments,
 
-    /// Allows addresses that other machines can reach. Nothing asks for a password.
+    /// Allows addresses that other machines can reach. Nothing asks for a password, but memcached with --memcached-auth-file, which
+    /// needs no leave.
     #[arg(long)]
     allow_remote: bool,
 
@@ -70,6 +76,58 @@ pub(crate) struct ServeArguments {
     /// What is logged: error, warn, info, debug or trace, also by module (info,charioteer_server=debug).
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: Targets,
+}
+
+/// Where memcached is served, and what is kept.
+#[derive(Args)]
+struct MemcachedArguments {
+    /// Where memcached is served, in all of its protocols; may be given several times, for the same items.
+    #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:11211")]
+    memcached: Vec<Address>,
+
+    /// A Unix socket on which memcached is served too.
+    #[arg(long, value_name = "PATH")]
+    memcached_socket: Option<PathBuf>,
+
+    /// Memory for memcached's items, with all that belongs to them, in bytes. They are in memory alone.
+    #[arg(long, value_name = "BYTES", default_value_t = MemcachedOptions::default().memory_bytes)]
+    memcached_memory_bytes: usize,
+
+    /// The largest item, in bytes, counted as memcached counts it.
+    #[arg(long, value_name = "BYTES", default_value_t = MemcachedOptions::default().item_limit)]
+    memcached_item_bytes: usize,
+
+    /// A file of lines user:password; only those named there get at memcached's items, in plain text unless the way is safe.
+    #[arg(long, value_name = "FILE")]
+    memcached_auth_file: Option<PathBuf>,
+}
+
+impl MemcachedArguments {
+    fn options(&self) -> Result<Option<MemcachedOptions>, Box<dyn Error>> {
+        let addresses: Vec<_> = self.memcached.iter().filter_map(|address| address.socket()).collect();
+        if addresses.is_empty() && self.memcached_socket.is_none() {
+            return Ok(None);
+        }
+        let path = self.memcached_socket.clone();
+        Ok(Some(MemcachedOptions {
+            addresses,
+            unix_socket: path.map(|path| UnixSocket { path, permissions: SOCKET_PERMISSIONS }),
+            memory_bytes: self.memcached_memory_bytes,
+            item_limit: self.memcached_item_bytes,
+            credentials: self.memcached_auth_file.as_deref().map(read_credentials).transpose()?,
+            ..MemcachedOptions::default()
+        }))
+    }
+}
+
+/// A Unix socket is for its owner, as memcached's is.
+const SOCKET_PERMISSIONS: u32 = 0o700;
+
+/// Reads a file of `user:password`.
+pub(crate) fn read_credentials(path: &Path) -> Result<Credentials, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    text.and_then(|text| Credentials::parse(&text))
+        .map_err(|error| format!("cannot take users from {}: {error}", path.display()))
 }
 
 /// What peers may take.
@@ -101,7 +159,7 @@ struct LimitArguments {
 }
 
 impl ServeArguments {
-    fn options(&self) -> Result<Options, charioteer_server::Error> {
+    fn options(&self) -> Result<Options, Box<dyn Error>> {
         let pegasus = self.pegasus.socket().map(|address| PegasusOptions {
             address,
             metas: self.pegasus_metas.clone(),
@@ -111,10 +169,11 @@ impl ServeArguments {
             host_ports: self.pegasus_host_ports,
         });
         if pegasus.is_none() && !(self.pegasus_metas.is_empty() && self.pegasus_nodes.is_empty()) {
-            return Err(charioteer_server::Error::NoPegasus);
+            return Err(charioteer_server::Error::NoPegasus.into());
         }
         Ok(Options {
             pegasus,
+            memcached: self.memcached.options()?,
             http: self.http.socket(),
             allow_remote: self.allow_remote,
             latency: self.latency,
@@ -204,8 +263,7 @@ pub(crate) fn run(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
 
 async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
     // Signals are listened for before anything else, so that one that comes early is not fatal.
-    let mut signals =
-        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let signals = Signals::listen()?;
     let folder = arguments.data.folder();
     let server = Server::start(arguments.options()?).await?;
     if let Some(path) = &arguments.ready_file {
@@ -220,6 +278,12 @@ async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
     };
     // Whoever closed standard output does not want to read this, and still wants to be served.
     let _ = write!(std::io::stdout(), "{banner}");
+    until_stopped(server, signals).await;
+    Ok(())
+}
+
+/// Has a server serve until a signal says to stop.
+pub(crate) async fn until_stopped(server: Server, mut signals: Signals) {
     // Not as an argument of the macro, which is not evaluated where the level is not logged.
     let signal = signals.next().await;
     info!("{signal} asked the server to stop; a second signal stops it at once");
@@ -227,15 +291,20 @@ async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
         () = server.shutdown() => info!("stopped"),
         signal = signals.next() => info!("{signal} again: stopped at once"),
     }
-    Ok(())
 }
 
-struct Signals {
+/// The signals that ask a server to stop.
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
+    /// From now on they are not fatal.
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
     async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

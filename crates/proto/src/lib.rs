@@ -7,13 +7,14 @@
 //! - it never takes memory on the word of a length it has not checked against the bytes at hand;
 //! - when it fails it says what it was reading, where, and why ([`DecodeError`]).
 //!
-//! [`pegasus`] holds Apache Pegasus' frames, messages and keys.
+//! [`memcached`] holds memcached's three protocols, [`pegasus`] Apache Pegasus' frames, messages and keys.
 
 #![no_std]
 
 extern crate alloc;
 
 mod error;
+pub mod memcached;
 pub mod pegasus;
 
 pub use error::{DecodeError, DecodeFailure};

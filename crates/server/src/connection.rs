@@ -1,14 +1,15 @@
 //! The loop of one connection, the same for every protocol.
 //!
 //! Requests are taken off the stream as soon as they are whole and worked on side by side; replies are written in the order in
-//! which they become ready, many at a time. Reading never waits for writing, except that a peer which has too much under way is not
+//! which they become ready, many at a time. (A protocol whose replies must keep the order of the requests has them worked on one
+//! after the other.) Reading never waits for writing, except that a peer which has too much under way is not
 //! read from until it has taken replies.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -16,6 +17,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
@@ -33,12 +35,24 @@ const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// What a protocol does with the bytes of a connection.
 pub(crate) trait Session: Sync {
+    /// Whether a request is begun only when the one before it has been answered. Where it is, nothing but the order of the replies
+    /// tells which request each belongs to.
+    const IN_ORDER: bool = false;
+
     /// A whole request.
     type Request: Send;
 
+    /// What is remembered between two requests about how they are read.
+    type Reading: Default + Send;
+
     /// Takes a request off the front of `input`, or says `None` while some of it is missing. An error ends the connection, after
     /// what was written to `output` has been sent.
-    fn next_request(&self, input: &mut BytesMut, output: &Output) -> Result<Option<Self::Request>, Unreadable>;
+    fn next_request(
+        &self,
+        input: &mut BytesMut,
+        reading: &mut Self::Reading,
+        output: &Output,
+    ) -> Result<Option<Self::Request>, Unreadable>;
 
     /// How many bytes the request itself keeps in memory.
     fn request_bytes(request: &Self::Request) -> usize;
@@ -57,6 +71,8 @@ pub(crate) struct Output {
     gathered: Mutex<BytesMut>,
     /// Whether the connection is to end behind what has been gathered. Changes under the lock only.
     complete: AtomicBool,
+    /// Tells that what was gathered is on its way.
+    taken: Notify,
 }
 
 impl Output {
@@ -80,6 +96,18 @@ impl Output {
         }
     }
 
+    /// Waits until the peer has taken the replies before those gathered, and these are on their way. An answer of many parts waits so
+    /// behind each, so that no more is made than is taken.
+    pub(crate) async fn taken(&self) {
+        loop {
+            let taken = self.taken.notified();
+            if self.len() == 0 {
+                return;
+            }
+            taken.await;
+        }
+    }
+
     /// Takes what has been gathered.
     pub(crate) fn take(&self) -> BytesMut {
         std::mem::take(&mut *self.gathered.lock())
@@ -90,6 +118,7 @@ impl Output {
         let mut gathered = self.gathered.lock();
         if !gathered.is_empty() {
             std::mem::swap(&mut *gathered, emptied);
+            self.taken.notify_waiters();
         }
     }
 
@@ -117,6 +146,18 @@ pub(crate) enum Ended {
     Cut,
 }
 
+impl Ended {
+    /// Why the server ended it; `None` if it was to end.
+    pub(crate) const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Closed | Self::Cut => None,
+            Self::Unreadable => Some("unreadable"),
+            Self::Stalled => Some("stalled"),
+            Self::Idle => Some("idle"),
+        }
+    }
+}
+
 /// Serves one connection until it ends.
 pub(crate) async fn serve<S: Session>(
     session: &S,
@@ -127,6 +168,7 @@ pub(crate) async fn serve<S: Session>(
 ) -> io::Result<Ended> {
     let output = Output::default();
     let mut state = State::new(input, limits);
+    let mut reading = S::Reading::default();
     let mut answers = FuturesUnordered::new();
     let mut place = ReusableBoxFuture::new(std::future::ready(0));
     let stopped = stop.cancelled();
@@ -138,8 +180,9 @@ pub(crate) async fn serve<S: Session>(
     loop {
         let (mut turn_ends, mut turn_is_over) = (None, false);
         while !turn_is_over
+            && may_begin::<S>(answers.is_empty())
             && state.has_room(limits, &output)
-            && let Some(request) = state.next(session, &output)
+            && let Some(request) = state.next(session, &mut reading, &output)
         {
             // When the request was taken is known already; another look at the clock would cost more than it tells.
             turn_is_over = state.progress >= *turn_ends.get_or_insert(state.progress + TURN);
@@ -174,11 +217,15 @@ pub(crate) async fn serve<S: Session>(
             Some(bytes) = answers.next(), if !answers.is_empty() && state.may_answer(limits, &output) => {
                 state.answered(bytes);
             }
+            // A part of an answer that is not complete yet.
+            () = filled(&output), if state.outgoing.is_empty() && !answers.is_empty() => {}
             // Before reading, which may always be ready.
             () = &mut stopped, if !state.stopping => state.stopping = true,
             // What else has come already is looked at in the next turn.
             () = std::future::ready(()), if turn_is_over => {}
-            read = read_some(&mut reader, &mut state.input), if state.may_read(limits, &output) => state.received(read?),
+            // What cannot be begun is left with the system, which has the peer wait in time.
+            read = read_some(&mut reader, &mut state.input),
+                if may_begin::<S>(answers.is_empty()) && state.may_read(limits, &output) => state.received(read?),
             () = &mut watchdog, if watching => {
                 watching = false;
                 if let Some(ended) = state.overdue(answers.is_empty()) {
@@ -187,6 +234,16 @@ pub(crate) async fn serve<S: Session>(
             }
         }
     }
+}
+
+/// Whether another request may be begun.
+const fn may_begin<S: Session>(nothing_under_way: bool) -> bool {
+    !S::IN_ORDER || nothing_under_way
+}
+
+/// Waits until there are replies to write. Nobody is told when there are: only the task that waits makes any, and looks again.
+fn filled(output: &Output) -> impl Future<Output = ()> {
+    std::future::poll_fn(|_| if output.len() > 0 { Poll::Ready(()) } else { Poll::Pending })
 }
 
 /// Keeps the memory of an empty buffer for the next use, unless an unusually large message has left it large.
@@ -240,11 +297,11 @@ impl State {
         }
     }
 
-    fn next<S: Session>(&mut self, session: &S, output: &Output) -> Option<S::Request> {
+    fn next<S: Session>(&mut self, session: &S, reading: &mut S::Reading, output: &Output) -> Option<S::Request> {
         if self.unreadable || self.input.is_empty() || output.is_complete() {
             return None;
         }
-        match session.next_request(&mut self.input, output) {
+        match session.next_request(&mut self.input, reading, output) {
             Ok(request) => {
                 if request.is_some() {
                     self.progress = Instant::now();

@@ -1,6 +1,7 @@
 //! Why a server can't start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::{fmt, io};
 
 /// Why a server can't start.
@@ -13,6 +14,13 @@ pub enum Error {
         what: &'static str,
         /// Where.
         address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A Unix socket can't be listened on.
+    ListenUnix {
+        /// Where.
+        path: PathBuf,
         /// Why not.
         source: io::Error,
     },
@@ -39,6 +47,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen { what, address, .. } => write!(f, "cannot listen on {address} for {what}"),
+            Self::ListenUnix { path, .. } => write!(f, "cannot listen on {} for memcached", path.display()),
             Self::NotIpv4(address) => {
                 write!(f, "cannot serve Pegasus on {address}: its clients know IPv4 addresses only, use one of those")
             }
@@ -60,7 +69,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Listen { source, .. } => Some(source),
+            Self::Listen { source, .. } | Self::ListenUnix { source, .. } => Some(source),
             Self::Store(source) => Some(source),
             _ => None,
         }

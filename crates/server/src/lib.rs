@@ -1,6 +1,7 @@
 //! A server for key–value protocols in one process.
 //!
-//! [`Server::start`] listens, serves Apache Pegasus' protocol over an embedded store, and answers health and metrics over HTTP.
+//! [`Server::start`] listens, serves Apache Pegasus' protocol over an embedded store and memcached's over
+//! items in memory, and answers health and metrics over HTTP.
 //! Original clients use it unchanged. `COMPAT.md` at the root of the project lists every known difference from the real servers.
 //! [`testing`] is the same for tests of clients, with hooks that a real cluster can't offer.
 //!
@@ -26,6 +27,7 @@ mod error;
 mod http;
 mod limits;
 mod listener;
+mod memcached;
 mod metrics;
 mod options;
 mod pegasus;
@@ -37,6 +39,7 @@ pub mod testing;
 pub use control::CONTROL_SOCKET;
 pub use error::Error;
 pub use limits::Limits;
+pub use memcached::{Credentials, MemcachedOptions, UnixSocket};
 pub use options::{Data, Options};
 pub use pegasus::{HostPorts, PegasusOptions};
 pub use server::{Addresses, Server};

@@ -2,10 +2,13 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -33,7 +36,7 @@ impl KeptPort {
     }
 }
 
-fn reserve(address: SocketAddr) -> std::io::Result<TcpSocket> {
+fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Connections to it that have just ended do not stand in the way.
     socket.set_reuseaddr(true)?;
@@ -73,56 +76,119 @@ impl Listener {
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
+}
 
-    /// Accepts connections and has each served by a task of its own, until told to stop.
-    pub(crate) async fn run<F>(
-        self,
-        connections: usize,
-        stop: CancellationToken,
-        serve: impl Fn(TcpStream, SocketAddr) -> F,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let permits = Arc::new(Semaphore::new(connections));
-        let mut pause = Pause::default();
+/// What accepts connections.
+pub(crate) trait Accept: Send + Sync + 'static {
+    /// A connection.
+    type Stream: Send;
+    /// Who is at its other end.
+    type Peer: Send;
+
+    /// Where it listens, for people.
+    fn place(&self) -> String;
+
+    /// The next connection.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
+}
+
+impl Accept for Listener {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
+    fn place(&self) -> String {
+        format!("{} at {}", self.what, self.address)
+    }
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         loop {
-            let accepted = tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                accepted = self.accept(&permits) => accepted,
-            };
-            let (stream, peer, permit) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    let pause = pause.next();
-                    warn!(what = self.what, address = %self.address, %error, ?pause, "cannot accept a connection");
-                    tokio::time::sleep(pause).await;
-                    continue;
-                }
-            };
-            pause = Pause::default();
-            if let Err(error) = stream.set_nodelay(true) {
-                debug!(%peer, %error, "connection gone before it was served");
+            let (stream, peer) = self.socket.accept().await?;
+            match stream.set_nodelay(true) {
+                Ok(()) => return Ok((stream, peer)),
+                Err(error) => debug!(%peer, %error, "connection gone before it was served"),
+            }
+        }
+    }
+}
+
+/// A Unix socket that is listened on. It is removed with this.
+pub(crate) struct UnixPort {
+    path: PathBuf,
+    socket: UnixListener,
+}
+
+impl UnixPort {
+    /// Listens at `path`, in the place of a socket that is there already: one that a server has left which was killed.
+    pub(crate) fn bind(path: &Path, permissions: u32) -> io::Result<Self> {
+        if fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+            fs::remove_file(path)?;
+        }
+        let port = Self { path: path.to_owned(), socket: UnixListener::bind(path)? };
+        fs::set_permissions(path, fs::Permissions::from_mode(permissions))?;
+        Ok(port)
+    }
+}
+
+impl Drop for UnixPort {
+    fn drop(&mut self) {
+        // The next server replaces it if this one cannot.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Accept for UnixPort {
+    type Stream = UnixStream;
+    type Peer = ();
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    async fn accept(&self) -> io::Result<(UnixStream, ())> {
+        let (stream, _) = self.socket.accept().await?;
+        Ok((stream, ()))
+    }
+}
+
+/// Accepts connections and has each served by a task of its own, until told to stop.
+pub(crate) async fn run<A: Accept, F>(
+    listener: A,
+    connections: usize,
+    stop: CancellationToken,
+    serve: impl Fn(A::Stream, A::Peer) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let permits = Arc::new(Semaphore::new(connections));
+    let mut pause = Pause::default();
+    loop {
+        // The semaphore is never closed.
+        let accepted = async {
+            let permit = Arc::clone(&permits).acquire_owned().await.ok();
+            listener.accept().await.map(|(stream, peer)| (stream, peer, permit))
+        };
+        let accepted = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            accepted = accepted => accepted,
+        };
+        let (stream, peer, permit) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                let pause = pause.next();
+                warn!(at = listener.place(), %error, ?pause, "cannot accept a connection");
+                tokio::time::sleep(pause).await;
                 continue;
             }
-            let connection = serve(stream, peer);
-            tokio::spawn(async move {
-                connection.await;
-                drop(permit);
-            });
-        }
-        debug!(what = self.what, address = %self.address, "stopped listening");
+        };
+        pause = Pause::default();
+        let connection = serve(stream, peer);
+        tokio::spawn(async move {
+            connection.await;
+            drop(permit);
+        });
     }
-
-    async fn accept(
-        &self,
-        permits: &Arc<Semaphore>,
-    ) -> std::io::Result<(TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>)> {
-        // The semaphore is never closed.
-        let permit = Arc::clone(permits).acquire_owned().await.ok();
-        let (stream, peer) = self.socket.accept().await?;
-        Ok((stream, peer, permit))
-    }
+    debug!(at = listener.place(), "stopped listening");
 }
 
 /// How long to wait after a failure to accept, which mostly means that the process has no file descriptor left.

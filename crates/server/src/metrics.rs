@@ -2,6 +2,7 @@
 //!
 //! Handles are made once, when the server starts; counting is then an atomic addition.
 
+mod cache;
 mod store;
 
 use std::fmt::Write;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charioteer_engine::Db;
+use charioteer_engine::cache::Cache;
 use hyper::StatusCode;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -17,6 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use self::cache::CacheCollector;
 use self::store::StoreCollector;
 use crate::http::{Answer, with_type};
 
@@ -76,10 +79,13 @@ impl Drop for OpenConnection {
 }
 
 impl Metrics {
-    /// Counters for a server on this store.
-    pub(crate) fn new(db: &Db) -> Self {
+    /// Counters for a server on this store, and on this cache if it has one.
+    pub(crate) fn new(db: &Db, cache: Option<&Arc<Cache>>) -> Self {
         let mut registry = Registry::with_prefix("charioteer");
         registry.register_collector(Box::new(StoreCollector::new(db.clone())));
+        if let Some(cache) = cache {
+            registry.register_collector(Box::new(CacheCollector::new(Arc::clone(cache))));
+        }
         let calls = Family::default();
         let latencies = Family::new_with_constructor(latency_histogram as fn() -> Histogram);
         let connections = Family::default();
@@ -96,15 +102,17 @@ impl Metrics {
 
     /// The handles of one call.
     pub(crate) fn call(&self, protocol: &'static str, call: &'static str) -> CallMetrics {
-        let with_result = |result| {
-            self.calls.get_or_create(&vec![("protocol", protocol), ("call", call), ("result", result)]).clone()
-        };
         CallMetrics {
-            answered: with_result("answered"),
-            refused: with_result("refused"),
-            unanswered: with_result("unanswered"),
+            answered: self.calls(protocol, call, "answered"),
+            refused: self.calls(protocol, call, "refused"),
+            unanswered: self.calls(protocol, call, "unanswered"),
             latency: self.latencies.get_or_create(&vec![("protocol", protocol), ("call", call)]).clone(),
         }
+    }
+
+    /// The counter of the calls of one kind that came to the same.
+    pub(crate) fn calls(&self, protocol: &'static str, call: &'static str, result: &'static str) -> Counter {
+        self.calls.get_or_create(&vec![("protocol", protocol), ("call", call), ("result", result)]).clone()
     }
 
     /// Counts a connection that was accepted.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use charioteer_engine::{Clock, DiskOptions};
 
-use crate::{Limits, PegasusOptions};
+use crate::{Limits, MemcachedOptions, PegasusOptions};
 
 /// What a server serves, where, and how.
 ///
@@ -20,17 +20,20 @@ use crate::{Limits, PegasusOptions};
 pub struct Options {
     /// Apache Pegasus; `None` leaves it off.
     pub pegasus: Option<PegasusOptions>,
+    /// memcached; `None` leaves it off.
+    pub memcached: Option<MemcachedOptions>,
     /// Where health and metrics are answered; `None` leaves them off. Default 127.0.0.1:34600.
     pub http: Option<SocketAddr>,
-    /// Whether addresses other than loopback may be listened on, though nothing asks for authentication. Default no.
+    /// Whether addresses other than loopback may be listened on, though nothing asks for authentication. Default no. (Where memcached
+    /// asks for it, its addresses need no leave.)
     pub allow_remote: bool,
     /// Waits this long before every answer, for tests of timeouts. Default none.
     pub latency: Duration,
     /// What peers may take.
     pub limits: Limits,
-    /// The time by which rows expire. Default the system's.
+    /// The time by which rows and items expire. Default the system's.
     pub clock: Clock,
-    /// Where the data is. Default in memory.
+    /// Where the data is, but for memcached's items, which are in memory. Default in memory.
     pub data: Data,
 }
 
@@ -59,6 +62,7 @@ impl Options {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self {
             pegasus: Some(PegasusOptions { address: any, ..PegasusOptions::default() }),
+            memcached: Some(MemcachedOptions { addresses: vec![any], ..MemcachedOptions::default() }),
             http: Some(any),
             ..Self::default()
         }
@@ -69,6 +73,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             pegasus: Some(PegasusOptions::default()),
+            memcached: Some(MemcachedOptions::default()),
             http: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 34600))),
             allow_remote: false,
             latency: Duration::ZERO,

@@ -1,15 +1,13 @@
 //! Tasks that serve connections and stop together.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::listener::Listener;
+use crate::listener::{self, Accept};
 
 /// Tasks that stop together; dropping it has them stop.
 #[derive(Debug)]
@@ -39,11 +37,11 @@ impl Running {
     }
 
     /// Accepts connections and has each served by a task of its own.
-    pub(crate) fn serve<F>(
+    pub(crate) fn serve<A: Accept, F>(
         &self,
-        listener: Listener,
+        listener: A,
         connections: usize,
-        serve: impl Fn(TcpStream, SocketAddr) -> F + Send + 'static,
+        serve: impl Fn(A::Stream, A::Peer) -> F + Send + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -57,7 +55,7 @@ impl Running {
                 drop(counted);
             }
         };
-        let run = listener.run(connections, self.stop.clone(), serve);
+        let run = listener::run(listener, connections, self.stop.clone(), serve);
         tokio::spawn(async move {
             run.await;
             drop(accepting);

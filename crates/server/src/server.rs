@@ -1,10 +1,12 @@
 //! Starting, running and stopping.
 
 use std::net::{SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use charioteer_engine::cache::Cache;
 use charioteer_engine::table::has_expired;
 use charioteer_engine::{Db, DiskOptions};
 use hyper::StatusCode;
@@ -15,12 +17,13 @@ use tracing::{error, warn};
 use crate::backend::{Backend, Embedded, aside};
 use crate::control::Control;
 use crate::http::{self, Answer, Asked, not_found, text};
-use crate::listener::Listener;
+use crate::listener::{Listener, UnixPort};
+use crate::memcached::{self, Ends};
 use crate::metrics::Metrics;
 use crate::pegasus::hooks::Hooks;
 use crate::pegasus::{self, Cluster, Ports, Service, plain_table};
 use crate::running::Running;
-use crate::{Data, Error, Limits, Options, PegasusOptions};
+use crate::{Data, Error, Limits, Options, PegasusOptions, UnixSocket};
 
 /// How long a scrape that is under way may take after everything else has stopped.
 const OBSERVERS_DRAIN: Duration = Duration::from_secs(1);
@@ -59,6 +62,10 @@ pub struct Addresses {
     pub pegasus_metas: Vec<SocketAddr>,
     /// Pegasus' replica servers, where they have ports of their own.
     pub pegasus_nodes: Vec<SocketAddr>,
+    /// memcached, on all of its addresses.
+    pub memcached: Vec<SocketAddr>,
+    /// memcached's Unix socket.
+    pub memcached_socket: Option<PathBuf>,
     /// Health and metrics.
     pub http: Option<SocketAddr>,
 }
@@ -75,7 +82,8 @@ impl Server {
     /// The same, where a test has its say.
     pub(crate) async fn start_with(options: Options, hooks: Option<Arc<Hooks>>) -> Result<Self, Error> {
         let backend = open_store(&options).await.map_err(Error::Store)?;
-        let metrics = Metrics::new(backend.db());
+        let cache = options.memcached.as_ref().map(|memcached| memcached::cache(memcached, &options.clock));
+        let metrics = Metrics::new(backend.db(), cache.as_ref());
         let mut starting = Starting {
             backend: Arc::new(backend),
             metrics: Arc::new(metrics),
@@ -90,6 +98,9 @@ impl Server {
         starting.control();
         starting.http().await?;
         let pegasus = starting.pegasus().await?;
+        if let Some(cache) = cache {
+            starting.memcached(cache).await?;
+        }
         starting.tidy();
         starting.ready.store(true, Ordering::Release);
         Ok(Self {
@@ -268,6 +279,52 @@ impl Starting {
         }));
         let listeners = metas.into_iter().chain(nodes).map(|(listener, _)| listener);
         Ok(Some(Ports::open(service, listeners.zip(endpoints), &self.serving)))
+    }
+
+    /// Serves memcached's protocols over the items of this cache.
+    async fn memcached(&mut self, cache: Arc<Cache>) -> Result<(), Error> {
+        let Some(options) = self.options.memcached.clone() else { return Ok(()) };
+        let mut listeners = Vec::new();
+        for address in &options.addresses {
+            let asks_who_it_is = options.credentials.is_some();
+            let listener = if asks_who_it_is {
+                Listener::bind("memcached", *address).await?
+            } else {
+                self.bind("memcached", *address).await?
+            };
+            self.addresses.memcached.push(listener.address());
+            listeners.push(listener);
+        }
+        let socket = options.unix_socket.clone();
+        self.serving.tasks.spawn(memcached::Service::sweep(Arc::clone(&cache), self.serving.stop.clone()));
+        let service = Arc::new(memcached::Service::new(memcached::Parts {
+            cache,
+            options,
+            limits: self.options.limits.clone(),
+            latency: self.options.latency,
+            clock: self.options.clock.clone(),
+            metrics: Arc::clone(&self.metrics),
+        }));
+        let connections = self.options.limits.connections;
+        for listener in listeners {
+            let (service, stop) = (Arc::clone(&service), self.serving.stop.clone());
+            self.serving.serve(listener, connections, move |stream, peer| {
+                let ends = Ends { peer: format!("tcp:{peer}"), local: stream.local_addr().ok() };
+                Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
+            });
+        }
+        if let Some(UnixSocket { path, permissions }) = socket {
+            let port = UnixPort::bind(&path, permissions)
+                .map_err(|source| Error::ListenUnix { path: path.clone(), source })?;
+            let stop = self.serving.stop.clone();
+            let peer = format!("unix:{}", path.display());
+            self.addresses.memcached_socket = Some(path);
+            self.serving.serve(port, connections, move |stream, ()| {
+                let ends = Ends { peer: peer.clone(), local: None };
+                Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
+            });
+        }
+        Ok(())
     }
 
     async fn bind_pegasus(&self, what: &'static str, address: SocketAddr) -> Result<(Listener, SocketAddrV4), Error> {

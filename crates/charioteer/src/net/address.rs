@@ -16,6 +16,15 @@ impl Address {
         Self { host: host.into(), port }
     }
 
+    /// A name or a number.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Reads `host`, `host:port`, `1.2.3.4:port`, `[::1]:port` or `::1`.
     pub(crate) fn parse(text: &str, default_port: u16) -> Result<Self, String> {
         let text = text.trim();

@@ -35,7 +35,6 @@ struct Owner<W: Wire>(Arc<Shared<W>>);
 pub(super) struct Shared<W: Wire> {
     pub(super) state: Mutex<State<W::Reply>>,
     pub(super) writer: OwnedWriteHalf,
-    pub(super) wire: W,
     pub(super) peer: Arc<str>,
     pub(super) counters: Arc<Counters>,
     room: Semaphore,
@@ -47,6 +46,8 @@ pub(super) struct State<R> {
     pub(super) pending: Pending<R>,
     /// There while the driver rests; it has nothing to write then, as far as it knows.
     pub(super) driver: Option<Waker>,
+    /// There while the driver waits for the peer to take more; it has much to write then, and looks up only when all is over.
+    pub(super) blocked: Option<Waker>,
     /// A caller is writing at this moment, so that nobody else must.
     pub(super) caller_writes: bool,
     /// What a caller could not write.
@@ -87,22 +88,16 @@ impl<W: Wire> Connection<W> {
         let state = State {
             pending: Pending::default(),
             driver: None,
+            blocked: None,
             caller_writes: false,
             leftover: BytesMut::new(),
             spare: BytesMut::new(),
             silent_since: None,
         };
         let room = Semaphore::new(ROOM);
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            writer,
-            wire,
-            peer,
-            counters,
-            room,
-            ended: AtomicBool::new(false),
-        });
-        tokio::spawn(driver::drive(Arc::clone(&shared), reader));
+        let shared =
+            Arc::new(Shared { state: Mutex::new(state), writer, peer, counters, room, ended: AtomicBool::new(false) });
+        tokio::spawn(driver::drive(Arc::clone(&shared), wire, reader));
         Self(Arc::new(Owner(shared)))
     }
 
@@ -218,6 +213,7 @@ impl<W: Wire> Shared<W> {
         let mut state = self.state.lock();
         let mut waiting = state.pending.end(reason);
         waiting.extend(state.driver.take());
+        waiting.extend(state.blocked.take());
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -236,7 +232,12 @@ impl<W: Wire> Shared<W> {
             Stage::Sent => &self.counters.cut_in_flight,
             Stage::Answered => &self.counters.cut_after_reply,
         });
-        if stage == Stage::Sent && state.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE {
+        if stage == Stage::Sent {
+            state.silent_since.get_or_insert_with(Instant::now);
+        }
+        // Those in the queue too: while the peer takes nothing they get no further.
+        let is_silent = state.silent_since.is_some_and(|since| since.elapsed() > SILENCE);
+        if is_silent && stage != Stage::Answered {
             drop(state);
             self.end(&Arc::from("the server has not answered anything for too long"));
         }
@@ -290,3 +291,6 @@ impl<W: Wire> Drop for Call<'_, W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

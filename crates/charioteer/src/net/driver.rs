@@ -5,11 +5,13 @@
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BytesMut};
+use socket2::SockRef;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio_util::io::poll_read_buf;
 use tracing::debug;
@@ -29,19 +31,24 @@ type End = Arc<str>;
 
 struct Driver<W: Wire> {
     shared: Arc<Shared<W>>,
+    wire: W,
     reader: OwnedReadHalf,
     input: BytesMut,
+    /// How much of what comes next is part of an answer that is too long to be kept.
+    passing_over: usize,
     outgoing: BytesMut,
     replies: Vec<(u32, W::Reply)>,
     woken: Vec<Waker>,
 }
 
 /// Reads and writes until the connection ends.
-pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, reader: OwnedReadHalf) {
+pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: OwnedReadHalf) {
     let mut driver = Driver {
         shared,
+        wire,
         reader,
         input: BytesMut::new(),
+        passing_over: 0,
         outgoing: BytesMut::new(),
         replies: Vec::new(),
         woken: Vec::new(),
@@ -68,13 +75,15 @@ impl<W: Wire> Driver<W> {
         if let Err(end) = self.read(cx) {
             return Poll::Ready(Err(end));
         }
-        if !self.outgoing.is_empty() {
-            let writable = self.shared.writer.as_ref().poll_write_ready(cx);
-            return writable.map(|ready| ready.map_err(|error| Arc::from(format!("can't be written to: {error}"))));
-        }
         let mut state = self.shared.state.lock();
         if let Some(end) = state.pending.death() {
             return Poll::Ready(Err(Arc::clone(end)));
+        }
+        if !self.outgoing.is_empty() {
+            state.blocked = Some(cx.waker().clone());
+            drop(state);
+            let writable = self.shared.writer.as_ref().poll_write_ready(cx);
+            return writable.map(|ready| ready.map_err(|error| Arc::from(format!("can't be written to: {error}"))));
         }
         if !state.caller_writes && (!state.leftover.is_empty() || state.pending.has_requests()) {
             // Awake: nobody needs to wake it before it has written.
@@ -96,7 +105,14 @@ impl<W: Wire> Driver<W> {
             match poll_read_buf(Pin::new(&mut self.reader), cx, &mut self.input) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(Arc::from("closed by the server")),
-                Poll::Ready(Ok(_)) => self.deliver()?,
+                Poll::Ready(Ok(_)) => {
+                    let was_large = self.input.len() > MAX_KEPT_BYTES;
+                    self.deliver()?;
+                    if was_large && self.input.len() <= MAX_KEPT_BYTES {
+                        // What is left moves to memory of its own, so that it does not hold that of an unusually large reply.
+                        self.input = BytesMut::from(&self.input[..]);
+                    }
+                }
                 Poll::Ready(Err(error)) => return Err(Arc::from(format!("can't be read from: {error}"))),
             }
         }
@@ -105,8 +121,12 @@ impl<W: Wire> Driver<W> {
     /// Takes the answers that have come whole to those who wait for them.
     fn deliver(&mut self) -> Result<(), End> {
         let unreadable = loop {
-            match self.shared.wire.next_reply(&mut self.input) {
-                Ok(Some(reply)) => self.replies.push(reply),
+            self.pass_over();
+            match self.wire.next_reply(&mut self.input) {
+                Ok(Some(taken)) => {
+                    self.passing_over = taken.passed_over;
+                    self.replies.push((taken.id, taken.reply));
+                }
                 Ok(None) => break None,
                 Err(reason) => break Some(Arc::from(reason)),
             }
@@ -117,6 +137,12 @@ impl<W: Wire> Driver<W> {
             return Err(Arc::from(format!("the server answered a call that was not made: {id}")));
         }
         unreadable.map_or(Ok(()), Err)
+    }
+
+    fn pass_over(&mut self) {
+        let here = self.passing_over.min(self.input.len());
+        self.input.advance(here);
+        self.passing_over -= here;
     }
 
     /// Puts answers where their callers look, and gives the number of one that nobody has asked for.
@@ -170,12 +196,17 @@ impl<W: Wire> Driver<W> {
     fn finish(mut self, end: &End) {
         let closed_here = self.shared.state.lock().pending.death().is_some();
         if closed_here {
-            // What is never answered, such as the end of a scan, still goes out if it can.
-            self.gather();
-            let _ = self.write();
+            // What is never answered, such as the end of a scan, still goes out if it can; but not in the middle of something else.
+            let begun = self.write();
+            if begun.is_ok() && self.outgoing.is_empty() {
+                self.gather();
+                let _ = self.write();
+            }
         } else {
             count(&self.shared.counters.connections_lost);
         }
+        // The peer learns of it now, and not when the last who holds the connection lets go.
+        let _ = SockRef::from(self.shared.writer.as_ref()).shutdown(Shutdown::Write);
         debug!(peer = &*self.shared.peer, reason = &**end, "connection ended");
         self.shared.end(end);
     }

@@ -14,20 +14,37 @@ mod node;
 mod pending;
 mod stats;
 
+use std::future::{Future, ready};
+
 use bytes::BytesMut;
 
 pub(crate) use address::Address;
 pub(crate) use connection::{Connection, Lost, Progress};
-pub(crate) use node::{Node, NodeOptions, Unreachable};
+pub(crate) use node::{Node, NodeOptions, Obstacle, Unreachable};
 pub(crate) use stats::Counters;
 pub use stats::NetStats;
 
-/// How a protocol's answers are taken off the stream.
-pub(crate) trait Wire: Send + Sync + 'static {
+/// How a protocol's answers are taken off the stream. Each connection has one of its own, which may remember what it has seen of an
+/// answer that comes in pieces.
+pub(crate) trait Wire: Send + Sync + Sized + 'static {
     /// An answer, whole, and not decoded any further than it takes to tell whose it is.
     type Reply: Send + 'static;
 
-    /// Takes an answer off the front of `input`, with the number of the call that it answers, or says `None` while some of it is
-    /// missing. After an error, which says what is wrong in one line, the stream is not read any more.
-    fn next_reply(&self, input: &mut BytesMut) -> Result<Option<(u32, Self::Reply)>, String>;
+    /// Takes an answer off the front of `input`, or says `None` while some of it is missing. After an error, which says what is wrong
+    /// in one line, the stream is not read any more.
+    fn next_reply(&mut self, input: &mut BytesMut) -> Result<Option<Taken<Self::Reply>>, String>;
+
+    /// Says on a new connection, before anybody else has it, what the protocol wants to be said first.
+    fn greet(&self, _connection: &Connection<Self>) -> impl Future<Output = Result<(), Unreachable>> + Send {
+        ready(Ok(()))
+    }
+}
+
+/// An answer off the stream.
+pub(crate) struct Taken<R> {
+    /// The number of the call that it answers.
+    pub(crate) id: u32,
+    pub(crate) reply: R,
+    /// How many of the next bytes belong to an answer that is too long to be kept, and are to be passed over.
+    pub(crate) passed_over: usize,
 }

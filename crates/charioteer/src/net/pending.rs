@@ -32,6 +32,8 @@ pub(super) struct Pending<R> {
     queue: Vec<Queued>,
     /// How many of the queue have been given up.
     given_up: usize,
+    /// How much of `requests` is theirs.
+    given_up_bytes: usize,
     /// Why the connection is over, once it is.
     death: Option<Arc<str>>,
 }
@@ -102,6 +104,7 @@ impl<R> Default for Pending<R> {
             requests: BytesMut::new(),
             queue: Vec::new(),
             given_up: 0,
+            given_up_bytes: 0,
             death: None,
         }
     }
@@ -130,9 +133,9 @@ impl<R> Pending<R> {
         Ok(id)
     }
 
-    /// Queues a request that is never answered, unless the connection is over.
+    /// Queues a request that is never answered, unless the connection is over, or so much waits to be sent that it had better not.
     pub(super) fn post(&mut self, encode: impl FnOnce(&mut BytesMut, CallId)) {
-        if self.death.is_none() {
+        if self.death.is_none() && self.requests.len() - self.given_up_bytes <= MAX_KEPT_BYTES {
             encode(&mut self.requests, UNANSWERED);
             self.queue.push(Queued { slot: None, end: self.requests.len(), given_up: false });
         }
@@ -175,11 +178,7 @@ impl<R> Pending<R> {
         match &self.slots[at].state {
             State::Free | State::Abandoned => None,
             State::Queued(place, _) => {
-                if let Some(queued) = self.queue.get_mut(*place) {
-                    queued.slot = None;
-                    queued.given_up = true;
-                    self.given_up += 1;
-                }
+                self.cut_out(*place);
                 self.release(at);
                 Some(Stage::Queued)
             }
@@ -208,21 +207,51 @@ impl<R> Pending<R> {
         self.slots.len() == self.free.len()
     }
 
+    /// Sees to it that a request is never sent. Its bytes stay until there are too many of the kind, or the queue is taken: a peer that
+    /// takes nothing must not let them gather.
+    fn cut_out(&mut self, place: usize) {
+        let begin = place.checked_sub(1).and_then(|before| self.queue.get(before)).map_or(0, |before| before.end);
+        let Some(queued) = self.queue.get_mut(place).filter(|queued| !queued.given_up) else {
+            return;
+        };
+        queued.slot = None;
+        queued.given_up = true;
+        self.given_up += 1;
+        self.given_up_bytes += queued.end - begin;
+        if self.given_up_bytes > MAX_KEPT_BYTES.max(self.requests.len() / 2) {
+            self.close_up();
+        }
+    }
+
+    /// Takes what was given up out of the queue.
+    fn close_up(&mut self) {
+        let mut kept = BytesMut::new();
+        let mut begin = 0;
+        for queued in std::mem::take(&mut self.queue) {
+            let request = begin..queued.end;
+            begin = queued.end;
+            if queued.given_up {
+                continue;
+            }
+            kept.extend_from_slice(&self.requests[request]);
+            if let Some(slot) = queued.slot.and_then(|at| self.slots.get_mut(at))
+                && let State::Queued(place, _) = &mut slot.state
+            {
+                *place = self.queue.len();
+            }
+            self.queue.push(Queued { end: kept.len(), ..queued });
+        }
+        self.requests = kept;
+        (self.given_up, self.given_up_bytes) = (0, 0);
+    }
+
     /// Exchanges the requests that wait to be sent for an empty buffer. From here on they count as sent.
     pub(super) fn take_requests(&mut self, emptied: &mut BytesMut) {
         debug_assert!(emptied.is_empty());
-        if self.given_up == 0 {
-            std::mem::swap(&mut self.requests, emptied);
-        } else {
-            let mut begin = 0;
-            for queued in &self.queue {
-                if !queued.given_up {
-                    emptied.extend_from_slice(&self.requests[begin..queued.end]);
-                }
-                begin = queued.end;
-            }
-            self.given_up = 0;
+        if self.given_up > 0 {
+            self.close_up();
         }
+        std::mem::swap(&mut self.requests, emptied);
         if self.requests.capacity() > MAX_KEPT_BYTES {
             self.requests = BytesMut::new();
         }
@@ -256,10 +285,13 @@ impl<R> Pending<R> {
         }
     }
 
-    /// Ends everything: no call begins any more, and those that wait are to be woken.
+    /// Ends everything: no call begins any more, none that is queued is sent, and those that wait are to be woken.
     pub(super) fn end(&mut self, reason: &Arc<str>) -> Vec<Waker> {
         if self.death.is_none() {
             self.death = Some(Arc::clone(reason));
+            let of_calls = self.queue.iter_mut().filter(|queued| queued.slot.is_some());
+            of_calls.for_each(|queued| (queued.slot, queued.given_up) = (None, true));
+            self.given_up = self.queue.iter().filter(|queued| queued.given_up).count();
         }
         let waiting = self.slots.iter_mut().filter_map(|slot| match &mut slot.state {
             State::Queued(_, waker) | State::Sent(waker) => waker.take(),

@@ -111,7 +111,9 @@ impl Admin {
         let made = self.run(&CreateTable(request), Some(&table)).await?;
         if !options.wait.is_zero() {
             let ready = QueryReady::new(name, usize::try_from(options.replica_count).unwrap_or(1));
-            meta::run_for(&self.cluster, &ready, Some(&table), options.wait, u32::MAX).await?;
+            let waited = meta::run_for(&self.cluster, &ready, Some(&table), options.wait, u32::MAX).await;
+            // Waiting has changed nothing, but the table is there.
+            waited.map_err(Error::unknown)?;
         }
         Ok(made.appid)
     }
@@ -250,7 +252,7 @@ impl Admin {
         self.update_envs("del_table_envs", name, request).await
     }
 
-    /// Removes that part of a table's environment whose names begin with the prefix; an empty one removes all.
+    /// Removes that part of a table's environment whose names begin with the prefix and a dot; an empty prefix removes all.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such table.

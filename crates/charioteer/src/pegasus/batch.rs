@@ -18,8 +18,8 @@ use crate::exec::{Effect, Operation};
 /// Requests of one call that are under way at a time.
 const AT_A_TIME: usize = 128;
 
-/// Keys of one partition that are asked for in one request.
-const KEYS_AT_A_TIME: usize = 500;
+/// How many keys of one partition are asked for in one request: fewer at each try, should the reply be too long.
+const KEYS_AT_A_TIME: [usize; 4] = [500, 50, 5, 1];
 
 impl Table {
     /// Values of rows by hash key and sort key, in the order asked for. The rows of a partition are asked for together.
@@ -37,10 +37,9 @@ impl Table {
         let keys: Vec<_> = keys.collect();
         let mut results: Vec<_> =
             keys.iter().map(|key| self.check_hash_key(BatchGet::NAME, &key.hash_key).map(|()| None)).collect();
-        // A split between finding the partitions and asking them shows once; then there are others to find.
         let mut wanted: Vec<usize> = (0..keys.len()).filter(|at| results[*at].is_ok()).collect();
-        for last_try in [false, true] {
-            wanted = self.batch_get_some(&keys, wanted, &mut results, last_try).await;
+        for keys_at_a_time in KEYS_AT_A_TIME {
+            wanted = self.batch_get_some(&keys, wanted, &mut results, keys_at_a_time).await;
             if wanted.is_empty() {
                 break;
             }
@@ -54,25 +53,31 @@ impl Table {
         keys: &[FullKey],
         wanted: Vec<usize>,
         results: &mut [Result<Option<Bytes>, Error>],
-        last_try: bool,
+        keys_at_a_time: usize,
     ) -> Vec<usize> {
         let map = match self.shared.routes.map(&self.shared.cluster).await {
             Ok(map) => map,
-            Err(failure) => {
-                let error = Error::from(failure).during(BatchGet::NAME).on(&self.shared.name);
+            Err(error) => {
+                let error = error.during(BatchGet::NAME).on(&self.shared.name);
                 wanted.into_iter().for_each(|at| results[at] = Err(error.clone()));
                 return Vec::new();
             }
         };
-        let mut partitions: HashMap<i32, Vec<usize>> = HashMap::new();
-        for at in wanted {
-            partitions.entry(map.partition_of(key::crc64(&keys[at].hash_key))).or_default().push(at);
-        }
+        // A partition that is being split off has its rows at another, and yet is asked for apart.
         let count = map.count();
-        let groups = partitions.iter().flat_map(|(index, all)| all.chunks(KEYS_AT_A_TIME).map(|some| (*index, some)));
-        let asked = groups.map(|(index, some)| async move {
+        let hash = |at: &usize| key::crc64(&keys[*at].hash_key);
+        let of = u64::from(count.cast_unsigned());
+        let mut partitions: HashMap<u64, Vec<usize>> = HashMap::new();
+        for at in wanted {
+            partitions.entry(hash(&at) % of).or_default().push(at);
+        }
+        let groups = partitions.values().flat_map(|all| all.chunks(keys_at_a_time));
+        let asked = groups.map(|some| {
+            // Should the table have been split unnoticed, a key that has moved away has the server say so.
+            let hash = some.iter().map(hash).max_by_key(|hash| hash / of % 2).unwrap_or_default();
+            let place = Place::Index(map.partition_of(hash), count);
             let request = BatchGetRequest { keys: some.iter().map(|at| keys[*at].clone()).collect() };
-            (some, self.run(&BatchGet { place: Place::Index(index, count), request }).await)
+            async move { (some, self.run(&BatchGet { place, hash, request }).await) }
         });
         let mut asked = iter(asked).buffer_unordered(AT_A_TIME);
         let mut again = Vec::new();
@@ -82,7 +87,12 @@ impl Table {
                     let value = found.get(&(keys[*at].hash_key.clone(), keys[*at].sort_key.clone())).cloned();
                     results[*at] = self.decompress(BatchGet::NAME, value);
                 }),
-                Err(error) if error.kind() == ErrorKind::Conflict && !last_try => again.extend_from_slice(some),
+                // The reply was too long, or the table was split between finding the partitions and asking them.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Conflict) && keys_at_a_time > 1 =>
+                {
+                    again.extend_from_slice(some);
+                }
                 Err(error) => some.iter().for_each(|at| results[*at] = Err(error.clone())),
             }
         }
@@ -98,8 +108,11 @@ impl Table {
         rows: impl IntoIterator<Item = (H, S, V)>,
         options: SetOptions,
     ) -> Vec<Result<(), Error>> {
-        side_by_side(rows, async |(hash_key, sort_key, value)| self.set_with(hash_key, sort_key, value, options).await)
-            .await
+        let rows = rows.into_iter().map(|(hash_key, sort_key, value)| (owned(hash_key), owned(sort_key), value.into()));
+        side_by_side(rows.collect(), async |(hash_key, sort_key, value): (Bytes, Bytes, Bytes)| {
+            self.set_with(hash_key, sort_key, value, options).await
+        })
+        .await
     }
 
     /// Deletes rows, each for itself. The results are in the order of the keys.
@@ -110,7 +123,8 @@ impl Table {
         &self,
         keys: impl IntoIterator<Item = (H, S)>,
     ) -> Vec<Result<(), Error>> {
-        side_by_side(keys, async |(hash_key, sort_key)| self.del(hash_key, sort_key).await).await
+        let keys = keys.into_iter().map(|(hash_key, sort_key)| (owned(hash_key), owned(sort_key)));
+        side_by_side(keys.collect(), async |(hash_key, sort_key)| self.del(hash_key, sort_key).await).await
     }
 
     /// Rows of many hash keys by their sort keys: a [`multi_get`](Self::multi_get) for each, in the order asked for.
@@ -121,20 +135,31 @@ impl Table {
         &self,
         wanted: impl IntoIterator<Item = (H, I)>,
     ) -> Vec<Result<Entries, Error>> {
-        side_by_side(wanted, async |(hash_key, sort_keys)| self.multi_get(hash_key, sort_keys).await).await
+        let wanted = wanted
+            .into_iter()
+            .map(|(hash_key, sort_keys)| (owned(hash_key), sort_keys.into_iter().map(owned).collect()));
+        side_by_side(wanted.collect(), async |(hash_key, sort_keys): (Bytes, Vec<Bytes>)| {
+            self.multi_get(hash_key, sort_keys).await
+        })
+        .await
     }
 }
 
+fn owned(key: impl AsRef<[u8]>) -> Bytes {
+    Bytes::copy_from_slice(key.as_ref())
+}
+
 /// Makes many calls, a bounded number at a time, and gives the results in the order of the items.
-async fn side_by_side<T, R, F: Future<Output = R>>(
-    items: impl IntoIterator<Item = T>,
-    call: impl Fn(T) -> F,
-) -> Vec<R> {
+///
+/// The items are owned: a future that keeps an iterator of borrowed ones can't be spawned, as the compiler takes it.
+async fn side_by_side<T, R, F: Future<Output = R>>(items: Vec<T>, call: impl Fn(T) -> F) -> Vec<R> {
     iter(items.into_iter().map(call)).buffered(AT_A_TIME).collect().await
 }
 
 struct BatchGet {
     place: Place,
+    /// The hash of one of the keys.
+    hash: u64,
     request: BatchGetRequest,
 }
 
@@ -152,9 +177,8 @@ impl DataOperation for BatchGet {
         self.place
     }
 
-    /// Keys of one partition have hashes of their own.
     fn partition_hash(&self) -> u64 {
-        0
+        self.hash
     }
 
     fn request(&self) -> &BatchGetRequest {

@@ -248,24 +248,9 @@ impl Table {
         value: impl Into<Bytes>,
         options: CheckOptions,
     ) -> Result<CheckResult, Error> {
-        let (hash_key, check_sort_key, set_sort_key) =
-            (hash_key.as_ref(), check_sort_key.as_ref(), set_sort_key.as_ref());
-        let result =
-            self.check_and_set_stored(hash_key, check_sort_key, check, set_sort_key, value.into(), options).await?;
-        self.readable(CheckAndSet::NAME, result)
-    }
-
-    /// The same, and what comes back is as it is stored.
-    async fn check_and_set_stored(
-        &self,
-        hash_key: &[u8],
-        check_sort_key: &[u8],
-        check: Check,
-        set_sort_key: &[u8],
-        value: Bytes,
-        options: CheckOptions,
-    ) -> Result<CheckResult, Error> {
+        let (hash_key, check_sort_key) = (hash_key.as_ref(), check_sort_key.as_ref());
         self.check_hash_key(CheckAndSet::NAME, hash_key)?;
+        let set_sort_key = Bytes::copy_from_slice(set_sort_key.as_ref());
         let integers = check.compares_integers();
         let (check_type, check_operand) = check.on_the_wire();
         let request = CheckAndSetRequest {
@@ -274,12 +259,13 @@ impl Table {
             check_type,
             check_operand,
             set_diff_sort_key: set_sort_key != check_sort_key,
-            set_sort_key: Bytes::copy_from_slice(set_sort_key),
-            set_value: self.stored(value),
+            set_sort_key,
+            set_value: self.stored(value.into()),
             set_expire_ts_seconds: expires_at(CheckAndSet::NAME, options.ttl)?,
             return_check_value: options.return_check_value,
         };
-        self.run(&CheckAndSet { hash: key::crc64(hash_key), integers, request }).await
+        let result = self.run(&CheckAndSet { hash: key::crc64(hash_key), integers, request }).await?;
+        self.readable(CheckAndSet::NAME, result)
     }
 
     /// Changes rows of a hash key, all of them and in this order, if a row of it passes a check. Nothing comes between.
@@ -333,22 +319,23 @@ impl Table {
         desired: impl Into<Bytes>,
         ttl: Option<Duration>,
     ) -> Result<CompareExchangeResult, Error> {
-        let (hash_key, sort_key) = (hash_key.as_ref(), sort_key.as_ref());
-        let (expected, desired) = (expected.map(Into::into), desired.into());
-        let options = CheckOptions { ttl, return_check_value: true };
+        let (sort_key, desired) = (sort_key.as_ref(), self.stored(desired.into()));
+        let expected: Option<Bytes> = expected.map(Into::into);
         let mut stored = expected.clone().map(|expected| self.stored(expected));
+        let options = CheckOptions { ttl, return_check_value: true };
+        let as_stored = self.clone().with_compression(false);
         loop {
             let check = stored.clone().map_or(Check::NotExist, Check::BytesEqual);
-            let result =
-                self.check_and_set_stored(hash_key, sort_key, check, sort_key, desired.clone(), options).await?;
-            let actual = result.check_value.clone().flatten();
-            let read = self.readable(CheckAndSet::NAME, result)?;
-            let value = read.check_value.flatten();
-            // The same value may be stored in another form, by another client or without compression: then that form is expected.
-            if read.applied || value != expected || actual == stored {
-                return Ok(CompareExchangeResult { exchanged: read.applied, actual: value });
+            let exchange = as_stored.check_and_set_with(&hash_key, sort_key, check, sort_key, desired.clone(), options);
+            let result = exchange.await?;
+            let found = result.check_value.clone().flatten();
+            let CheckResult { applied, check_value } = self.readable(CheckAndSet::NAME, result)?;
+            let actual = check_value.flatten();
+            // The same value may be stored in another form: not compressed, or by another compressor.
+            if applied || actual != expected || found == stored {
+                return Ok(CompareExchangeResult { exchanged: applied, actual });
             }
-            stored = actual;
+            stored = found;
         }
     }
 

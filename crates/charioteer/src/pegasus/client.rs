@@ -72,11 +72,11 @@ impl Client {
         let shared = self.shared(name);
         match shared.routes.map(&shared.cluster).await {
             Ok(_) => Ok(Table::new(shared)),
-            Err(failure) => {
-                if failure.kind == ErrorKind::NotFound {
+            Err(error) => {
+                if error.kind() == ErrorKind::NotFound {
                     self.forget(&shared);
                 }
-                Err(Error::from(failure).during("open_table").on(&shared.name))
+                Err(error.during("open_table").on(&shared.name))
             }
         }
     }

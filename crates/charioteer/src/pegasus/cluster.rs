@@ -65,9 +65,9 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Lets go of servers of which no table has a partition any more.
+    /// Lets go of servers of which no table has a partition any more. The meta servers will be asked again.
     pub(super) fn forget_unused_nodes(&self) {
-        self.nodes.lock().retain(|_, node| Arc::strong_count(node) > 1);
+        self.nodes.lock().retain(|address, node| Arc::strong_count(node) > 1 || self.metas.knows(address));
     }
 
     /// The counters of one kind of call.
@@ -85,6 +85,14 @@ impl Cluster {
         let mut stats: Vec<_> = self.calls.lock().iter().map(|(name, stats)| (*name, stats.read())).collect();
         stats.sort_unstable_by_key(|(name, _)| *name);
         stats
+    }
+
+    /// What a failure comes to when the client has been closed meanwhile.
+    pub(super) fn or_closed(&self, failure: Failure) -> Failure {
+        if failure.retry.is_none() || !self.closed.load(Ordering::Relaxed) {
+            return failure;
+        }
+        Failure { outcome: failure.outcome, peer: failure.peer, ..failure::closed() }
     }
 
     pub(super) fn close(&self) {
@@ -110,8 +118,10 @@ pub(super) async fn ask<R: Rpc>(
     let header = RequestHeader { client_timeout_ms, ..header };
     let encode = |out: &mut BytesMut, id: u32| write_request(out, &header, R::NAME, id.cast_signed(), request);
     let reply = connection.call(bytes, progress, encode).await.map_err(failure::lost)?;
+    let reply = reply.map_err(|too_long| failure::too_long(&too_long))?;
     if reply.name.strip_suffix(b"_ACK") != Some(R::NAME.as_bytes()) {
-        let reason = format!("the server answered {} with {}", R::NAME, reply.name.escape_ascii());
+        let reason =
+            format!("the server answered {} with {}", R::NAME, failure::told(&String::from_utf8_lossy(&reply.name)));
         connection.close(&Arc::from(&*reason));
         return Err(Failure::new(ErrorKind::Protocol, reason).unknown());
     }

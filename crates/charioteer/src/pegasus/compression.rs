@@ -37,8 +37,9 @@ pub(super) fn decompressed(value: Bytes) -> Result<Bytes, Failure> {
             let message = format!("a compressed value has more than {MAX_VALUE_BYTES} bytes when it is decompressed");
             Err(Failure::new(ErrorKind::TooLarge, message))
         }
-        Some(_) => Ok(Bytes::from(whole)),
-        None => Ok(value),
+        // What stands behind the frame was not put there by a client that compresses.
+        Some(_) if rest.is_empty() => Ok(Bytes::from(whole)),
+        _ => Ok(value),
     }
 }
 
@@ -61,15 +62,18 @@ mod tests {
     fn what_was_not_compressed_is_read_as_it_is() {
         let mut cut = compressed(b"a value that is cut short, as no writer would leave it").to_vec();
         cut.truncate(20);
-        for value in [&b""[..], b"plain", &MAGIC, &cut] {
+        let mut followed = compressed(b"a value").to_vec();
+        followed.extend_from_slice(b"and more");
+        for value in [&b""[..], b"plain", &MAGIC, &cut, &followed] {
             assert_eq!(decompressed(Bytes::copy_from_slice(value)).unwrap(), value);
         }
     }
 
-    /// Written by the Java client's library at its default level (`zstd` of the text, without a checksum).
+    /// Captured from zstd-jni, the Java client's library, at its default level.
     #[test]
     fn frames_of_the_original_library_are_read() {
-        let frame = b"\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello";
-        assert_eq!(decompressed(Bytes::from_static(frame)).unwrap(), "hello");
+        let frame = b"\x28\xb5\x2f\xfd\x20\x31\xbd\x00\x00\x88\x77\x72\x69\x74\x74\x65\x6e\x20\x62\x79\x20\x4a\x61\x76\x61\x2c\x20\x01\x00\x09\x9f\x4b";
+        let value = decompressed(Bytes::from_static(frame)).unwrap();
+        assert_eq!(value, "written by Java, written by Java, written by Java");
     }
 }

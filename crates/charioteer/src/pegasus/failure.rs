@@ -9,9 +9,10 @@ use std::time::Duration;
 use charioteer_proto::DecodeError;
 use charioteer_proto::pegasus::data::status;
 
+use super::wire::TooLong;
 use crate::backoff::Cause;
 use crate::error::{ErrorKind, Failure, Outcome};
-use crate::net::{Lost, Unreachable};
+use crate::net::{Lost, Obstacle, Unreachable};
 
 /// The server asked is not, or no longer, the one for this partition: ask where it is, and go there at once.
 pub(super) const STALE_ROUTE: Cause =
@@ -48,7 +49,7 @@ const fn again(kind: ErrorKind, cause: &'static Cause, message: &'static str) ->
 /// An error that the system gives in place of a result.
 pub(super) fn system(name: &str) -> Failure {
     let Meaning { kind, retry, outcome, message } = meaning(name);
-    let failure = Failure::new(kind, message).code(name.to_owned());
+    let failure = Failure::new(kind, message).code(told(name));
     Failure { retry, outcome, ..failure }
 }
 
@@ -92,7 +93,8 @@ fn meaning(name: &str) -> Meaning {
     }
 }
 
-/// RocksDB's code inside a result, where it is one that the call has no other meaning for.
+/// RocksDB's code inside a result, where it is one that the call has no other meaning for. None of them is tried again: no other server
+/// has these rows, and what a store could not do it can't do the next moment either.
 pub(super) fn status(code: i32) -> Failure {
     let (name, kind, outcome): (Cow<'static, str>, _, _) = match code {
         status::INVALID_ARGUMENT => ("InvalidArgument".into(), ErrorKind::InvalidArgument, Outcome::NotApplied),
@@ -100,6 +102,7 @@ pub(super) fn status(code: i32) -> Failure {
         2 => ("Corruption".into(), ErrorKind::Corrupt, Outcome::Unknown),
         3 => ("NotSupported".into(), ErrorKind::Unsupported, Outcome::NotApplied),
         5 => ("IOError".into(), ErrorKind::Internal, Outcome::Unknown),
+        7 => ("Incomplete".into(), ErrorKind::Timeout, Outcome::NotApplied),
         9 => ("TimedOut".into(), ErrorKind::Timeout, Outcome::Unknown),
         11 => ("Busy".into(), ErrorKind::Busy, Outcome::Unknown),
         code => (format!("RocksDB {code}").into(), ErrorKind::Internal, Outcome::Unknown),
@@ -113,9 +116,25 @@ pub(super) fn status(code: i32) -> Failure {
     Failure { outcome, ..failure }
 }
 
+/// What a server says, as it is told on: on one line, and not all of what is long.
+pub(super) fn told(text: &str) -> String {
+    const SHOWN: usize = 200;
+    let mut told: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        told.push('…');
+    }
+    told
+}
+
 /// A reply that is none: the peer speaks something else, or is out of order.
 pub(super) fn unreadable(error: DecodeError) -> Failure {
     Failure::new(ErrorKind::Protocol, format!("the server's reply can't be read: {error}")).unknown().because(error)
+}
+
+/// A reply that was passed over. What was asked has been done.
+pub(super) fn too_long(TooLong { bytes }: &TooLong) -> Failure {
+    let message = format!("the reply has {bytes} bytes, more than max_reply_bytes allows: ask for less at a time");
+    Failure::new(ErrorKind::TooLarge, message).unknown()
 }
 
 /// A connection that ended before the answer came.
@@ -127,7 +146,7 @@ pub(super) fn lost(lost: Lost) -> Failure {
 
 /// A server to which there is no connection.
 pub(super) fn unreachable(unreachable: &Unreachable, peer: &Arc<str>) -> Failure {
-    if unreachable.closed {
+    if unreachable.obstacle == Obstacle::Closed {
         return closed();
     }
     let message = format!("no connection: {}", unreachable.reason);
@@ -148,6 +167,13 @@ mod tests {
         assert_eq!((failure.kind, failure.outcome), (ErrorKind::Internal, Outcome::Unknown));
         assert_eq!(failure.server_code.as_deref(), Some("ERR_OF_ANOTHER_YEAR"));
         assert!(failure.retry.is_none());
+    }
+
+    #[test]
+    fn what_a_server_says_is_told_on_one_line_and_shortened() {
+        assert_eq!(told("ERR_BUSY"), "ERR_BUSY");
+        assert_eq!(told("a\nb"), "a\\nb");
+        assert_eq!(told(&"x".repeat(10_000)).chars().count(), 201);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::cluster::{Cluster, Node, ask};
 use super::failure;
+use super::routes::address;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::{Address, Progress};
@@ -28,6 +29,8 @@ pub(super) struct Metas {
     turn: AtomicUsize,
     /// The one that another has named as the leader.
     leader: Mutex<Option<Address>>,
+    /// What went wrong the last time one of them was asked.
+    failure: Mutex<Option<String>>,
 }
 
 /// A meta server that is being asked.
@@ -40,7 +43,17 @@ pub(super) struct Meta {
 
 impl Metas {
     pub(super) fn new(addresses: Vec<Address>) -> Self {
-        Self { addresses, turn: AtomicUsize::new(0), leader: Mutex::default() }
+        Self { addresses, turn: AtomicUsize::new(0), leader: Mutex::default(), failure: Mutex::default() }
+    }
+
+    /// What went wrong the last time one of them was asked.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
+    }
+
+    /// Whether that is one of the meta servers.
+    pub(super) fn knows(&self, address: &Address) -> bool {
+        self.addresses.contains(address) || self.leader.lock().as_ref() == Some(address)
     }
 
     fn next(&self) -> (Address, Option<usize>) {
@@ -59,7 +72,11 @@ impl Metas {
                 let _ = self.turn.compare_exchange(turn, next, Ordering::Relaxed, Ordering::Relaxed);
             }
             None => {
-                self.leader.lock().take_if(|leader| leader == asked.node.address());
+                let named = self.leader.lock().take_if(|leader| leader == asked.node.address());
+                // Whoever has named it may name it again: the next one is asked.
+                if named.is_some() {
+                    self.turn.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
     }
@@ -80,7 +97,7 @@ pub(super) trait MetaOperation: Operation<Reply = <Self::Rpc as Rpc>::Reply> {
     }
 
     /// Who leads, where a reply that refuses tells it.
-    fn leader(_reply: &Self::Reply) -> Option<Address> {
+    fn leader(_reply: &Self::Reply, _prefer_name: bool) -> Option<Address> {
         None
     }
 }
@@ -101,27 +118,34 @@ impl<O: MetaOperation> Backend<O> for Cluster {
         progress: &Progress,
     ) -> Result<O::Reply, Failure> {
         let header = RequestHeader::default();
-        let reply = ask::<O::Rpc>(&meta.node, header, operation.request(), 0, deadline, progress).await?;
+        let reply = ask::<O::Rpc>(&meta.node, header, operation.request(), 0, deadline, progress).await;
+        let reply = reply.map_err(|failure| match self.or_closed(failure) {
+            failure if is_no_meta_server(&failure) && self.metas.addresses.len() > 1 => failure.retry(&failure::META),
+            failure => failure,
+        })?;
         let (error, hint) = O::error(&reply);
         if error.is_ok() {
             return operation.check(&reply).map(|()| reply);
         }
         if *error == ErrorCode::FORWARD_TO_OTHERS {
-            *self.metas.leader.lock() = O::leader(&reply).filter(|leader| leader != meta.node.address());
+            *self.metas.leader.lock() =
+                O::leader(&reply, self.options.host_names).filter(|leader| leader != meta.node.address());
         }
         let mut failure = meaning(error);
         if !hint.is_empty() {
-            failure.message = format!("{}: {hint}", failure.message).into();
+            failure.message = format!("{}: {}", failure.message, failure::told(hint)).into();
         }
         Err(failure)
     }
 
     fn learn(&self, meta: &Meta, failure: &Failure) {
+        *self.metas.failure.lock() = Some(format!("meta server {}: {}", meta.node.peer(), failure.message));
         let forwarded = failure.server_code.as_deref() == Some(ErrorCode::FORWARD_TO_OTHERS.name());
         if forwarded && meta.turn.is_some() && self.metas.leader.lock().is_some() {
             return;
         }
-        if failure.retry.is_some() {
+        // What is no meta server at all says so for good; another may be one.
+        if failure.retry.is_some() || is_no_meta_server(failure) {
             self.metas.pass_on(meta);
         }
     }
@@ -131,11 +155,15 @@ impl<O: MetaOperation> Backend<O> for Cluster {
     }
 }
 
+fn is_no_meta_server(failure: &Failure) -> bool {
+    matches!(failure.kind, ErrorKind::Unsupported | ErrorKind::Protocol)
+}
+
 /// What an error inside a meta server's reply says. Some names mean something else there than on data.
 fn meaning(error: &ErrorCode) -> Failure {
     match error.name() {
         name @ "ERR_OBJECT_NOT_FOUND" => {
-            Failure::new(ErrorKind::NotFound, "there is no such table").code(name.to_owned())
+            Failure::new(ErrorKind::NotFound, "there is no such table").code(failure::told(name))
         }
         name => failure::system(name),
     }
@@ -198,8 +226,8 @@ impl MetaOperation for QueryTable {
         (&reply.err, "")
     }
 
-    fn leader(reply: &QueryCfgResponse) -> Option<Address> {
-        let leader = reply.partitions.first()?.primary.socket()?;
-        Some(Address::from(std::net::SocketAddr::V4(leader)))
+    fn leader(reply: &QueryCfgResponse, prefer_name: bool) -> Option<Address> {
+        let named = reply.partitions.first()?;
+        address(Some(named.primary), named.hp_primary.as_ref(), prefer_name)
     }
 }

@@ -46,7 +46,7 @@ pub struct Options {
     /// Whether values are compressed with zstd when they are written, and decompressed when they are read, as the Java client does it.
     /// Values that were not compressed are read as they are. Default no; `compression=zstd` in a URL.
     pub compression: bool,
-    /// A longer reply is refused. Default 64 MiB, twice what a server sends; `max_reply_bytes` in a URL.
+    /// A longer reply is passed over, and the call that it answers fails. Default 64 MiB, twice what a server sends; `max_reply_bytes` in a URL.
     pub max_reply_bytes: usize,
     /// Whether servers are reached by the host names that clusters from 2.6 on tell, instead of by their addresses: for clusters
     /// behind an address translation. Default no; `host_names=true` in a URL.
@@ -152,7 +152,7 @@ impl Options {
                 "false" => self.host_names = false,
                 _ => return Err(Error::config(format!("host_names={value}: true or false is expected"))),
             },
-            _ => return Err(Error::config(format!("{name}={value}: there is no such option for pegasus://"))),
+            _ => return Err(Error::config(format!("{name}=…: there is no such option for pegasus://"))),
         }
         Ok(())
     }
@@ -169,6 +169,9 @@ impl Options {
         }
         if self.connections_per_node == 0 || self.connections_per_node > 1024 {
             return Err(Error::config("connections: a number from 1 to 1024 is expected"));
+        }
+        if self.max_reply_bytes < 1024 {
+            return Err(Error::config("max_reply_bytes: at least 1024 is expected"));
         }
         if self.attempts == 0 {
             return Err(Error::config("attempts: at least 1 is expected"));

@@ -5,10 +5,10 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 
 use super::filter::Filter;
-use super::multi::{Entry, MultiGetOptions};
+use super::multi::{Entries, Entry, MultiGetOptions};
 use super::scan::ScanOptions;
 use super::table::Table;
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::Error;
 
 /// How many rows a del_range deletes at a time.
 const DELETED_AT_A_TIME: usize = 1000;
@@ -51,7 +51,7 @@ impl Default for DelRangeOptions {
 /// ```
 #[derive(Clone, Debug)]
 pub struct DelRangeError {
-    /// Why.
+    /// Why the request failed that was the last; its outcome is not that of those before.
     pub error: Error,
     /// The first sort key that may not have been deleted: another del_range may begin here, its start inclusive.
     pub next_sort_key: Bytes,
@@ -77,9 +77,10 @@ impl std::error::Error for DelRangeError {
     }
 }
 
+/// The error of the whole call, of which something may have been carried out: [`DelRangeError::error`] tells of the request that failed.
 impl From<DelRangeError> for Error {
     fn from(stopped: DelRangeError) -> Self {
-        stopped.error
+        if stopped.deleted > 0 { stopped.error.unknown() } else { stopped.error }
     }
 }
 
@@ -218,24 +219,13 @@ impl Pager {
     /// As [`Table::multi_get_range`]; it may be called again then, and goes on.
     pub async fn next_page(&mut self) -> Result<Option<Vec<Entry>>, Error> {
         while !self.is_over {
-            let page = self.page(&self.options).await?;
-            let (mut entries, mut complete) = (page.entries, page.complete);
+            let Entries { entries, complete } = self.page(&self.options).await?;
             if entries.is_empty() && !complete {
-                // The server has looked at as many rows as it may, and found none that is wanted. Without the filter it shows which
-                // these were, so that we get past them.
-                let options = MultiGetOptions { filter: Filter::All, ..self.options.clone() };
-                let seen = self.page(&options).await?;
-                (entries, complete) = (seen.entries, seen.complete);
-                if entries.is_empty() && !complete {
-                    let message =
-                        "the server looked at as many rows as it may, and all of them have expired: try again later";
-                    let failure = Failure::new(ErrorKind::Busy, message).retry(&super::failure::BUSY);
-                    return Err(Error::from(failure).during("multi_get").on(&self.table.shared.name));
-                }
+                self.get_past_unwanted().await?;
+                continue;
             }
             self.is_over = complete;
             self.get_past(&entries);
-            entries.retain(|entry| self.options.filter.matches(&entry.sort_key));
             if !entries.is_empty() {
                 return Ok(Some(entries));
             }
@@ -243,7 +233,54 @@ impl Pager {
         Ok(None)
     }
 
-    async fn page(&self, options: &MultiGetOptions) -> Result<super::multi::Entries, Error> {
+    /// Gets past as many rows as the server looks at in a multi_get, none of which was wanted. Without the filter it shows which these
+    /// were.
+    async fn get_past_unwanted(&mut self) -> Result<(), Error> {
+        let all =
+            MultiGetOptions { filter: Filter::All, max_count: 0, max_bytes: 0, no_value: true, ..self.options.clone() };
+        let Entries { entries, complete } = self.page(&all).await?;
+        if entries.is_empty() && !complete {
+            return self.get_past_expired().await;
+        }
+        // One that is wanted was set meanwhile, and comes with the next page.
+        let is_wanted = |entry: &Entry| self.options.filter.matches(&entry.sort_key);
+        let passed =
+            if self.options.reverse { entries.rsplit(is_wanted).next() } else { entries.split(is_wanted).next() };
+        let passed = passed.unwrap_or_default();
+        self.is_over = complete && passed.len() == entries.len();
+        self.get_past(passed);
+        Ok(())
+    }
+
+    /// Gets past more rows that have expired than the server looks at in a multi_get, which does not say which these were: a scan does.
+    async fn get_past_expired(&mut self) -> Result<(), Error> {
+        let options = ScanOptions {
+            start_inclusive: self.options.start_inclusive,
+            stop_inclusive: self.options.stop_inclusive,
+            sort_key_filter: self.options.filter.clone(),
+            no_value: true,
+            ..ScanOptions::default()
+        };
+        let mut scanner = self.table.get_scanner(&self.hash_key, &self.start, &self.stop, &options)?;
+        let Some(first) = scanner.next().await? else {
+            self.is_over = true;
+            return Ok(());
+        };
+        if !self.options.reverse {
+            (self.start, self.options.start_inclusive) = (first.sort_key, true);
+            return Ok(());
+        }
+        let mut last = first;
+        while let Some(row) = scanner.next().await? {
+            last = row;
+        }
+        // The first key after the last row, since an empty end would be none.
+        self.stop = [&last.sort_key[..], b"\0"].concat().into();
+        self.options.stop_inclusive = false;
+        Ok(())
+    }
+
+    async fn page(&self, options: &MultiGetOptions) -> Result<Entries, Error> {
         self.table.multi_get_range_with(&self.hash_key, &self.start, &self.stop, options).await
     }
 

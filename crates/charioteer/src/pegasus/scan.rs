@@ -164,7 +164,7 @@ impl Table {
             return Err(self.invalid("get_unordered_scanners", "at least one scanner must be asked for"));
         }
         let map = self.shared.routes.map(&self.shared.cluster).await;
-        let map = map.map_err(|why| Error::from(why).during("get_unordered_scanners").on(&self.shared.name))?;
+        let map = map.map_err(|error| error.during("get_unordered_scanners").on(&self.shared.name))?;
         let count = map.count();
         let scanners = max_split_count.min(usize::try_from(count).unwrap_or(1)).max(1);
         let mut shares = vec![VecDeque::new(); scanners];
@@ -196,7 +196,8 @@ impl Table {
             return Err(self.invalid(Fetch::NAME, "a batch must have at least one row"));
         }
         Ok(Scanner {
-            table: self.clone(),
+            // A context is known to the server that gave it and to no other, which may have one of the same number.
+            table: self.clone().with_hedged_reads(None),
             options: options.clone(),
             lane: None,
             handed_out: None,
@@ -250,7 +251,7 @@ impl Scanner {
             let (mut counted, mut fetch) = (0, Fetch::counting(lane, &self.options));
             loop {
                 let batch = self.table.fetch(&fetch).await?;
-                counted += u64::try_from(batch.count.unwrap_or(0)).unwrap_or(0);
+                counted += batch.count;
                 match batch.end {
                     End::More(context) => fetch = Fetch::more(lane, context),
                     End::Complete => return Ok(counted),
@@ -303,6 +304,11 @@ impl Scanner {
     /// Takes a batch, and asks for the next one while its rows are handed out.
     fn accept(&mut self, batch: Batch, cx: &mut Context<'_>) -> Result<(), Error> {
         if let (Some(last), Some(lane)) = (batch.rows.last(), &mut self.lane) {
+            // Rows are deleted by what comes here, and the next range begins at it.
+            if !lane.can_hold(batch.rows.iter().map(|row| &row.key[..])) {
+                let message = "the server gave rows out of order, or from outside of the range";
+                return Err(self.error(Failure::new(ErrorKind::Protocol, message)));
+            }
             lane.go_on_after(last.key.clone());
         }
         let is_empty = batch.rows.is_empty();

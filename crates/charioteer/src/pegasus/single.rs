@@ -58,7 +58,8 @@ impl Table {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn exist(&self, hash_key: impl AsRef<[u8]>, sort_key: impl AsRef<[u8]>) -> Result<bool, Error> {
-        Ok(self.ttl(hash_key, sort_key).await?.is_some())
+        let row = self.row(Exist::NAME, hash_key.as_ref(), sort_key.as_ref())?;
+        self.run(&Exist(row)).await
     }
 
     /// How long a row has still to live, or `None` when there is no such row.
@@ -174,6 +175,39 @@ impl DataOperation for Get {
         match reply.error {
             status::OK => Ok(Some(apart(reply.value))),
             status::NOT_FOUND => Ok(None),
+            code => Err(failure::status(code)),
+        }
+    }
+}
+
+/// Servers have no call of their own for it: the time to live is asked for.
+struct Exist(Row);
+
+impl Operation for Exist {
+    const NAME: &'static str = "exist";
+    const EFFECT: Effect = Effect::Reads;
+    type Reply = bool;
+}
+
+impl DataOperation for Exist {
+    type Rpc = rpc::Ttl;
+
+    fn place(&self) -> Place {
+        Place::Hash(self.0.hash)
+    }
+
+    fn request(&self) -> &Bytes {
+        &self.0.key
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.key.len()
+    }
+
+    fn reply(&self, reply: TtlResponse) -> Result<bool, Failure> {
+        match reply.error {
+            status::OK => Ok(true),
+            status::NOT_FOUND => Ok(false),
             code => Err(failure::status(code)),
         }
     }

@@ -4,13 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::pegasus::frame::RequestHeader;
 use charioteer_proto::pegasus::key::MAX_HASH_KEY_BYTES;
 use charioteer_proto::pegasus::rpc::Rpc;
 use futures_util::future::{Either, select};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::cluster::{Cluster, Node, ask};
@@ -19,8 +19,8 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::Progress;
 
-/// After so many timeouts without an answer between them, the meta server is asked whether the primary has moved.
-const TIMEOUTS_THAT_RAISE_DOUBT: u32 = 3;
+/// Servers take about 1 MiB, unless they are told to take more; far above that, lengths would not fit their fields.
+const MAX_REQUEST_BYTES: usize = 256 << 20;
 
 /// A table. Clones are cheap, and share what is known of the table's partitions.
 ///
@@ -59,7 +59,6 @@ pub(super) struct Shared {
     pub(super) cluster: Arc<Cluster>,
     pub(super) routes: Routes,
     pub(super) stats: super::stats::TableStats,
-    timeouts: AtomicU32,
 }
 
 /// What goes for all calls of a handle.
@@ -104,7 +103,7 @@ impl Table {
     }
 
     /// The same table, whose reads also ask a secondary when there is no answer after this time, and take what comes first. A
-    /// secondary may not have the last writes yet. `None` asks primaries only.
+    /// secondary may not have the last writes yet. `None` asks primaries only, and scans always do.
     #[must_use]
     pub fn with_hedged_reads(mut self, after: Option<Duration>) -> Self {
         self.terms.hedge_after = after;
@@ -124,12 +123,16 @@ impl Table {
     /// When no meta server can be asked, or the table was dropped.
     pub async fn partition_count(&self) -> Result<usize, Error> {
         let map = self.shared.routes.map(&self.shared.cluster).await;
-        let map = map.map_err(|failure| Error::from(failure).during("partition_count").on(&self.shared.name))?;
+        let map = map.map_err(|error| error.during("partition_count").on(&self.shared.name))?;
         Ok(usize::try_from(map.count()).unwrap_or(0))
     }
 
     /// Carries out an operation on these terms.
     pub(super) async fn run<O: DataOperation + 'static>(&self, operation: &O) -> Result<O::Reply, Error> {
+        if operation.bytes() > MAX_REQUEST_BYTES {
+            let message = format!("the request has about {} bytes, allowed are {MAX_REQUEST_BYTES}", operation.bytes());
+            return Err(Error::from(Failure::new(ErrorKind::TooLarge, message)).during(O::NAME).on(&self.shared.name));
+        }
         let stats = self.shared.stats.of::<O>(&self.shared.cluster);
         let terms = Terms {
             timeout: self.terms.timeout,
@@ -168,13 +171,7 @@ impl fmt::Debug for Table {
 
 impl Shared {
     pub(super) fn new(name: Arc<str>, cluster: Arc<Cluster>) -> Self {
-        Self {
-            routes: Routes::new(Arc::clone(&name)),
-            name,
-            cluster,
-            stats: super::stats::TableStats::default(),
-            timeouts: AtomicU32::new(0),
-        }
+        Self { routes: Routes::new(Arc::clone(&name)), name, cluster, stats: super::stats::TableStats::default() }
     }
 }
 
@@ -208,6 +205,15 @@ struct Hedged<'a> {
     after: Option<Duration>,
 }
 
+impl Hedged<'_> {
+    /// Has the meta server asked where the partition is, should the failure come from its not being there.
+    fn doubt(&self, target: &Target, failure: &Failure) {
+        if failure.retry.is_some() && failure.kind == ErrorKind::Unavailable {
+            self.shared.routes.distrust(target);
+        }
+    }
+}
+
 impl<O: DataOperation> Backend<O> for Hedged<'_> {
     type Target = Target;
 
@@ -222,34 +228,34 @@ impl<O: DataOperation> Backend<O> for Hedged<'_> {
         deadline: Instant,
         progress: &Progress,
     ) -> Result<O::Reply, Failure> {
-        let first = ask_one(&target.node, target, false, operation, deadline, progress);
-        let reply = match self.after.filter(|_| O::EFFECT == Effect::Reads) {
-            None => first.await?,
-            Some(after) => match target.map.secondary(target.partition) {
-                None => first.await?,
-                Some(secondary) => {
-                    let second = async {
-                        tokio::time::sleep(after).await;
-                        ask_one(secondary, target, true, operation, deadline, progress).await
-                    };
-                    first_success(first, second).await?
-                }
-            },
+        let first = async {
+            let reply = ask_one(&target.node, target, false, operation, deadline, progress).await?;
+            target.answered();
+            Ok(reply)
         };
-        if self.shared.timeouts.load(Ordering::Relaxed) > 0 {
-            self.shared.timeouts.store(0, Ordering::Relaxed);
-        }
+        let hedge = self.after.filter(|_| O::EFFECT == Effect::Reads);
+        let hedge = hedge.and_then(|after| Some((after, target.map.secondary(target.partition)?)));
+        let reply = match hedge {
+            None => first.await,
+            Some((after, secondary)) => {
+                let first = async { first.await.inspect_err(|failure| self.doubt(target, failure)) };
+                let second = ask_one(secondary, target, true, operation, deadline, progress);
+                hedged(first, after, second).await
+            }
+        };
+        let reply = reply.map_err(|failure| self.shared.cluster.or_closed(failure))?;
         operation.reply(reply)
     }
 
+    fn obstacle(&self) -> Option<String> {
+        self.shared.cluster.metas.failure()
+    }
+
     fn learn(&self, target: &Target, failure: &Failure) {
-        let moved = failure.retry.is_some() && failure.kind == ErrorKind::Unavailable;
-        let silent = failure.kind == ErrorKind::Timeout
-            && self.shared.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_THAT_RAISE_DOUBT;
-        if moved || silent {
-            self.shared.timeouts.store(0, Ordering::Relaxed);
-            self.shared.routes.distrust(target.generation);
+        if failure.kind == ErrorKind::Timeout && target.timed_out() {
+            self.shared.routes.distrust(target);
         }
+        self.doubt(target, failure);
     }
 
     fn peer(target: &Target) -> &Arc<str> {
@@ -277,12 +283,20 @@ async fn ask_one<O: DataOperation>(
     ask::<O::Rpc>(node, header, operation.request(), operation.bytes(), deadline, progress).await
 }
 
-/// What succeeds first; the first's failure when both fail.
-async fn first_success<T>(
+/// What the first gives, or, should it fail or not be there after a time, what succeeds first; the first's failure when both fail.
+async fn hedged<T>(
     first: impl Future<Output = Result<T, Failure>>,
+    after: Duration,
     second: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    match select(pin!(first), pin!(second)).await {
+    let failed = Notify::new();
+    let first = pin!(async { first.await.inspect_err(|_| failed.notify_one()) });
+    let second = pin!(async {
+        // One that has failed is not waited for.
+        let _ = tokio::time::timeout(after, failed.notified()).await;
+        second.await
+    });
+    match select(first, second).await {
         Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
         Either::Left((Err(failure), second)) => second.await.map_err(|_| failure),
         Either::Right((Err(_), first)) => first.await,

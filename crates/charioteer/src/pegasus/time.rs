@@ -38,8 +38,9 @@ impl Ttl {
     }
 }
 
-/// When a row expires that has so long to live, or 0 for never. Parts of a second are rounded up, so that no row lives shorter than
-/// it was meant to, and none that should live for a moment lives for ever.
+/// When a row expires that has so long to live, or 0 for never. Parts of a second are rounded up, so that none
+/// that should live for a moment lives for ever. The second that has begun counts as a whole one, as it does for the original clients,
+/// so that the time that is left never reads more than was asked for.
 pub(super) fn expires_at(operation: &'static str, ttl: Option<Duration>) -> Result<i32, Error> {
     let Some(ttl) = ttl else {
         return Ok(0);

@@ -19,7 +19,17 @@ fn while_serving(folder: &Path, arguments: &[&str], work: impl FnOnce()) -> Outp
     let ready = folder.join("ready.json");
     let mut server = Command::new(env!("CARGO_BIN_EXE_charioteer"))
         .current_dir(folder)
-        .args(["serve", "--pegasus", "127.0.0.1:0", "--http", "off", "--ready-file", "ready.json"])
+        .args([
+            "serve",
+            "--pegasus",
+            "127.0.0.1:0",
+            "--memcached",
+            "off",
+            "--http",
+            "off",
+            "--ready-file",
+            "ready.json",
+        ])
         .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod care;
+mod cluster;
 mod crash;
 mod data;
+mod memcached;
+mod one_shot;
 mod serve;
+mod shell;
 mod support;
+mod terminal;

@@ -20,6 +20,9 @@ const MAX_NAME_BYTES: usize = 256;
 /// Enough for the message's beginning: version, name and sequence id.
 const MAX_MESSAGE_BEGIN_BYTES: usize = 4 + 4 + MAX_NAME_BYTES + 4;
 
+/// Enough for a reply's beginning: its length, the error's name, version, name and sequence id.
+const MAX_REPLY_BEGIN_BYTES: usize = 4 + 4 + MAX_NAME_BYTES + MAX_MESSAGE_BEGIN_BYTES;
+
 const CALL: u8 = 1;
 const ONEWAY: u8 = 4;
 const STRICT: u32 = 0x8001_0000;
@@ -118,7 +121,7 @@ pub enum FrameError {
     Version(u32),
     /// A header of version 0 that says another length than 48, or a header struct that is too long.
     HeaderLength(u32),
-    /// A message longer than the limit.
+    /// A message longer than the limit. Nothing has been taken off the buffer.
     TooLarge {
         /// The length it announces.
         bytes: u32,
@@ -217,23 +220,14 @@ pub fn read_reply(input: &mut BytesMut, max_bytes: usize) -> Result<Option<Reply
         return Err(FrameError::ReplyLength(length));
     }
     if total > max_bytes {
-        return Err(FrameError::TooLarge { bytes: length.cast_unsigned(), limit: max_bytes, from: None });
+        return refuse_large_reply(input, length.cast_unsigned(), max_bytes);
     }
     if input.len() < total {
         input.reserve((total - input.len()).min(64 * 1024));
         return Ok(None);
     }
-    let mut frame = input.split_to(total).freeze();
-    frame.advance(4);
-    let mut reader = Reader::new(frame, "reply");
-    let error = ErrorCode::from_text(Text::read(&mut reader)?);
-    let version = reader.i32()?.cast_unsigned();
-    if version != STRICT_REPLY {
-        return Err(reader.fail(DecodeFailure::Marker(version)).into());
-    }
-    let name = reader.counted()?;
-    let sequence_id = reader.i32()?;
-    Ok(Some(Reply { error, name, sequence_id, results: reader.rest() }))
+    let (error, name, sequence_id, results) = reply_begin(input.split_to(total).freeze())?;
+    Ok(Some(Reply { error, name, sequence_id, results }))
 }
 
 /// Appends a reply that carries a result.
@@ -317,6 +311,33 @@ fn refuse_large(input: &BytesMut, lengths: &FrameLengths, limit: usize) -> Resul
         Err(_) => None,
     };
     Err(FrameError::TooLarge { bytes: lengths.body, limit, from })
+}
+
+/// Waits for the reply's beginning, so that whoever asked can be told.
+fn refuse_large_reply(input: &BytesMut, bytes: u32, limit: usize) -> Result<Option<Reply>, FrameError> {
+    let begin_bytes = MAX_REPLY_BEGIN_BYTES.min(bytes as usize);
+    let begin = Bytes::copy_from_slice(&input[..input.len().min(begin_bytes)]);
+    let may_go_on = begin.len() < begin_bytes;
+    let from = match reply_begin(begin) {
+        Ok((_, name, sequence_id, _)) => Some((name, sequence_id)),
+        Err(error) if may_go_on && error.failure == DecodeFailure::CutShort => return Ok(None),
+        Err(_) => None,
+    };
+    Err(FrameError::TooLarge { bytes, limit, from })
+}
+
+/// A reply's error, name and number, and what follows them.
+fn reply_begin(mut frame: Bytes) -> Result<(ErrorCode, Bytes, i32, Bytes), DecodeError> {
+    frame.advance(4.min(frame.len()));
+    let mut reader = Reader::new(frame, "reply");
+    let error = ErrorCode::from_text(Text::read(&mut reader)?);
+    let version = reader.i32()?.cast_unsigned();
+    if version != STRICT_REPLY {
+        return Err(reader.fail(DecodeFailure::Marker(version)));
+    }
+    let name = reader.counted()?;
+    let sequence_id = reader.i32()?;
+    Ok((error, name, sequence_id, reader.rest()))
 }
 
 /// The name, the number and what follows.

@@ -209,9 +209,26 @@ fn replies_of_impossible_length_are_refused() {
     for length in [-1, i32::MIN, 0, 3] {
         assert_eq!(read(length, LIMIT), Err(FrameError::ReplyLength(length)));
     }
-    assert_eq!(read(101, 100), Err(FrameError::TooLarge { bytes: 101, limit: 100, from: None }));
     assert_eq!(read(100, 100), Ok(None));
     assert!(matches!(read(4, LIMIT), Err(FrameError::Malformed(error)) if error.failure == DecodeFailure::CutShort));
+}
+
+#[test]
+fn a_reply_too_large_tells_whom_it_answers_as_soon_as_that_has_come() {
+    let mut wire = BytesMut::new();
+    write_reply(&mut wire, Get::NAME.as_bytes(), 7, &Bytes::from(vec![0; 200]));
+    let name = Bytes::from_static(b"RPC_RRDB_RRDB_GET_ACK");
+    let bytes = u32::try_from(wire.len()).unwrap();
+    let told = 4 + 4 + "ERR_OK".len() + 4 + 4 + name.len() + 4;
+    assert_eq!(read_reply(&mut BytesMut::from(&wire[..told - 1]), 100), Ok(None));
+    let mut begin = BytesMut::from(&wire[..told]);
+    let refused = FrameError::TooLarge { bytes, limit: 100, from: Some((name, 7)) };
+    assert_eq!(read_reply(&mut begin, 100), Err(refused));
+    assert_eq!(begin.len(), told);
+    let nobody = FrameError::TooLarge { bytes: 101, limit: 100, from: None };
+    let mut no_reply = BytesMut::from(&[0; 101][..]);
+    no_reply[3] = 101;
+    assert_eq!(read_reply(&mut no_reply, 100), Err(nobody));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod checks;
 mod frames;
 mod golden;
 mod hostile;
+mod memcached;
 mod memory;
 mod names;
 mod replay;

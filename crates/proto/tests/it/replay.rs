@@ -43,7 +43,7 @@ fn messages() -> Vec<(String, Vec<u8>)> {
 }
 
 /// Pseudo-random bytes, the same ones on every run.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -61,12 +61,12 @@ impl Random {
         self.next().to_be_bytes()[0]
     }
 
-    fn bytes(&mut self) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self) -> Vec<u8> {
         (0..self.below(200)).map(|_| self.byte()).collect()
     }
 
     /// Bends, cuts out, doubles or inserts a few bytes.
-    fn mutate(&mut self, bytes: &mut Vec<u8>) {
+    pub(crate) fn mutate(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len());
             match self.below(4) {

@@ -76,7 +76,7 @@ fn parse(file: &Path, block: usize, text: &str) -> Result<Option<Vector>, String
             other => return Err(format!("unknown kind {other:?}")),
         },
         rpc: needed("rpc")?,
-        bytes: hex(text)?,
+        bytes: hex(text, "hex:")?,
         reencodes,
         debug: field("debug").unwrap_or_default(),
         file: file.to_owned(),
@@ -84,9 +84,10 @@ fn parse(file: &Path, block: usize, text: &str) -> Result<Option<Vector>, String
     }))
 }
 
-fn hex(block: &str) -> Result<Vec<u8>, String> {
-    let mut lines = block.lines().skip_while(|line| !line.starts_with("hex:"));
-    let mut digits = lines.next().ok_or("no hex")?["hex:".len()..].to_owned();
+/// The bytes of a field, in hexadecimal digits.
+pub(crate) fn hex(block: &str, field: &str) -> Result<Vec<u8>, String> {
+    let mut lines = block.lines().skip_while(|line| !line.starts_with(field));
+    let mut digits = lines.next().ok_or("no hex")?[field.len()..].to_owned();
     lines.take_while(|line| line.starts_with([' ', '\t'])).for_each(|line| digits += line);
     digits.retain(|digit| !digit.is_whitespace());
     if !digits.is_ascii() || !digits.len().is_multiple_of(2) {

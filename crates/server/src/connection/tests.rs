@@ -13,8 +13,9 @@ struct Unanswered(AtomicUsize);
 
 impl Session for Unanswered {
     type Request = u8;
+    type Reading = ();
 
-    fn next_request(&self, input: &mut BytesMut, _: &Output) -> Result<Option<u8>, Unreadable> {
+    fn next_request(&self, input: &mut BytesMut, (): &mut (), _: &Output) -> Result<Option<u8>, Unreadable> {
         Ok(input.try_get_u8().ok())
     }
 
@@ -69,8 +70,9 @@ impl Waiting {
 
 impl Session for Waiting {
     type Request = u8;
+    type Reading = ();
 
-    fn next_request(&self, input: &mut BytesMut, _: &Output) -> Result<Option<u8>, Unreadable> {
+    fn next_request(&self, input: &mut BytesMut, (): &mut (), _: &Output) -> Result<Option<u8>, Unreadable> {
         Ok(input.try_get_u8().ok())
     }
 
@@ -109,7 +111,7 @@ fn requests_do_not_excuse_a_peer_that_leaves_replies_untaken() {
     let untaken_until = state.deadline(true).unwrap().0;
     while Instant::now() == untaken_until {}
     state.input.put_u8(0);
-    assert!(state.next(&Unanswered::default(), &output).is_some());
+    assert!(state.next(&Unanswered::default(), &mut (), &output).is_some());
     state.answered(0);
     assert_eq!(state.deadline(true).unwrap().0, untaken_until);
 }
@@ -120,8 +122,9 @@ struct Slow(AtomicUsize);
 
 impl Session for Slow {
     type Request = u8;
+    type Reading = ();
 
-    fn next_request(&self, input: &mut BytesMut, _: &Output) -> Result<Option<u8>, Unreadable> {
+    fn next_request(&self, input: &mut BytesMut, (): &mut (), _: &Output) -> Result<Option<u8>, Unreadable> {
         Ok(input.try_get_u8().ok())
     }
 
@@ -153,8 +156,9 @@ struct Ending(AtomicUsize);
 
 impl Session for Ending {
     type Request = u8;
+    type Reading = ();
 
-    fn next_request(&self, input: &mut BytesMut, _: &Output) -> Result<Option<u8>, Unreadable> {
+    fn next_request(&self, input: &mut BytesMut, (): &mut (), _: &Output) -> Result<Option<u8>, Unreadable> {
         Ok(input.try_get_u8().ok())
     }
 
@@ -193,4 +197,81 @@ fn nothing_is_written_behind_the_last_reply() {
     assert_eq!(output.write(|out| out.put_u8(0)), 0);
     output.write_last(b"another");
     assert_eq!(output.take(), "last");
+}
+
+/// Answers every byte with it, the later the sooner, unless they are answered in order.
+struct Hasty<const IN_ORDER: bool>;
+
+impl<const IN_ORDER: bool> Session for Hasty<IN_ORDER> {
+    const IN_ORDER: bool = IN_ORDER;
+
+    type Request = u8;
+    type Reading = ();
+
+    fn next_request(&self, input: &mut BytesMut, (): &mut (), _: &Output) -> Result<Option<u8>, Unreadable> {
+        Ok(input.try_get_u8().ok())
+    }
+
+    fn request_bytes(_: &u8) -> usize {
+        1
+    }
+
+    async fn answer(&self, request: u8, output: &Output) {
+        for _ in request..5 {
+            tokio::task::yield_now().await;
+        }
+        output.write(|out| out.put_u8(request));
+    }
+}
+
+async fn replies<const IN_ORDER: bool>(requests: &[u8]) -> Vec<u8> {
+    let (mut peer, stream) = tokio::io::duplex(100);
+    peer.write_all(requests).await.unwrap();
+    peer.shutdown().await.unwrap();
+    let (stop, limits) = (CancellationToken::new(), Limits::default());
+    let session = Hasty::<IN_ORDER>;
+    let ended = serve(&session, tokio::io::split(stream), BytesMut::new(), &limits, &stop).await;
+    assert_eq!(ended.unwrap(), Ended::Closed);
+    let mut replies = Vec::new();
+    peer.read_to_end(&mut replies).await.unwrap();
+    replies
+}
+
+#[tokio::test]
+async fn replies_keep_the_order_of_the_requests_where_a_protocol_asks_for_it() {
+    assert_eq!(replies::<false>(&[1, 2, 3, 4, 5]).await, [5, 4, 3, 2, 1]);
+    assert_eq!(replies::<true>(&[1, 2, 3, 4, 5]).await, [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_ahead_is_not_read_from_while_its_request_waits_its_turn() {
+    let (mut peer, stream) = tokio::io::duplex(1 << 20);
+    peer.write_all(&[8; 1 << 20]).await.unwrap();
+    let (stop, limits) = (CancellationToken::new(), Limits::default());
+    let mut served = Box::pin(serve(&Stuck, tokio::io::split(stream), BytesMut::new(), &limits, &stop));
+    assert!(tokio::time::timeout(Duration::from_millis(10), &mut served).await.is_err());
+    let sent_on = tokio::time::timeout(Duration::from_millis(10), peer.write_all(&[8; 64 << 10])).await;
+    assert!(sent_on.is_err(), "the server keeps what it can't begin");
+}
+
+/// Every byte is a request that is never answered, and has those behind it wait.
+struct Stuck;
+
+impl Session for Stuck {
+    const IN_ORDER: bool = true;
+
+    type Request = u8;
+    type Reading = ();
+
+    fn next_request(&self, input: &mut BytesMut, (): &mut (), _: &Output) -> Result<Option<u8>, Unreadable> {
+        Ok(input.try_get_u8().ok())
+    }
+
+    fn request_bytes(_: &u8) -> usize {
+        1
+    }
+
+    async fn answer(&self, _: u8, _: &Output) {
+        pending().await
+    }
 }

@@ -52,7 +52,7 @@ fn encode(stats: &Stats, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
 }
 
 /// [`EncodeMetric`] of different types behind one.
-trait Encode {
+pub(super) trait Encode {
     fn kind(&self) -> prometheus_client::metrics::MetricType;
     fn encode_into(&self, encoder: prometheus_client::encoding::MetricEncoder<'_>) -> fmt::Result;
 }

@@ -250,19 +250,14 @@ impl<B: Backend> Service<B> {
     }
 
     fn note_end(&self, peer: SocketAddr, ended: std::io::Result<Ended>) {
-        let reason = match ended {
-            // Whoever had it cut knows of it.
-            Ok(Ended::Closed | Ended::Cut) => return,
-            Ok(Ended::Unreadable) => "unreadable",
-            Ok(Ended::Stalled) => "stalled",
-            Ok(Ended::Idle) => "idle",
-            Err(error) => {
-                debug!(%peer, %error, "connection lost");
-                return;
+        match ended.map(|ended| ended.reason()) {
+            Ok(None) => {}
+            Ok(Some(reason)) => {
+                self.metrics.cut("pegasus", reason);
+                debug!(%peer, reason, "connection closed");
             }
-        };
-        self.metrics.cut("pegasus", reason);
-        debug!(%peer, reason, "connection closed");
+            Err(error) => debug!(%peer, %error, "connection lost"),
+        }
     }
 }
 

@@ -31,8 +31,9 @@ pub(super) struct Session<'a, B: Backend> {
 
 impl<B: Backend> connection::Session for Session<'_, B> {
     type Request = Request;
+    type Reading = ();
 
-    fn next_request(&self, input: &mut BytesMut, output: &Output) -> Result<Option<Request>, Unreadable> {
+    fn next_request(&self, input: &mut BytesMut, (): &mut (), output: &Output) -> Result<Option<Request>, Unreadable> {
         frame::read_request(input, self.service.limits.frame_bytes).map_err(|error| {
             debug!(peer = %self.peer, %error, "connection closed: its stream can't be read");
             if let FrameError::TooLarge { from: Some((name, sequence_id)), .. } = error {

@@ -8,7 +8,7 @@ use charioteer_engine::{Clock, DiskOptions};
 
 use super::{Pegasus, TestServer};
 use crate::pegasus::hooks::Hooks;
-use crate::{Data, Error, Limits, Options, PegasusOptions, Server};
+use crate::{Data, Error, Limits, MemcachedOptions, Options, PegasusOptions, Server};
 
 /// What a server for tests is to be: of one port and in memory, unless it is told otherwise.
 ///
@@ -35,7 +35,8 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         let pegasus = PegasusOptions { address: any_port(), ..PegasusOptions::default() };
-        Self { options: Options { http: None, ..Options::default() }, pegasus, tables: Vec::new() }
+        let options = Options { http: None, ..Options::for_tests() };
+        Self { options, pegasus, tables: Vec::new() }
     }
 }
 
@@ -85,6 +86,12 @@ impl Builder {
     /// Everything else that can be told of Pegasus.
     pub fn pegasus(mut self, set: impl FnOnce(&mut PegasusOptions)) -> Self {
         set(&mut self.pegasus);
+        self
+    }
+
+    /// Everything that can be told of memcached.
+    pub fn memcached(mut self, set: impl FnOnce(&mut MemcachedOptions)) -> Self {
+        self.options.memcached.as_mut().map(set);
         self
     }
 

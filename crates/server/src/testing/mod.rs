@@ -1,6 +1,6 @@
 //! A server for tests of clients: the real one, in one line inside a test, with hooks that a real cluster can't offer.
 //!
-//! [`TestServer::start`] serves a table `temp` of 8 partitions from memory, on a port that the system chooses, with a
+//! [`TestServer::start`] serves a table `temp` of 8 partitions and memcached from memory, on ports that the system chooses, with a
 //! [clock](TestServer::clock) that a test can move. [`TestServer::builder`] makes a cluster of several meta servers and nodes, all
 //! in this process. What belongs to one protocol is behind a handle of its own, such as [`Pegasus`]: there a test moves partitions,
 //! stops nodes, and has requests go wrong.
@@ -85,13 +85,20 @@ impl TestServer {
         format!("pegasus://{}", metas.join(","))
     }
 
+    /// Where memcached's clients find it: all of its addresses, which are one server.
+    #[must_use]
+    pub fn memcached_url(&self) -> String {
+        let addresses: Vec<_> = self.server.addresses().memcached.iter().map(ToString::to_string).collect();
+        format!("memcached://{}", addresses.join(","))
+    }
+
     /// Where it listens.
     #[must_use]
     pub const fn addresses(&self) -> &Addresses {
         self.server.addresses()
     }
 
-    /// The time by which rows expire: the system's, unless another was given. A test can move it forward.
+    /// The time by which rows and items expire: the system's, unless another was given. A test can move it forward.
     #[must_use]
     pub const fn clock(&self) -> &Clock {
         &self.clock

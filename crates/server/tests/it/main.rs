@@ -8,6 +8,7 @@ mod data;
 mod hostile;
 mod http;
 mod limits;
+mod memcached;
 mod meta;
 mod on_disk;
 mod pipelining;

@@ -42,6 +42,24 @@ fn a_request_given_up_in_the_queue_is_not_sent() {
 }
 
 #[test]
+fn what_was_given_up_does_not_gather_while_nothing_can_be_sent() {
+    let mut calls = Calls::default();
+    let first = begin(&mut calls, "first ");
+    let large = "x".repeat(MAX_KEPT_BYTES / 4);
+    for _ in 0..100 {
+        let given_up = begin(&mut calls, &large);
+        calls.post(|out, _| out.put_slice(b"post "));
+        assert_eq!(calls.give_up(given_up), Some(Stage::Queued));
+        assert!(calls.requests.len() < 2 * MAX_KEPT_BYTES && calls.queue.len() < 200);
+    }
+    let (second, last) = (begin(&mut calls, "second "), begin(&mut calls, "last"));
+    assert_eq!(calls.give_up(second), Some(Stage::Queued));
+    assert_eq!(sent(&mut calls), format!("first {}last", "post ".repeat(100)));
+    assert!(matches!(calls.answer(first, "to first"), Delivered::To(None)));
+    assert!(matches!(calls.answer(last, "to last"), Delivered::To(None)));
+}
+
+#[test]
 fn nothing_is_sent_when_everything_was_given_up() {
     let mut calls = Calls::default();
     let id = begin(&mut calls, "a");
@@ -116,4 +134,26 @@ fn calls_that_are_never_answered_fill_the_table_and_no_more() {
         calls.give_up(id);
     }
     assert!(matches!(calls.begin(|_, _| ()), Err(Refused::Full)));
+}
+
+#[test]
+fn what_is_queued_at_the_end_is_not_sent_but_for_what_nobody_waits_for() {
+    let mut calls = Calls::default();
+    let queued = begin(&mut calls, "a");
+    calls.post(|out, _| out.put_slice(b"b"));
+    let given_up = begin(&mut calls, "c");
+    calls.give_up(given_up);
+    calls.end(&Arc::from("closed"));
+    assert_eq!(sent(&mut calls), "b");
+    assert!(matches!(poll(&mut calls, queued), Poll::Ready(Err((Stage::Queued, _)))));
+    assert!(calls.is_idle());
+}
+
+#[test]
+fn requests_that_nobody_waits_for_do_not_gather_without_end() {
+    let mut calls = Calls::default();
+    for _ in 0..10_000 {
+        calls.post(|out, _| out.put_bytes(0, 100));
+    }
+    assert!(sent(&mut calls).len() <= MAX_KEPT_BYTES + 100);
 }

@@ -5,7 +5,7 @@ use charioteer_proto::pegasus::rpc;
 
 use super::ScanOptions;
 use super::lane::Lane;
-use crate::error::{Error, Failure};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 use crate::pegasus::failure;
 use crate::pegasus::routes::Place;
@@ -15,8 +15,8 @@ use crate::pegasus::table::{DataOperation, Table};
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) rows: Vec<KeyValue>,
-    /// How many rows there are, where only that was asked for.
-    pub(super) count: Option<i32>,
+    /// How many rows there are, where only that was asked for, or are here.
+    pub(super) count: u64,
     pub(super) end: End,
 }
 
@@ -105,13 +105,16 @@ fn request(lane: &Lane, options: &ScanOptions) -> GetScannerRequest {
 
 fn batch(reply: ScanResponse) -> Result<Batch, Failure> {
     let end = match (reply.error, reply.context_id) {
-        (status::OK, SCAN_COMPLETED) => End::Complete,
+        // A server that finds the range empty leaves the context at 0, which is none.
+        (status::OK, SCAN_COMPLETED | 0) => End::Complete,
         (status::OK, context) => End::More(context),
         (status::NOT_FOUND, _) => End::Expired,
         (status::INCOMPLETE, _) => End::TookTooLong,
         (code, _) => return Err(failure::status(code)),
     };
-    Ok(Batch { rows: reply.kvs, count: reply.kv_count, end })
+    // Servers that do not know of counting send the rows instead.
+    let count = reply.kv_count.map_or(reply.kvs.len() as u64, |count| u64::try_from(count).unwrap_or(0));
+    Ok(Batch { rows: reply.kvs, count, end })
 }
 
 impl Operation for First {
@@ -136,6 +139,11 @@ impl DataOperation for First {
     }
 
     fn reply(&self, reply: ScanResponse) -> Result<Batch, Failure> {
+        // There was no context yet that could have expired; asking again would go on for ever.
+        if reply.error == status::NOT_FOUND {
+            let message = "the server does not know the context of a scan that has none yet";
+            return Err(Failure::new(ErrorKind::Protocol, message).code("NotFound"));
+        }
         batch(reply)
     }
 }
@@ -163,5 +171,24 @@ impl DataOperation for More {
 
     fn reply(&self, reply: ScanResponse) -> Result<Batch, Failure> {
         batch(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(error: i32, context_id: i64) -> End {
+        batch(ScanResponse { error, context_id, ..ScanResponse::default() }).unwrap().end
+    }
+
+    #[test]
+    fn a_reply_says_what_comes_after_it() {
+        assert_eq!(end(status::OK, 7), End::More(7));
+        assert_eq!(end(status::OK, SCAN_COMPLETED), End::Complete);
+        assert_eq!(end(status::OK, 0), End::Complete, "asking for context 0 would begin the same scan for ever");
+        assert_eq!(end(status::NOT_FOUND, 0), End::Expired);
+        assert_eq!(end(status::INCOMPLETE, SCAN_COMPLETED), End::TookTooLong);
+        assert!(batch(ScanResponse { error: 5, ..ScanResponse::default() }).is_err());
     }
 }

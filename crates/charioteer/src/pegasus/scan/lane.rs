@@ -53,6 +53,18 @@ impl Lane {
         matches!(self.place, Place::Index(..))
     }
 
+    /// Whether rows with these keys are what a server can have found here: all in the range, and in ascending order.
+    pub(super) fn can_hold<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> bool {
+        let mut last = None;
+        keys.into_iter().all(|key| {
+            let is_behind = match last.replace(key) {
+                Some(last) => key > last,
+                None => key > &self.start[..] || (self.start_inclusive && key == self.start),
+            };
+            is_behind && (key < &self.stop[..] || (self.stop_inclusive && key == self.stop))
+        })
+    }
+
     pub(super) fn go_on_after(&mut self, key: Bytes) {
         self.start = key;
         self.start_inclusive = false;
@@ -189,6 +201,23 @@ mod tests {
         for bytes in [&b""[..], b"\x02", b"\x01\x00\x00\x00\x09\x00\x00\x00\x08\x00\0\0\0\0\0\0\0\0"] {
             assert!(ResumeToken::from_bytes(bytes).is_err(), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn rows_out_of_range_or_order_are_told_from_what_a_lane_can_hold() {
+        let raw = |hash_key: &str, sort_key: &str| key::raw(hash_key.as_bytes(), sort_key.as_bytes());
+        let can_hold = |lane: &Lane, keys: &[Bytes]| lane.can_hold(keys.iter().map(|key| &key[..]));
+        let mut lane = Lane::of_hash_key(b"h", b"b", b"d", &ScanOptions::default()).unwrap();
+        assert!(can_hold(&lane, &[]) && can_hold(&lane, &[raw("h", "b"), raw("h", "c"), raw("h", "cc")]));
+        for (one, other) in [("a", "b"), ("b", "b"), ("c", "b"), ("c", "d")] {
+            assert!(!can_hold(&lane, &[raw("h", one), raw("h", other)]), "{one} {other}");
+        }
+        assert!(!can_hold(&lane, &[raw("i", "c")]) && !can_hold(&lane, &[Bytes::new()]));
+        lane.go_on_after(raw("h", "c"));
+        assert!(!can_hold(&lane, &[raw("h", "c")]) && can_hold(&lane, &[raw("h", "cc")]));
+        let all = Lane::of_partition(0, 1);
+        assert!(can_hold(&all, &[raw("h", ""), raw("h", "z"), raw("i", "a"), raw("hh", "a")]));
+        assert!(!can_hold(&all, &[Bytes::new()]) && !can_hold(&all, &[raw("hh", "a"), raw("i", "a")]));
     }
 
     #[test]

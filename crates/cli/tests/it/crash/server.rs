@@ -35,7 +35,8 @@ impl Starting {
     pub(super) fn new(folder: &Path, durability: &str) -> Self {
         let (ready_file, log) = (folder.join("ready.json"), folder.join("log"));
         let started = Instant::now();
-        let mut child = charioteer(&["serve", "--pegasus", "127.0.0.1:0", "--http", "off", "--log", "warn"])
+        let mut child = charioteer(&["serve", "--pegasus", "127.0.0.1:0", "--memcached", "off", "--http", "off"])
+            .args(["--log", "warn"])
             .args(["--durability", durability, "--data"])
             .arg(folder.join("data"))
             .arg("--ready-file")

@@ -1,0 +1,60 @@
+//! memcached.
+//!
+//! [`Client::new`] takes [`Options`], which name the servers, and its methods are memcached's commands. Several servers are used as one:
+//! each key has its server, chosen by [`Hashing`], which can be the choice that another client makes, so that both find the same
+//! items.
+//!
+//! # The protocol
+//! The binary protocol, though the meta protocol is the newer one. Each of its replies carries the number of its request, so that an
+//! answer that comes late is told apart without trusting the order; it takes any bytes as a key, knows SASL, and can say all that the
+//! Go client gomemcached says. The meta protocol and the text protocol are not there yet.
+//!
+//! # Values
+//! A value is bytes and 32 bits of flags. [`Encode`] and [`Decode`] say what becomes of a type of yours: bytes and texts are
+//! stored as they are, [`MessagePack`] stores anything that `serde` can write as gomemcached does.
+//!
+//! # Versions
+//! Each change of an item gives it another version, a [`Cas`]. What is done with [`StoreOptions::cas`] is done only if the item still
+//! has that version; otherwise the call fails with [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
+//!
+//! # When a server does not answer
+//! After a few failures in a row a server counts as down: [`Client::on_server_change`] tells so, its keys are taken over by the others
+//! (or are without a server, see [`Options::failover`]), and it is asked again and again until it answers. Items that were changed
+//! meanwhile are older on it than elsewhere when it comes back.
+//!
+//! - `options` says how the servers are found, `client` is the handle, `servers` knows them and which of them are down, `ring` places
+//!   keys on them;
+//! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`;
+//! - `call` is what they have in common, `wire` reads packets, `failure` says what the servers' errors mean.
+
+mod admin;
+mod call;
+mod client;
+mod counter;
+mod failure;
+mod get;
+mod health;
+mod item;
+mod many;
+mod options;
+mod ring;
+mod servers;
+mod store;
+mod touch;
+mod ttl;
+mod value;
+mod wire;
+
+pub use admin::ServerReply;
+pub use client::Client;
+pub use counter::{Count, CountOptions};
+pub use item::{Cas, Item};
+pub use options::{Credentials, Options};
+pub use ring::Hashing;
+pub use servers::ServerChange;
+pub use store::StoreOptions;
+pub use ttl::Ttl;
+pub use value::{CodecError, Decode, Encode, Encoded, MESSAGE_PACK_FLAGS, MessagePack};
+
+/// The database's name in spans and metrics, by OpenTelemetry's conventions.
+const SYSTEM: &str = "memcached";

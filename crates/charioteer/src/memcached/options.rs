@@ -1,0 +1,224 @@
+//! What a client is told before it begins.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::ring::Hashing;
+use crate::error::Error;
+use crate::net::Address;
+use crate::url::{self, Url};
+
+/// Where memcached listens unless something else is said.
+const DEFAULT_PORT: u16 = 11211;
+
+/// Which servers a client uses, how it spreads keys over them, and how patient it is.
+///
+/// ```
+/// use std::time::Duration;
+/// use charioteer::memcached::Options;
+///
+/// let mut options = Options::new(["cache-1:11211", "10.0.0.2", "[::1]:11212"])?;
+/// options.operation_timeout = Duration::from_millis(200);
+/// assert_eq!(options.servers(), ["cache-1:11211", "10.0.0.2:11211", "[::1]:11212"]);
+///
+/// let same = Options::from_url("memcached://cache-1,10.0.0.2,[::1]:11212?operation_timeout=200ms")?;
+/// assert_eq!(same.servers(), options.servers());
+/// # Ok::<(), charioteer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    pub(super) servers: Vec<Named>,
+    /// How keys are spread over the servers. Default [`Hashing::Rendezvous`]; `hashing` in a URL.
+    pub hashing: Hashing,
+    /// How much of the keys each server is to have, in the servers' order; 1 for all when it is empty. Default empty; `weights=3,1`
+    /// in a URL.
+    pub weights: Vec<u32>,
+    /// As whom the client speaks to servers that want to know. Default none. A URL, which ends up in logs, has no place for them.
+    pub credentials: Option<Credentials>,
+    /// How long a call may take, with all its attempts. Default 1 s; `operation_timeout` in a URL.
+    pub operation_timeout: Duration,
+    /// How long connecting to a server may take. Default 1 s; `connect_timeout` in a URL.
+    pub connect_timeout: Duration,
+    /// How many connections there are to each server. One carries hundreds of thousands of calls a second. Default 1; `connections`
+    /// in a URL.
+    pub connections_per_server: usize,
+    /// How often a call is tried at most, its first attempt among them. Default 10; `attempts` in a URL.
+    pub attempts: u32,
+    /// After how many failures in a row a server counts as down. Failures that come together count as one. Default 3; `failures` in a
+    /// URL.
+    pub failures: u32,
+    /// Whether the others take over the keys of a server that is down. They have none of its items, and it has none of their changes
+    /// when it comes back. Otherwise calls for its keys fail at once. Default yes; `failover=false` in a URL.
+    pub failover: bool,
+    /// The longest wait before a server that is down is asked again; the first is 100 ms, and each is twice the one before. Default
+    /// 5 s; `retry_interval` in a URL.
+    pub retry_interval: Duration,
+    /// A longer value is passed over, and the call that it answers fails; so are several values together that are longer than four
+    /// times as much. Default 64 MiB; `max_value_bytes` in a URL.
+    pub max_value_bytes: usize,
+}
+
+/// A server's address, and how it was written.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) address: Address,
+}
+
+impl Named {
+    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        let address = Address::parse(text, DEFAULT_PORT).map_err(|why| Error::config(format!("server {why}")))?;
+        Ok(Self { name: text.trim().to_owned(), address })
+    }
+}
+
+/// A name and a password, which are never printed.
+///
+/// ```
+/// use charioteer::memcached::Credentials;
+///
+/// let credentials = Credentials::new("alice", "secret");
+/// assert!(!format!("{credentials:?}").contains("secret"));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub(super) user: String,
+    pub(super) password: String,
+}
+
+impl Credentials {
+    /// This name and this password, for SASL's mechanism `PLAIN`.
+    pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { user: user.into(), password: password.into() }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// For these servers: `host:port`, `host`, `1.2.3.4:port` or `[::1]:port`. The port is 11211 where none is given. Names are looked
+    /// up at each connecting.
+    ///
+    /// # Errors
+    /// When there is none, or one is no address.
+    pub fn new<S: AsRef<str>>(servers: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+        let servers = servers.into_iter().map(|text| Named::parse(text.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        if servers.is_empty() {
+            return Err(Error::config("no server is given, such as 127.0.0.1:11211"));
+        }
+        Ok(Self {
+            servers,
+            hashing: Hashing::default(),
+            weights: Vec::new(),
+            credentials: None,
+            operation_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
+            connections_per_server: 1,
+            attempts: 10,
+            failures: 3,
+            failover: true,
+            retry_interval: Duration::from_secs(5),
+            max_value_bytes: 64 << 20,
+        })
+    }
+
+    /// From `memcached://h1:11211,h2:11211?hashing=ketama&…`, or the same with `memcache://`.
+    ///
+    /// # Errors
+    /// When it is no such URL, an option is not known, or a value makes no sense.
+    pub fn from_url(text: &str) -> Result<Self, Error> {
+        let url = Url::parse(text)?;
+        if !matches!(&*url.scheme, "memcached" | "memcache") {
+            return Err(Error::config(format!("{}://…: a URL of memcached begins with memcached://", url.scheme)));
+        }
+        if !url.path.is_empty() {
+            return Err(Error::config(format!("/{}: memcached has no tables", url.path.join("/"))));
+        }
+        let mut options = Self::new(&url.hosts)?;
+        for (name, value) in &url.query {
+            options.set(name, value)?;
+        }
+        Ok(options)
+    }
+
+    /// The servers, each with its port.
+    #[must_use]
+    pub fn servers(&self) -> Vec<String> {
+        self.servers.iter().map(|server| server.address.to_string()).collect()
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        match name {
+            "hashing" => {
+                let known = Hashing::named(value);
+                let unknown = || Error::config(format!("hashing={value}: one of {} is expected", Hashing::names()));
+                self.hashing = known.ok_or_else(unknown)?;
+            }
+            "weights" => {
+                let weights = value.split(',').map(|weight| url::number(name, weight));
+                self.weights = weights.collect::<Result<_, _>>()?;
+            }
+            "operation_timeout" => self.operation_timeout = url::duration(name, value)?,
+            "connect_timeout" => self.connect_timeout = url::duration(name, value)?,
+            "retry_interval" => self.retry_interval = url::duration(name, value)?,
+            "connections" => self.connections_per_server = url::number(name, value)?,
+            "attempts" => self.attempts = url::number(name, value)?,
+            "failures" => self.failures = url::number(name, value)?,
+            "max_value_bytes" => self.max_value_bytes = url::number(name, value)?,
+            "failover" => match value {
+                "true" => self.failover = true,
+                "false" => self.failover = false,
+                _ => return Err(Error::config(format!("failover={value}: true or false is expected"))),
+            },
+            "protocol" if value == "binary" => {}
+            "protocol" => return Err(Error::config(format!("protocol={value}: there is only binary yet"))),
+            _ => return Err(Error::config(format!("{name}={value}: there is no such option for memcached://"))),
+        }
+        Ok(())
+    }
+
+    /// What makes no sense, whoever has set it.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let times = [
+            ("operation_timeout", self.operation_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("retry_interval", self.retry_interval),
+        ];
+        if let Some((name, _)) = times.iter().find(|(_, time)| time.is_zero()) {
+            return Err(Error::config(format!("{name}: a time longer than nothing is expected")));
+        }
+        if self.connections_per_server == 0 || self.connections_per_server > 1024 {
+            return Err(Error::config("connections: a number from 1 to 1024 is expected"));
+        }
+        if self.attempts == 0 || self.failures == 0 {
+            return Err(Error::config("attempts, failures: at least 1 is expected"));
+        }
+        self.check_servers()
+    }
+
+    fn check_servers(&self) -> Result<(), Error> {
+        let twice = self
+            .servers
+            .iter()
+            .enumerate()
+            .find(|(at, server)| self.servers[..*at].iter().any(|before| before.address == server.address));
+        if let Some((_, twice)) = twice {
+            return Err(Error::config(format!("the server {} is given twice", twice.address)));
+        }
+        if self.weights.is_empty() {
+            return Ok(());
+        }
+        if self.weights.len() != self.servers.len() || self.weights.contains(&0) {
+            return Err(Error::config("weights: a number from 1 on is expected for each server"));
+        }
+        if !self.hashing.knows_weights() {
+            return Err(Error::config("weights: this hashing knows none"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,257 @@
+//! The servers, and which of them keys are on.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use charioteer_proto::memcached::binary::{Command, Request, Status, write_request};
+use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::failure;
+use super::health::Health;
+use super::options::{Named, Options};
+use super::ring::{Ring, Spot};
+use super::wire::Packets;
+use crate::error::{Error, ErrorKind, Failure};
+use crate::net::{self, Counters, NodeOptions, Progress};
+
+/// The first wait before a server that is down is asked again.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+
+/// What has become of a server.
+///
+/// ```
+/// use charioteer::memcached::{Client, Options, ServerChange};
+///
+/// let client = Client::new(Options::new(["127.0.0.1:11211"])?)?;
+/// client.on_server_change(|server, change| match change {
+///     ServerChange::Down => println!("{server} does not answer"),
+///     ServerChange::Up => println!("{server} answers again"),
+///     _ => {}
+/// });
+/// # Ok::<(), charioteer::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerChange {
+    /// It has failed too often in a row.
+    Down,
+    /// It answers again.
+    Up,
+}
+
+type Listener = Arc<dyn Fn(&str, ServerChange) + Send + Sync>;
+
+/// A server.
+#[derive(Debug)]
+pub(super) struct Server {
+    name: String,
+    weight: u32,
+    pub(super) node: Arc<net::Node<Packets>>,
+    pub(super) health: Health,
+}
+
+/// The servers as they are at some time.
+#[derive(Debug)]
+pub(super) struct View {
+    /// Another number for each change.
+    pub(super) generation: u64,
+    pub(super) servers: Vec<Arc<Server>>,
+    /// Those that have keys, in the ring's order.
+    placed: Vec<Arc<Server>>,
+    ring: Ring,
+}
+
+impl View {
+    fn new(generation: u64, servers: Vec<Arc<Server>>, options: &Options) -> Self {
+        let has_keys = |server: &&Arc<Server>| !(options.failover && server.health.is_down());
+        let placed: Vec<_> = servers.iter().filter(has_keys).map(Arc::clone).collect();
+        let spots = placed.iter().map(|server| {
+            let address = server.node.address();
+            Spot { name: &server.name, host: address.host(), port: address.port(), weight: server.weight }
+        });
+        let ring = Ring::new(options.hashing, &spots.collect::<Vec<_>>());
+        Self { generation, servers, placed, ring }
+    }
+
+    /// The server that a key is on.
+    pub(super) fn find(&self, key: &[u8]) -> Result<&Arc<Server>, Failure> {
+        let server = self.ring.place(key).and_then(|at| self.placed.get(at)).ok_or_else(|| failure::down(None))?;
+        if server.health.is_down() { Err(failure::down(Some(server.node.peer()))) } else { Ok(server) }
+    }
+}
+
+/// All servers of a client.
+pub(super) struct Servers {
+    pub(super) options: Options,
+    pub(super) net: Arc<Counters>,
+    view: RwLock<Arc<View>>,
+    /// Held by whoever makes another view of the one there is.
+    changing: Mutex<()>,
+    listener: Mutex<Option<Listener>>,
+    closed: AtomicBool,
+}
+
+impl Servers {
+    pub(super) fn new(options: Options) -> Self {
+        let net = Arc::default();
+        let weights = options.weights.iter().copied().chain(std::iter::repeat(1));
+        let servers = options.servers.iter().zip(weights);
+        let servers = servers.map(|(named, weight)| server(named.clone(), weight, &options, &net)).collect();
+        let view = RwLock::new(Arc::new(View::new(0, servers, &options)));
+        let (changing, listener) = (Mutex::default(), Mutex::default());
+        Self { options, net, view, changing, listener, closed: AtomicBool::new(false) }
+    }
+
+    /// The servers as they are now.
+    pub(super) fn view(&self) -> Result<Arc<View>, Failure> {
+        if self.closed.load(Ordering::Relaxed) { Err(failure::closed()) } else { Ok(Arc::clone(&self.view.read())) }
+    }
+
+    pub(super) fn add(&self, named: Named, weight: u32) -> Result<(), Error> {
+        self.change(|servers| {
+            if servers.iter().any(|known| *known.node.address() == named.address) {
+                let message = format!("the server {} is there already", named.address);
+                return Err(Failure::new(ErrorKind::AlreadyExists, message).into());
+            }
+            servers.push(server(named, weight, &self.options, &self.net));
+            Ok(())
+        })
+    }
+
+    /// What is under way to the server comes to its end, as its connections last as long.
+    pub(super) fn remove(&self, named: &Named) -> bool {
+        self.change(|servers| {
+            let before = servers.len();
+            servers.retain(|known| *known.node.address() != named.address);
+            servers.len() < before
+        })
+    }
+
+    pub(super) fn listen(&self, listener: Listener) {
+        *self.listener.lock() = Some(listener);
+    }
+
+    pub(super) fn close(&self) {
+        let _changing = self.changing.lock();
+        self.closed.store(true, Ordering::Relaxed);
+        self.view.read().servers.iter().for_each(|server| server.node.close());
+    }
+
+    /// Takes note that a server has failed to answer.
+    pub(super) fn failed(self: &Arc<Self>, server: &Arc<Server>) {
+        if server.health.failed(self.options.failures, Instant::now()) && self.turn(server, ServerChange::Down) {
+            let absence = Absence { servers: Arc::downgrade(self), server: Arc::clone(server) };
+            tokio::spawn(absence.end());
+        }
+    }
+
+    /// Says whether it is news that a server is up or down; if it is, the listener has heard it.
+    fn turn(&self, server: &Arc<Server>, change: ServerChange) -> bool {
+        let down = change == ServerChange::Down;
+        let is_news = server.health.is_down() != down && self.change(|_| server.health.set_down(down));
+        if is_news {
+            debug!(server = server.name, ?change, "server changed");
+            let listener = self.listener.lock().clone();
+            // Without any lock, so that it may add and remove servers.
+            if let Some(listener) = listener {
+                listener(&server.name, change);
+            }
+        }
+        is_news
+    }
+
+    /// Changes the servers, or what they are.
+    fn change<R>(&self, change: impl FnOnce(&mut Vec<Arc<Server>>) -> R) -> R {
+        let _changing = self.changing.lock();
+        let before = Arc::clone(&self.view.read());
+        let mut servers = before.servers.clone();
+        let result = change(&mut servers);
+        let view = View::new(before.generation + 1, servers, &self.options);
+        *self.view.write() = Arc::new(view);
+        result
+    }
+
+    fn has(&self, server: &Arc<Server>) -> bool {
+        self.view().is_ok_and(|view| view.servers.iter().any(|known| Arc::ptr_eq(known, server)))
+    }
+}
+
+impl fmt::Debug for Servers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Servers").field("view", &*self.view.read()).finish_non_exhaustive()
+    }
+}
+
+/// Those that are left end with the client.
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn server(named: Named, weight: u32, options: &Options, counters: &Arc<Counters>) -> Arc<Server> {
+    let node = NodeOptions {
+        connections: options.connections_per_server,
+        connect_timeout: options.connect_timeout,
+        counters: Arc::clone(counters),
+    };
+    let node = Arc::new(net::Node::new(named.address, Packets::new(options), node));
+    Arc::new(Server { name: named.name, weight, node, health: Health::default() })
+}
+
+/// A server that is down. When this ends, for whatever reason, the server is given another chance: were its runtime to end, nobody
+/// else would ask it again.
+struct Absence {
+    servers: Weak<Servers>,
+    server: Arc<Server>,
+}
+
+impl Absence {
+    /// Asks the server again and again, until it answers or is nobody's business any more.
+    async fn end(self) {
+        let mut wait = FIRST_RETRY;
+        loop {
+            tokio::time::sleep(wait).await;
+            let Some(longest) = self.servers().map(|servers| servers.options.retry_interval) else {
+                return;
+            };
+            let answers = tokio::time::timeout(longest.max(FIRST_RETRY), answers(&self.server));
+            if answers.await.unwrap_or(false) {
+                return;
+            }
+            wait = (wait * 2).min(longest);
+        }
+    }
+
+    /// The servers among which it is still one.
+    fn servers(&self) -> Option<Arc<Servers>> {
+        self.servers.upgrade().filter(|servers| servers.has(&self.server))
+    }
+}
+
+impl Drop for Absence {
+    fn drop(&mut self) {
+        if let Some(servers) = self.servers() {
+            self.server.health.answered();
+            servers.turn(&self.server, ServerChange::Up);
+        }
+    }
+}
+
+/// Whether a server answers.
+async fn answers(server: &Server) -> bool {
+    let Ok(connection) = server.node.connection().await else {
+        return false;
+    };
+    let encode = |out: &mut BytesMut, opaque| {
+        let command = Command::<&[u8]>::Noop;
+        write_request(out, &Request { quiet: false, opaque, cas: 0, command });
+    };
+    let answer = connection.call(0, &Progress::default(), encode).await;
+    answer.is_ok_and(|answer| answer.last.status == Status::OK)
+}

@@ -1,0 +1,250 @@
+//! Calls that store a value: set, add, replace, append, prepend.
+
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use charioteer_proto::memcached::binary::{Command, Reply, Status};
+use charioteer_proto::memcached::{Expiration, StoreMode};
+
+use super::call::{Place, Single};
+use super::client::Client;
+use super::failure;
+use super::item::Cas;
+use super::ttl::Ttl;
+use super::value::{Encode, Encoded};
+use crate::error::{Error, Failure};
+use crate::exec::{Effect, Operation};
+
+/// How a value is stored.
+///
+/// ```
+/// use std::time::Duration;
+/// use charioteer::memcached::{Cas, StoreOptions, Ttl};
+///
+/// let options = StoreOptions::ttl(Duration::from_secs(60)).cas(Cas::new(12));
+/// assert_eq!((options.ttl, options.cas), (Ttl::After(Duration::from_secs(60)), Some(Cas::new(12))));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreOptions {
+    /// How long the item is kept; values that are appended or prepended leave it as it is. Default [`Ttl::Never`].
+    pub ttl: Ttl,
+    /// Stores only if there is an item of this version. Default `None`.
+    pub cas: Option<Cas>,
+}
+
+impl StoreOptions {
+    /// An item that is kept so long.
+    pub fn ttl(ttl: impl Into<Ttl>) -> Self {
+        Self { ttl: ttl.into(), cas: None }
+    }
+
+    /// The same for an item that must have this version.
+    #[must_use]
+    pub const fn cas(mut self, cas: Cas) -> Self {
+        self.cas = Some(cas);
+        self
+    }
+}
+
+impl Client {
+    /// Stores a value, which does not expire, whatever there was before.
+    ///
+    /// # Errors
+    /// When the key is empty or too long, the value can't be encoded or is too large for the server, or no answer was to be had in
+    /// time; then the value may have been stored.
+    pub async fn set(&self, key: impl AsRef<[u8]>, value: impl Encode) -> Result<Cas, Error> {
+        self.set_with(key, value, StoreOptions::default()).await
+    }
+
+    /// Stores a value with a time to live, or only if the item has a certain version.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set). [`Conflict`](crate::ErrorKind::Conflict) when the item has another version, or is gone. When the time to
+    /// live makes no sense.
+    pub async fn set_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl Encode,
+        options: StoreOptions,
+    ) -> Result<Cas, Error> {
+        let stored = self.store::<Set>(key.as_ref(), value, options).await?;
+        stored.ok_or_else(|| Error::from(failure::gone()).during(Set::NAME))
+    }
+
+    /// Stores a value where there is none, and gives `None` where there is one.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub async fn add(&self, key: impl AsRef<[u8]>, value: impl Encode) -> Result<Option<Cas>, Error> {
+        self.add_with(key, value, StoreOptions::default()).await
+    }
+
+    /// Stores a value with a time to live where there is none, and gives `None` where there is one. With a version it replaces an
+    /// item of that version, as memcached does it, and gives `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`set_with`](Self::set_with).
+    pub async fn add_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl Encode,
+        options: StoreOptions,
+    ) -> Result<Option<Cas>, Error> {
+        self.store::<Add>(key.as_ref(), value, options).await
+    }
+
+    /// Stores a value in the place of another, and gives `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub async fn replace(&self, key: impl AsRef<[u8]>, value: impl Encode) -> Result<Option<Cas>, Error> {
+        self.replace_with(key, value, StoreOptions::default()).await
+    }
+
+    /// Stores a value with a time to live in the place of another, and gives `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`set_with`](Self::set_with), but for items that are gone.
+    pub async fn replace_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl Encode,
+        options: StoreOptions,
+    ) -> Result<Option<Cas>, Error> {
+        self.store::<Replace>(key.as_ref(), value, options).await
+    }
+
+    /// Adds bytes behind a value, and gives `None` where there is none. Its flags and its time to live stay as they are.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub async fn append(&self, key: impl AsRef<[u8]>, value: impl Into<Bytes>) -> Result<Option<Cas>, Error> {
+        self.store::<Append>(key.as_ref(), value.into(), StoreOptions::default()).await
+    }
+
+    /// The same only if the item has this version.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append). [`Conflict`](crate::ErrorKind::Conflict) when the item has another version.
+    pub async fn append_if(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl Into<Bytes>,
+        cas: Cas,
+    ) -> Result<Option<Cas>, Error> {
+        self.store::<Append>(key.as_ref(), value.into(), StoreOptions::default().cas(cas)).await
+    }
+
+    /// Adds bytes before a value, and gives `None` where there is none. Its flags and its time to live stay as they are.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub async fn prepend(&self, key: impl AsRef<[u8]>, value: impl Into<Bytes>) -> Result<Option<Cas>, Error> {
+        self.store::<Prepend>(key.as_ref(), value.into(), StoreOptions::default()).await
+    }
+
+    /// The same only if the item has this version.
+    ///
+    /// # Errors
+    /// As [`append_if`](Self::append_if).
+    pub async fn prepend_if(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl Into<Bytes>,
+        cas: Cas,
+    ) -> Result<Option<Cas>, Error> {
+        self.store::<Prepend>(key.as_ref(), value.into(), StoreOptions::default().cas(cas)).await
+    }
+
+    async fn store<M: Mode>(
+        &self,
+        key: &[u8],
+        value: impl Encode,
+        options: StoreOptions,
+    ) -> Result<Option<Cas>, Error> {
+        failure::key(M::NAME, key)?;
+        let expiration = options.ttl.expiration(M::NAME)?;
+        let cas = Cas::expected(options.cas, M::NAME)?;
+        let value = encoded(M::NAME, value)?;
+        self.run(&Store::<M> { key, value, expiration, cas, mode: PhantomData }).await
+    }
+}
+
+/// A value as the server gets it.
+pub(super) fn encoded(operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
+    value.encode().map_err(|error| Error::invalid(operation, format!("the value can't be encoded: {error}")))
+}
+
+/// A way to store.
+trait Mode: Send + Sync {
+    const NAME: &'static str;
+    const MODE: StoreMode;
+    const EFFECT: Effect;
+}
+
+macro_rules! modes {
+    ($($mode:ident $name:literal $effect:ident,)*) => {
+        $(
+            struct $mode;
+
+            impl Mode for $mode {
+                const NAME: &'static str = $name;
+                const MODE: StoreMode = StoreMode::$mode;
+                const EFFECT: Effect = Effect::$effect;
+            }
+        )*
+    };
+}
+
+modes! {
+    Set "set" Idempotent,
+    Add "add" Changes,
+    Replace "replace" Idempotent,
+    Append "append" Changes,
+    Prepend "prepend" Changes,
+}
+
+struct Store<'a, M> {
+    key: &'a [u8],
+    value: Encoded,
+    expiration: Expiration,
+    cas: u64,
+    mode: PhantomData<M>,
+}
+
+impl<M: Mode> Operation for Store<'_, M> {
+    const NAME: &'static str = M::NAME;
+    const EFFECT: Effect = M::EFFECT;
+    type Reply = Option<Cas>;
+
+    /// Where an item must have a version, it has another one after the first time.
+    fn effect(&self) -> Effect {
+        if self.cas == 0 { M::EFFECT } else { Effect::Changes }
+    }
+}
+
+impl<M: Mode> Single for Store<'_, M> {
+    fn place(&self) -> Place<'_> {
+        Place::Key(self.key)
+    }
+
+    fn command(&self) -> Command<&[u8]> {
+        let Encoded { value, flags } = &self.value;
+        let (key, expiration) = (self.key, self.expiration);
+        Command::Store { mode: M::MODE, key, value, flags: *flags, expiration }
+    }
+
+    fn cas(&self) -> u64 {
+        self.cas
+    }
+
+    fn reply(&self, reply: Reply) -> Result<Option<Cas>, Failure> {
+        match reply.status {
+            Status::OK => Ok(Some(Cas::new(reply.cas))),
+            Status::NOT_FOUND | Status::NOT_STORED => Ok(None),
+            Status::EXISTS if M::MODE == StoreMode::Add && self.cas == 0 => Ok(None),
+            status => Err(failure::status(status)),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Calls on many items at once.
+
+use std::time::Duration;
+
+use charioteer::memcached::{Client, Encoded, Ttl};
+use charioteer::{ErrorKind, Outcome};
+use charioteer_proto::memcached::binary::{Command, Status, write_failure};
+
+use super::fake::Fake;
+use super::support::{client, one_key_of_each, patient, url_of};
+
+#[tokio::test]
+async fn many_items_come_back_in_the_order_of_their_keys() {
+    let (_server, client, prefix) = client("many").await;
+    let keys: Vec<_> = (0..3000).map(|number| format!("{prefix}{number}")).collect();
+    let items = keys.iter().step_by(2).map(|key| (key, Encoded::new(key.clone(), 3)));
+    let stored = client.set_many(items, Ttl::from(Duration::from_secs(60))).await;
+    assert!(stored.len() == 1500 && stored.iter().all(Result::is_ok));
+    let found = client.get_many(&keys).await;
+    assert_eq!(found.len(), keys.len());
+    for (number, (key, item)) in keys.iter().zip(found).enumerate() {
+        let item = item.unwrap();
+        assert_eq!(item.is_some(), number % 2 == 0);
+        assert!(item.is_none_or(|item| item.value == *key && item.flags == 3));
+    }
+    let deleted = client.delete_many(&keys).await;
+    assert!(deleted.into_iter().enumerate().all(|(number, deleted)| deleted.unwrap() == (number % 2 == 0)));
+}
+
+#[tokio::test]
+async fn keys_may_be_asked_for_twice_and_not_at_all() {
+    let (_server, client, key) = client("twice").await;
+    let cas = client.set_many([(&key, "1"), (&key, "2")], Ttl::Never).await.pop().unwrap().unwrap();
+    let missing = format!("{key} missing");
+    let found = client.get_many([&key, &missing, &key]).await;
+    let values: Vec<_> = found.into_iter().map(|item| item.unwrap().map(|item| (item.value, item.cas))).collect();
+    assert_eq!(values, [Some(("2".into(), cas)), None, Some(("2".into(), cas))]);
+    assert!(client.get_many::<&str>([]).await.is_empty());
+}
+
+#[tokio::test]
+async fn one_bad_key_leaves_the_others_alone() {
+    let (_server, client, key) = client("bad key").await;
+    let mut stored = client.set_many([(&*key, "value"), ("", "value")], Ttl::Never).await;
+    assert_eq!(stored.pop().unwrap().unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert!(stored.pop().unwrap().is_ok());
+    let stored = client.set_many([(&*key, "value")], Duration::ZERO).await;
+    assert_eq!(stored[0].as_ref().unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+#[tokio::test]
+async fn one_item_that_is_refused_leaves_the_others_alone() {
+    let fake = Fake::scripted(|request, out| {
+        let refused = matches!(&request.command, Command::Store { key, .. } if *key == "large");
+        if refused {
+            write_failure(out, request, Status::TOO_LARGE);
+        }
+        refused
+    })
+    .await;
+    let client = patient(&fake.url());
+    let stored = client.set_many([("a", "1"), ("large", "2"), ("b", "3")], Ttl::Never).await;
+    let kinds: Vec<_> = stored.iter().map(|stored| stored.as_ref().err().map(charioteer::Error::kind)).collect();
+    assert_eq!(kinds, [None, Some(ErrorKind::TooLarge), None]);
+    assert!(fake.has("a") && fake.has("b") && !fake.has("large"));
+}
+
+#[tokio::test]
+async fn keys_go_to_their_servers_and_one_that_is_gone_fails_its_own_alone() {
+    let mut servers = [Fake::start().await, Fake::start().await, Fake::start().await];
+    let client = Client::from_url(&format!("{}?failover=false&attempts=1", url_of(&servers))).unwrap();
+    let keys = one_key_of_each(&client);
+    let stored = client.set_many(keys.iter().map(|key| (key, "value")), Ttl::Never).await;
+    assert!(stored.iter().all(Result::is_ok));
+    for (server, key) in servers.iter().zip(&keys) {
+        assert!(server.has(key) && server.seen().len() == 1);
+    }
+    let address = servers[1].address;
+    // Dropped where it stands, so that nobody listens there any more.
+    servers[1] = Fake::start().await;
+    while tokio::net::TcpStream::connect(address).await.is_ok() {}
+    let found = client.get_many(&keys).await;
+    let kinds: Vec<_> = found.iter().map(|item| item.as_ref().err().map(charioteer::Error::kind)).collect();
+    assert_eq!(kinds, [None, Some(ErrorKind::Unavailable), None]);
+    let error = found[1].as_ref().unwrap_err();
+    assert_eq!((error.peer(), error.outcome()), (Some(&*address.to_string()), Outcome::NotApplied));
+}
+
+#[tokio::test]
+async fn keys_of_a_server_that_is_gone_are_asked_of_those_that_take_them_over() {
+    let mut servers = [Fake::start().await, Fake::start().await];
+    let client = patient(&url_of(&servers));
+    let keys = one_key_of_each(&client);
+    assert!(client.set_many(keys.iter().map(|key| (key, "1")), Ttl::Never).await.iter().all(Result::is_ok));
+    servers[1] = Fake::start().await;
+    assert!(client.set_many(keys.iter().map(|key| (key, "2")), Ttl::Never).await.iter().all(Result::is_ok));
+    assert!(servers[0].has(&keys[0]) && servers[0].has(&keys[1]));
+}

@@ -1,0 +1,11 @@
+//! The client of memcached.
+
+mod calls;
+mod expiry;
+mod fake;
+mod hostile;
+mod many;
+mod options;
+mod servers;
+mod sign_on;
+mod support;

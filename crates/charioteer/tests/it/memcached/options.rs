@@ -1,0 +1,46 @@
+//! Options and URLs.
+
+use std::time::Duration;
+
+use charioteer::ErrorKind;
+use charioteer::memcached::{Client, Hashing, Options};
+
+#[test]
+fn a_url_says_all_there_is_to_say() {
+    let url = "memcache://a:1,b?hashing=ketama-weighted&weights=3,1&operation_timeout=2s&connect_timeout=300ms&connections=2\
+               &attempts=5&failures=7&failover=false&retry_interval=9s&max_value_bytes=100&protocol=binary";
+    let options = Options::from_url(url).unwrap();
+    assert_eq!(options.servers(), ["a:1", "b:11211"]);
+    assert_eq!((options.hashing, &options.weights[..]), (Hashing::KetamaWeighted, &[3, 1][..]));
+    assert_eq!(options.operation_timeout, Duration::from_secs(2));
+    assert_eq!(options.connect_timeout, Duration::from_millis(300));
+    assert_eq!(options.retry_interval, Duration::from_secs(9));
+    assert_eq!((options.connections_per_server, options.attempts, options.failures), (2, 5, 7));
+    assert_eq!((options.failover, options.max_value_bytes), (false, 100));
+    assert!(Client::new(options).is_ok());
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_and_named() {
+    for (url, names) in [
+        ("memcached://", "no server"),
+        ("pegasus://a", "memcached://"),
+        ("memcached://a/table", "table"),
+        ("memcached://a:x", "port"),
+        ("memcached://a,a:11211", "twice"),
+        ("memcached://a?hashing=best", "rendezvous, gomemcached, ketama"),
+        ("memcached://a?protocol=meta", "protocol=meta"),
+        ("memcached://a?colour=red", "colour=red"),
+        ("memcached://a?weights=1,2", "weights"),
+        ("memcached://a?weights=0", "weights"),
+        ("memcached://a?weights=2&hashing=modulo", "weights"),
+        ("memcached://a?failures=0", "failures"),
+        ("memcached://a?connections=0", "connections"),
+        ("memcached://a?operation_timeout=0s", "operation_timeout"),
+        ("memcached://a?failover=maybe", "failover=maybe"),
+    ] {
+        let error = Options::from_url(url).and_then(Client::new).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert!(error.to_string().contains(names), "{url}: {error}");
+    }
+}

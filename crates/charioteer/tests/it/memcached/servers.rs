@@ -1,0 +1,217 @@
+//! Servers that come and go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use charioteer::ErrorKind;
+use charioteer::memcached::{Client, Hashing, Options, ServerChange};
+use tokio::sync::mpsc;
+
+use super::fake::Fake;
+use super::support::{LONG, one_key_of_each, patient, url_of};
+
+/// What a client says of its servers from now on.
+fn changes(client: &Client) -> mpsc::UnboundedReceiver<(String, ServerChange)> {
+    let (tell, told) = mpsc::unbounded_channel();
+    client.on_server_change(move |server, change| tell.send((server.to_owned(), change)).unwrap_or_default());
+    told
+}
+
+/// A client that takes a server for dead, and looks for it again, without losing time.
+fn quick(url: &str) -> Client {
+    let mut options = Options::from_url(url).unwrap();
+    options.operation_timeout = LONG;
+    options.retry_interval = Duration::from_millis(10);
+    Client::new(options).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_dies_is_told_once_its_keys_are_taken_over_and_it_comes_back() {
+    let mut servers = vec![Fake::start().await, Fake::start().await];
+    let client = quick(&url_of(&servers));
+    let mut changes = changes(&client);
+    let key = one_key_of_each(&client).remove(1);
+    client.set(&key, "1").await.unwrap();
+    let dead = servers.pop().unwrap();
+    let (address, name) = (dead.address, dead.address.to_string());
+    drop(dead);
+
+    let many: Vec<_> = (0..50).map(|_| client.set(&key, "2")).collect();
+    assert!(futures_util::future::join_all(many).await.iter().all(Result::is_ok));
+    assert!(servers[0].has(&key));
+    assert_eq!(changes.recv().await, Some((name.clone(), ServerChange::Down)));
+    assert_eq!(client.servers().len(), 2);
+    // Those who go on asking it learn no news.
+    let pinged = client.clone().with_attempts(6).ping().await.unwrap();
+    assert!(pinged[0].reply.is_ok() && pinged[1].reply.is_err());
+    assert!(changes.try_recv().is_err());
+
+    let back = Fake::start_at(address).await;
+    assert_eq!(changes.recv().await, Some((name, ServerChange::Up)));
+    assert!(changes.try_recv().is_err());
+    client.set(&key, "3").await.unwrap();
+    assert!(back.has(&key));
+}
+
+#[tokio::test]
+async fn without_failover_calls_for_a_server_that_is_down_fail_at_once_and_heal() {
+    let server = Fake::start().await;
+    let address = server.address;
+    let client = quick(&format!("{}?failover=false", server.url()));
+    let mut changes = changes(&client);
+    client.set("key", "1").await.unwrap();
+    drop(server);
+    let error = client.get("key").await.unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unavailable, true), "{error}");
+    assert_eq!(changes.recv().await.map(|(_, change)| change), Some(ServerChange::Down));
+    let error = client.get("key").await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unavailable, 1), "{error}");
+
+    let _back = Fake::start_at(address).await;
+    assert_eq!(changes.recv().await.map(|(_, change)| change), Some(ServerChange::Up));
+    assert_eq!(client.get("key").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn when_the_last_server_is_down_calls_fail_at_once() {
+    let client = quick("memcached://127.0.0.1:1");
+    let error = client.get("key").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    let error = client.get("key").await.unwrap_err();
+    assert!(error.to_string().contains("all servers are down"), "{error}");
+    let error = client.get_many(["key"]).await.remove(0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_server_killed_and_restarted_ten_times_under_load_is_told_once_each_time_and_heals() {
+    let mut server = Fake::start().await;
+    let address = server.address;
+    let client = quick(&server.url());
+    let mut changes = changes(&client);
+    let callers: Vec<_> = (0..16)
+        .map(|caller| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let key = format!("key {caller}");
+                loop {
+                    let value = fastrand::u64(..).to_string();
+                    // What is read back is what was stored, or nothing after a restart; never what another caller has stored.
+                    let stored = client.set(&key, format!("{caller} {value}")).await;
+                    let item = client.get_as::<String>(&key).await;
+                    for error in [stored.as_ref().err(), item.as_ref().err()].into_iter().flatten() {
+                        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+                    }
+                    if let Ok(Some(read)) = item {
+                        assert!(read.starts_with(&format!("{caller} ")), "{read}");
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..10 {
+        drop(server);
+        assert_eq!(changes.recv().await.map(|(_, change)| change), Some(ServerChange::Down));
+        server = Fake::start_at(address).await;
+        assert_eq!(changes.recv().await.map(|(_, change)| change), Some(ServerChange::Up));
+        client.set("key", "value").await.unwrap();
+    }
+    assert!(changes.try_recv().is_err());
+    for caller in callers {
+        caller.abort();
+        assert!(caller.await.is_err_and(|end| end.is_cancelled()));
+    }
+}
+
+#[test]
+fn a_server_that_is_down_is_not_forgotten_when_the_runtime_that_would_ask_it_again_ends() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = Client::from_url("memcached://127.0.0.1:1?retry_interval=1h").unwrap();
+    let first = runtime();
+    first.block_on(client.get("key")).unwrap_err();
+    let error = first.block_on(client.get("key")).unwrap_err();
+    assert!(error.to_string().contains("all servers are down"), "{error}");
+    drop(first);
+    let error = runtime().block_on(client.get("key")).unwrap_err();
+    assert!(error.attempts() > 1, "{error}");
+}
+
+#[tokio::test]
+async fn a_listener_may_add_and_remove_servers() {
+    let servers = [Fake::start().await, Fake::start().await];
+    let client = Arc::new(quick("memcached://127.0.0.1:1"));
+    let (added, listening) = (servers[0].address.to_string(), Arc::downgrade(&client));
+    client.on_server_change(move |server, change| {
+        if let (Some(client), ServerChange::Down) = (listening.upgrade(), change) {
+            client.add_server(&added, 1).unwrap();
+            assert!(client.remove_server(server).unwrap());
+        }
+    });
+    client.set("key", "value").await.unwrap();
+    assert!(servers[0].has("key"));
+    assert_eq!(client.servers(), [servers[0].address.to_string()]);
+}
+
+#[tokio::test]
+async fn servers_are_added_and_removed_while_calls_go_on() {
+    let servers = [Fake::start().await, Fake::start().await, Fake::start().await];
+    let client = patient(&servers[0].url());
+    let keys: Vec<_> = (0..200).map(|number| format!("key {number}")).collect();
+    let calls = async {
+        for key in keys.iter().cycle().take(2000) {
+            client.set(key, "value").await.unwrap();
+        }
+    };
+    let changes = async {
+        for server in &servers[1..] {
+            client.add_server(&server.address.to_string(), 1).unwrap();
+            while server.seen().len() < 20 {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(client.remove_server(&servers[0].address.to_string()).unwrap());
+    };
+    tokio::join!(calls, changes);
+    assert!(!client.remove_server(&servers[0].address.to_string()).unwrap());
+    let known = client.add_server(&servers[1].address.to_string(), 1).unwrap_err();
+    assert_eq!(known.kind(), ErrorKind::AlreadyExists);
+    let before = servers[0].seen().len();
+    for key in &keys {
+        client.set(key, "value").await.unwrap();
+        assert!(servers[1..].iter().any(|server| server.has(key)));
+    }
+    assert_eq!(servers[0].seen().len(), before);
+}
+
+#[tokio::test]
+async fn flush_reaches_all_servers_and_tells_when_one_was_not_reached() {
+    let mut servers = vec![Fake::start().await, Fake::start().await];
+    let client = quick(&format!("{}?attempts=1", url_of(&servers)));
+    let keys = one_key_of_each(&client);
+    for key in &keys {
+        client.set(key, "value").await.unwrap();
+    }
+    client.flush_all_after(Duration::from_secs(10)).await.unwrap();
+    assert!(servers.iter().zip(&keys).all(|(server, key)| !server.has(key)));
+    for key in &keys {
+        client.set(key, "value").await.unwrap();
+    }
+    servers.remove(1);
+    assert_eq!(client.flush_all().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(!servers[0].has(&keys[0]));
+}
+
+#[tokio::test]
+async fn each_hashing_finds_what_it_has_stored() {
+    let servers = [Fake::start().await, Fake::start().await, Fake::start().await];
+    for name in ["rendezvous", "gomemcached", "ketama", "ketama-weighted", "modulo", "modulo-md5", "modulo-crc"] {
+        let client = patient(&format!("{}?hashing={name}", url_of(&servers)));
+        for number in 0..50 {
+            let key = format!("{name} {number}");
+            client.set(&key, "value").await.unwrap();
+            assert!(client.get(&key).await.unwrap().is_some());
+        }
+        assert_eq!(client.options().hashing == Hashing::Rendezvous, name == "rendezvous");
+    }
+}

@@ -1,0 +1,73 @@
+//! What a line of the shell says.
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use super::split;
+use crate::commands::{Request, Session};
+use crate::exit::{Ended, Failure};
+
+/// What stands below the list of all lines.
+const HELP: &str = "\
+Words are parted by blanks and kept together by quotes. In keys and values, \\n, \\t, \\r, \\0, \\\\, \\\", \\' and \\xNN stand for other
+bytes. What begins with a dash stands behind --, unless it is a number. What is printed can be typed back.";
+
+/// A line is a command on data, or one of the shell's own words.
+#[derive(Parser)]
+#[command(multicall = true, arg_required_else_help = false, subcommand_required = true)]
+#[command(help_template = "{subcommands}\n\n{after-help}", after_help = HELP, disable_version_flag = true)]
+pub(super) struct Line {
+    #[command(subcommand)]
+    words: Words,
+}
+
+#[derive(Subcommand)]
+enum Words {
+    #[command(flatten)]
+    Data(Box<Request>),
+    /// Says which table is meant from now on.
+    Use {
+        /// Its name.
+        table: String,
+    },
+    /// Leaves the shell, as Ctrl-D does.
+    #[command(alias = "quit")]
+    Exit,
+}
+
+/// What comes after a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another one.
+    Line(Ended),
+    /// Nothing.
+    Leave,
+}
+
+/// Carries out a line. Nothing stands for nothing, and what begins with # is said to nobody.
+pub(super) async fn run(session: &mut Session, line: &str) -> Result<Next, Failure> {
+    let words = match split::words(line) {
+        Ok(words) if words.is_empty() || line.trim_start().starts_with('#') => return Ok(Next::Line(Ended::Done)),
+        Ok(words) => words,
+        Err(_) if line.trim_start().starts_with('#') => return Ok(Next::Line(Ended::Done)),
+        Err(message) => return Err(Line::wrong(message).into()),
+    };
+    let ended = match Line::try_parse_from(words) {
+        Ok(Line { words: Words::Data(request) }) => session.run(*request).await?,
+        Ok(Line { words: Words::Use { table } }) => session.use_table(table).await?,
+        Ok(Line { words: Words::Exit }) => return Ok(Next::Leave),
+        Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            help.print()?;
+            Ended::Done
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Next::Line(ended))
+}
+
+impl Line {
+    /// A line that can't even be taken apart.
+    fn wrong(message: String) -> clap::Error {
+        clap::Error::raw(ErrorKind::InvalidValue, message)
+    }
+}

@@ -1,0 +1,90 @@
+//! A cluster of the tests' own, and commands that go to it.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use charioteer_server::testing::{Pegasus, TestServer};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::support::charioteer;
+
+/// A cluster with a table `temp`, which serves as long as it lives.
+pub(crate) struct Cluster {
+    pub(crate) runtime: Runtime,
+    server: TestServer,
+    /// Where commands find what their user has noted, instead of in the home of whoever runs the tests.
+    pub(crate) home: TempDir,
+}
+
+/// What a command has said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let server = runtime.block_on(TestServer::start());
+        Self { runtime, server, home: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn pegasus(&self) -> Pegasus {
+        self.server.pegasus()
+    }
+
+    /// Its URL, without a table.
+    pub(crate) fn url(&self) -> String {
+        self.server.pegasus_url()
+    }
+
+    /// `charioteer` with these arguments and the URL of the table in its environment, not started yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = charioteer(arguments);
+        command.env("CHARIOTEER_URL", format!("{}/temp", self.url()));
+        command.env("XDG_STATE_HOME", self.home.path());
+        command
+    }
+
+    /// What the command says.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
+        Said::of(output)
+    }
+
+    /// What the command answers, which succeeds.
+    pub(crate) fn answer(&self, arguments: &[&str]) -> String {
+        let said = self.run(arguments);
+        assert_eq!(said.code, Some(0), "{arguments:?}: {said:?}");
+        said.stdout
+    }
+
+    /// The same in JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let answer = self.answer(&[arguments, &["--output", "json"]].concat());
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// What the shell says to lines from a pipe.
+    pub(crate) fn pipe(&self, arguments: &[&str], lines: impl AsRef<[u8]>) -> Said {
+        let mut command = self.command(&[&["shell"], arguments].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut shell = command.spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(lines.as_ref()).unwrap();
+        Said::of(shell.wait_with_output().unwrap())
+    }
+}
+
+impl Said {
+    fn of(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! memcached: its three protocols on one port, over items in memory.
+//!
+//! - `session` reads requests, by the protocol that the first byte of a connection tells;
+//! - `binary`, `text` and `meta` make an operation on an item of each request, and a reply of what came of it;
+//! - `admin` answers what concerns no item of its own, `stats` what has been counted, `auth` who says who it is;
+//! - `time` makes moments of the numbers by which clients say them.
+//!
+//! Items live in [`Cache`](charioteer_engine::cache::Cache), which is synchronous and quick: only what tells of many items is
+//! answered in steps.
+
+mod admin;
+mod auth;
+mod binary;
+mod calls;
+mod connections;
+mod meta;
+mod options;
+mod session;
+mod stats;
+mod text;
+mod time;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use charioteer_engine::Clock;
+use charioteer_engine::cache::Cache;
+use charioteer_proto::memcached::Limits as CodecLimits;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::Limits;
+use crate::backend::aside;
+use crate::connection;
+use crate::metrics::Metrics;
+pub use auth::Credentials;
+use calls::Calls;
+use connections::Connections;
+pub use options::{MemcachedOptions, UnixSocket};
+use session::Session;
+use time::Now;
+
+/// The version of memcached whose behaviour this is; clients look at it to know what there is.
+const VERSION: &str = "1.6.45";
+
+/// How often the dead are looked for that nobody asks for.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// All items are looked at within so many sweeps, but for the least number of a sweep.
+const SWEEPS_PER_ROUND: usize = 60;
+const FEWEST_PLACES: usize = 10_000;
+
+/// A cache as these options want it.
+pub(crate) fn cache(options: &MemcachedOptions, clock: &Clock) -> Arc<Cache> {
+    Arc::new(Cache::new(options.cache(), clock.clone()))
+}
+
+/// What all connections of a server share.
+pub(crate) struct Service {
+    cache: Arc<Cache>,
+    options: MemcachedOptions,
+    /// What the codec takes.
+    codec: CodecLimits,
+    limits: Limits,
+    latency: Duration,
+    clock: Clock,
+    started: Duration,
+    metrics: Arc<Metrics>,
+    calls: Calls,
+    connections: Connections,
+}
+
+/// What a service is made of.
+pub(crate) struct Parts {
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) options: MemcachedOptions,
+    pub(crate) limits: Limits,
+    pub(crate) latency: Duration,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// A connection's two ends.
+pub(crate) struct Ends {
+    /// Who is there, for people.
+    pub(crate) peer: String,
+    /// Where it came in, if that is an address.
+    pub(crate) local: Option<SocketAddr>,
+}
+
+impl Service {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { cache, options, limits, latency, clock, metrics } = parts;
+        let CodecLimits { line_bytes, keys_line_bytes, .. } = CodecLimits::default();
+        let codec = CodecLimits {
+            value_bytes: options.item_limit.min(limits.frame_bytes),
+            line_bytes,
+            keys_line_bytes: keys_line_bytes.min(limits.frame_bytes),
+        };
+        let (calls, started) = (Calls::new(Arc::clone(&metrics)), clock.now());
+        let connections = Connections::default();
+        Self { cache, options, codec, limits, latency, started, clock, metrics, calls, connections }
+    }
+
+    /// Serves one connection.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        stream: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+        ends: Ends,
+        stop: CancellationToken,
+    ) {
+        let _open = self.metrics.connection("memcached");
+        let open = self.connections.add(ends.peer, self.now().second());
+        let session = Session::new(&self, &open.connection, ends.local);
+        let ended = connection::serve(&session, stream, BytesMut::new(), &self.limits, &stop).await;
+        let peer = session.peer;
+        match ended.map(|ended| ended.reason()) {
+            Ok(None) => {}
+            Ok(Some(reason)) => {
+                self.metrics.cut("memcached", reason);
+                debug!(peer, reason, "connection closed");
+            }
+            Err(error) => debug!(peer, %error, "connection lost"),
+        }
+    }
+
+    /// Removes the dead, a part of them every second, until told to stop.
+    pub(crate) async fn sweep(cache: Arc<Cache>, stop: CancellationToken) {
+        let mut seconds = tokio::time::interval(SWEEP_EVERY);
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(seconds.tick()).await.is_some() {
+            let cache = Arc::clone(&cache);
+            aside(move || {
+                let places = (cache.stats().items / SWEEPS_PER_ROUND).max(FEWEST_PLACES);
+                cache.sweep(places)
+            })
+            .await;
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now::at(self.clock.now().as_secs())
+    }
+
+    fn uptime(&self) -> Duration {
+        self.clock.now().saturating_sub(self.started)
+    }
+
+    fn threads(&self) -> usize {
+        tokio::runtime::Handle::current().metrics().num_workers()
+    }
+
+    fn reset_stats(&self) {
+        self.cache.reset_stats();
+        self.connections.reset();
+    }
+}

@@ -1,0 +1,78 @@
+//! What a server is told of memcached before it starts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use charioteer_engine::cache::CacheOptions;
+use charioteer_proto::memcached::Protocol;
+
+use super::Credentials;
+
+/// Where memcached's protocols are served, and what is kept.
+///
+/// ```
+/// use charioteer_server::MemcachedOptions;
+///
+/// let options = MemcachedOptions { memory_bytes: 1 << 30, ..MemcachedOptions::default() };
+/// assert_eq!(options.addresses[0].port(), 11211);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemcachedOptions {
+    /// Where it is served; all addresses serve the same items. Default 127.0.0.1:11211.
+    pub addresses: Vec<SocketAddr>,
+    /// A Unix socket on which it is served too.
+    pub unix_socket: Option<UnixSocket>,
+    /// How much memory the items may take, with all that belongs to them. Default 64 MiB.
+    pub memory_bytes: usize,
+    /// How large an item may be, counted as memcached counts it. Default 1 MiB.
+    pub item_limit: usize,
+    /// Whether items are evicted when there is no memory for another, which is refused otherwise. Default yes.
+    pub evicts: bool,
+    /// Who may connect; `None` for everybody.
+    pub credentials: Option<Credentials>,
+    /// The one protocol that is spoken; `None` has the first byte of a connection tell. Default `None`.
+    pub protocol: Option<Protocol>,
+    /// Whether clients may flush. Default yes.
+    pub allows_flush: bool,
+    /// Whether clients may list the keys. Default yes.
+    pub allows_dump: bool,
+}
+
+/// A Unix socket.
+///
+/// ```
+/// use charioteer_server::UnixSocket;
+///
+/// let socket = UnixSocket { path: "/run/memcached.sock".into(), permissions: 0o700 };
+/// assert_eq!(socket.permissions, 0o700);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnixSocket {
+    /// Where it is; a socket that is there already is replaced.
+    pub path: PathBuf,
+    /// Who may connect, as the permissions of a file.
+    pub permissions: u32,
+}
+
+impl MemcachedOptions {
+    pub(super) const fn cache(&self) -> CacheOptions {
+        CacheOptions { memory_bytes: self.memory_bytes, item_limit: self.item_limit, evicts: self.evicts }
+    }
+}
+
+impl Default for MemcachedOptions {
+    fn default() -> Self {
+        let CacheOptions { memory_bytes, item_limit, evicts } = CacheOptions::default();
+        Self {
+            addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 11211))],
+            unix_socket: None,
+            memory_bytes,
+            item_limit,
+            evicts,
+            credentials: None,
+            protocol: None,
+            allows_flush: true,
+            allows_dump: true,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What peers may take, and what items may.
+
+use std::time::Duration;
+
+use super::support::Memcached;
+
+#[tokio::test]
+async fn where_items_make_no_room_for_others_those_are_refused() {
+    let mut memcached = Memcached::with(|options| {
+        options.memory_bytes = 2 << 20;
+        options.evicts = false;
+    })
+    .await;
+    let value = "v".repeat(500_000);
+    let mut refused = 0;
+    for number in 0..10 {
+        memcached.client.send(format!("set k{number} 0 0 {}\r\n{value}\r\n", value.len())).await;
+        let said = memcached.client.receive_until("\r\n").await;
+        refused += usize::from(said == "SERVER_ERROR out of memory storing object\r\n");
+    }
+    assert!((5..10).contains(&refused), "{refused}");
+    memcached.talk("get k0\n", &format!("VALUE k0 0 500000\n{value}\nEND\n")).await;
+}
+
+#[tokio::test]
+async fn where_they_do_the_oldest_goes() {
+    let mut memcached = Memcached::with(|options| options.memory_bytes = 2 << 20).await;
+    let value = "v".repeat(500_000);
+    for number in 0..10 {
+        memcached.talk(&format!("set k{number} 0 0 {}\n{value}\n", value.len()), "STORED\n").await;
+    }
+    memcached.talk("mg k0\nmg k9\n", "EN\nHD\n").await;
+    assert_ne!(memcached.stat("", "evictions").await, "0");
+    assert!(memcached.metric("cache_evictions_total", "").await > 0);
+}
+
+#[tokio::test]
+async fn the_limit_on_an_item_can_be_another() {
+    let mut memcached = Memcached::with(|options| options.item_limit = 2048).await;
+    let value = "v".repeat(2000);
+    let said = "SERVER_ERROR object too large for cache\n";
+    memcached.talk(&format!("set a 0 0 {}\n{value}\nmn\n", value.len()), &format!("{said}MN\n")).await;
+    memcached.talk(&format!("set a 0 0 100\n{}\n", &value[..100]), "STORED\n").await;
+    memcached.talk(&format!("append a 0 0 1900\n{}\n", &value[..1900]), "NOT_STORED\n").await;
+}
+
+#[tokio::test]
+async fn a_request_that_stays_half_ends_the_connection() {
+    let mut memcached = Memcached::with_options(|options| options.limits.stalled = Duration::from_millis(20)).await;
+    memcached.client.send("set a 0 0 10\r\nhalf").await;
+    memcached.client.hung_up().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_ended_where_that_is_wanted() {
+    let mut memcached = Memcached::with_options(|options| options.limits.idle = Some(Duration::from_millis(20))).await;
+    memcached.client.hung_up().await;
+}
