@@ -49,7 +49,17 @@ impl Server {
         remove_if_there(&ready_file)?;
         let begin = Instant::now();
         let child = Command::new(binary)
-            .args(["serve", "--memory", "--pegasus", "127.0.0.1:0", "--memcached", "off", "--http", "off", "--ready-file"])
+            .args([
+                "serve",
+                "--memory",
+                "--pegasus",
+                "127.0.0.1:0",
+                "--memcached",
+                "off",
+                "--http",
+                "off",
+                "--ready-file",
+            ])
             .arg(&ready_file)
             .args(more)
             .stdin(Stdio::null())

@@ -1,7 +1,7 @@
 //! Which server a key is on.
 //!
 //! Clients that are to find each other's items must choose alike, to the bit. Each choice here reproduces a client that is in use, and is
-//! proved by placements which that client has made.
+//! proved by placements which that client has made; all but gomemcache's, of which only the rule is known here.
 
 mod hash;
 mod ketama;
