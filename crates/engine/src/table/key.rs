@@ -101,9 +101,9 @@ pub(super) fn lock_of(raw: &[u8]) -> &[u8] {
     split(raw).map_or(raw, |(hash_key, _)| hash_key)
 }
 
-/// The sort key of a raw key, sharing its memory; empty if the key is malformed.
-pub(super) fn sort_key_of(raw: &Bytes) -> Bytes {
-    split(raw).map_or_else(Bytes::new, |(_, sort_key)| raw.slice(raw.len() - sort_key.len()..))
+/// The sort key of a raw key; empty if the key is malformed.
+pub(super) fn sort_key_of(raw: &[u8]) -> &[u8] {
+    split(raw).map_or(&[], |(_, sort_key)| sort_key)
 }
 
 /// The CRC-64 that Pegasus places keys with: reflected polynomial `9a6c9329ac4bc9b5`, initial value

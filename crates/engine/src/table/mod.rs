@@ -56,7 +56,7 @@ pub use multi_get::{MultiGet, MultiGetReply};
 pub use operation::{Ended, Operation, Status, Walk, WalkRange, Writes};
 pub use point::{Get, Put, Remove, TimeToLive, Ttl};
 pub use range_get::{MultiGetRange, RangeRequest};
-pub use row::{Context, PEGASUS_EPOCH, Row};
+pub use row::{Context, PEGASUS_EPOCH, Row, RowView};
 pub use scan::{Owner, Scan, ScanPage, ScanPageReply, ScanRow};
 pub use scans::{SCAN_IDLE_LIMIT, ScanContexts};
 pub use sort_key_count::SortKeyCount;

@@ -5,7 +5,7 @@ use std::ops::{Bound, ControlFlow};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::row::{Context, Row};
+use super::row::{Context, Row, RowView};
 use crate::Direction;
 
 /// How an operation ended, in the numbers of RocksDB that Pegasus' protocol carries.
@@ -140,15 +140,17 @@ pub enum Ended {
 ///
 /// ```
 /// use std::ops::ControlFlow;
-/// use charioteer_engine::table::{Context, Ended, Row, SortKeyCount, Walk, raw_key};
+/// use charioteer_engine::table::{Context, Ended, Row, RowView, SortKeyCount, Walk, raw_key};
 ///
 /// let mut count = SortKeyCount::new(b"h");
 /// let context = Context { now: 100, default_ttl: 0 };
-/// let alive = Row { expire_ts: 0, value: "v".into() };
-/// let expired = Row { expire_ts: 100, value: "v".into() };
-/// assert_eq!(count.visit(&raw_key(b"h", b"1"), alive, &context), ControlFlow::Continue(()));
-/// assert_eq!(count.visit(&raw_key(b"h", b"2"), expired, &context), ControlFlow::Continue(()));
+/// let alive = Row { expire_ts: 0, value: "v".into() }.encode();
+/// let expired = Row { expire_ts: 100, value: "v".into() }.encode();
+/// let view = |stored| RowView::of(stored).ok_or("no row");
+/// assert_eq!(count.visit(&raw_key(b"h", b"1"), view(&alive)?, &context), ControlFlow::Continue(()));
+/// assert_eq!(count.visit(&raw_key(b"h", b"2"), view(&expired)?, &context), ControlFlow::Continue(()));
 /// assert_eq!(count.finish(Ended::Exhausted), 1);
+/// # Ok::<(), &str>(())
 /// ```
 pub trait Walk: Send {
     /// What the walk answers.
@@ -157,8 +159,9 @@ pub trait Walk: Send {
     /// Where to walk; `None` finishes at once.
     fn range(&self) -> Option<WalkRange>;
 
-    /// One row, as it is stored, expired ones included, under its raw key.
-    fn visit(&mut self, key: &Bytes, row: Row, context: &Context) -> ControlFlow<()>;
+    /// One row, as it is stored, expired ones included, under its raw key. Both are lent: what is kept is copied or shared on purpose,
+    /// since counting references costs more than looking at a small row.
+    fn visit(&mut self, key: &[u8], row: RowView<'_>, context: &Context) -> ControlFlow<()>;
 
     /// The answer.
     fn finish(self, ended: Ended) -> Self::Reply;

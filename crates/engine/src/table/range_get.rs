@@ -9,7 +9,7 @@ use super::filter::Filter;
 use super::key::{next_after, next_after_hash_key, raw_key, sort_key_of};
 use super::multi_get::{MAX_ROWS, MAX_SIZE, MultiGetReply, positive};
 use super::operation::{Ended, Status, Walk, WalkRange};
-use super::row::{Context, Row};
+use super::row::{Context, RowView};
 use crate::Direction;
 
 /// What a [`MultiGetRange`] is asked for.
@@ -64,7 +64,7 @@ pub struct RangeRequest {
 ///
 /// ```
 /// use charioteer_engine::table::{
-///     Context, Ended, MultiGetRange, RangeRequest, Row, Status, Walk, raw_key,
+///     Context, Ended, MultiGetRange, RangeRequest, Row, RowView, Status, Walk, raw_key,
 /// };
 /// use std::ops::ControlFlow;
 ///
@@ -79,12 +79,14 @@ pub struct RangeRequest {
 ///     now: 100,
 ///     default_ttl: 0,
 /// };
-/// let row = Row {
+/// let stored = Row {
 ///     expire_ts: 0,
 ///     value: "v".into(),
-/// };
+/// }
+/// .encode();
+/// let row = RowView::of(&stored).ok_or("no row")?;
 /// assert_eq!(
-///     get.visit(&raw_key(b"h", b"1"), row.clone(), &context),
+///     get.visit(&raw_key(b"h", b"1"), row, &context),
 ///     ControlFlow::Continue(())
 /// );
 /// assert_eq!(
@@ -92,6 +94,7 @@ pub struct RangeRequest {
 ///     ControlFlow::Break(())
 /// );
 /// assert_eq!(get.finish(Ended::Stopped).status, Status::Incomplete);
+/// # Ok::<(), &str>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct MultiGetRange {
@@ -145,15 +148,15 @@ impl MultiGetRange {
         self.rows.len() >= self.max_count || self.looked_at >= MAX_ROWS || self.size >= self.max_size
     }
 
-    fn take(&mut self, key: &Bytes, row: Row, context: &Context) {
+    fn take(&mut self, key: &[u8], row: RowView<'_>, context: &Context) {
         let sort_key = sort_key_of(key);
-        let passes = self.filter.as_ref().is_some_and(|filter| filter.matches(&sort_key));
+        let passes = self.filter.as_ref().is_some_and(|filter| filter.matches(sort_key));
         if row.is_expired(context.now) || !passes {
             return;
         }
-        let value = if self.no_value { Bytes::new() } else { row.value };
+        let value = if self.no_value { Bytes::new() } else { row.to_value() };
         self.size += sort_key.len() + value.len();
-        self.rows.push((sort_key, value));
+        self.rows.push((Bytes::copy_from_slice(sort_key), value));
     }
 }
 
@@ -172,7 +175,7 @@ impl Walk for MultiGetRange {
         })
     }
 
-    fn visit(&mut self, key: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
+    fn visit(&mut self, key: &[u8], row: RowView<'_>, context: &Context) -> ControlFlow<()> {
         if self.limit_reached() {
             self.more = true;
             return ControlFlow::Break(());

@@ -109,6 +109,51 @@ impl Row {
     }
 }
 
+/// A row, looked at where it lies: nothing of it is kept in memory by looking.
+///
+/// ```
+/// use bytes::Bytes;
+/// use charioteer_engine::table::{Row, RowView};
+///
+/// let stored = Row { expire_ts: 7, value: "value".into() }.encode();
+/// let view = RowView::of(&stored).ok_or("it is a row")?;
+/// assert_eq!((view.expire_ts, view.value()), (7, &b"value"[..]));
+/// assert_eq!(view.to_value(), Bytes::from("value"));
+/// # Ok::<(), &str>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct RowView<'a> {
+    /// When it expires, in seconds since [`PEGASUS_EPOCH`]; 0 is never.
+    pub expire_ts: u32,
+    stored: &'a Bytes,
+}
+
+impl<'a> RowView<'a> {
+    /// A stored row; `None` for bytes too short to be one.
+    #[must_use]
+    pub fn of(stored: &'a Bytes) -> Option<Self> {
+        Some(Self { expire_ts: Row::expiry_of(stored)?, stored })
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> &'a [u8] {
+        &self.stored[EXPIRE_TS_BYTES..]
+    }
+
+    /// The value, to be kept, which keeps the row in memory.
+    #[must_use]
+    pub fn to_value(&self) -> Bytes {
+        self.stored.slice(EXPIRE_TS_BYTES..)
+    }
+
+    /// Whether readers do not see it any more.
+    #[must_use]
+    pub const fn is_expired(&self, now: u32) -> bool {
+        self.expire_ts > 0 && self.expire_ts <= now
+    }
+}
+
 /// The row as readers see it: an expired one is missing.
 pub(super) fn live<'a>(row: Option<&'a Option<Row>>, context: &Context) -> Option<&'a Row> {
     row?.as_ref().filter(|row| !row.is_expired(context.now))

@@ -3,17 +3,20 @@
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::filter::{Filter, FilterKind};
 use super::key::{next_after_hash_key, partition_hash, raw_key, split};
 use super::multi_get::{MAX_SIZE, positive};
 use super::operation::{Ended, Status, Walk, WalkRange};
-use super::row::{Context, Row};
+use super::row::{Context, RowView};
 use crate::{Direction, MAX_KEY_BYTES};
 
 /// The most rows on a page, and the most that are looked at for the first one.
 const MAX_ROWS: usize = 1000;
+
+/// A longer value is shared with the store instead of copied.
+const SHARED_BYTES: usize = 2048;
 
 /// What a scan is asked for.
 ///
@@ -149,7 +152,7 @@ pub struct ScanPageReply {
 /// the next.
 ///
 /// ```
-/// use charioteer_engine::table::{Context, Ended, Row, Scan, ScanPage, Walk, raw_key};
+/// use charioteer_engine::table::{Context, Ended, Row, RowView, Scan, ScanPage, Walk, raw_key};
 /// use std::ops::ControlFlow;
 /// use std::sync::Arc;
 ///
@@ -163,12 +166,14 @@ pub struct ScanPageReply {
 ///     now: 100,
 ///     default_ttl: 0,
 /// };
-/// let row = Row {
+/// let stored = Row {
 ///     expire_ts: 0,
 ///     value: "v".into(),
-/// };
+/// }
+/// .encode();
+/// let row = RowView::of(&stored).ok_or("no row")?;
 /// assert_eq!(
-///     page.visit(&raw_key(b"h", b"1"), row.clone(), &context),
+///     page.visit(&raw_key(b"h", b"1"), row, &context),
 ///     ControlFlow::Continue(())
 /// );
 /// assert_eq!(
@@ -196,8 +201,26 @@ pub struct ScanPage {
     looked_at: usize,
     count: usize,
     size: usize,
-    rows: Vec<ScanRow>,
+    rows: Vec<Taken>,
+    /// Keys and values of the rows, one behind the other.
+    copied: BytesMut,
     next: Option<Bytes>,
+}
+
+/// A row that belongs to the page.
+#[derive(Debug, Clone)]
+struct Taken {
+    key_bytes: usize,
+    value: TakenValue,
+    expire_ts: Option<u32>,
+}
+
+#[derive(Debug, Clone)]
+enum TakenValue {
+    /// So many bytes behind the key.
+    Copied(usize),
+    /// Where it lies in the store.
+    Shared(Bytes),
 }
 
 impl ScanPage {
@@ -238,6 +261,7 @@ impl ScanPage {
             count: 0,
             size: 0,
             rows: Vec::new(),
+            copied: BytesMut::new(),
             next: None,
             scan,
         }
@@ -273,15 +297,34 @@ impl ScanPage {
             && sort_keys.matches(sort_key)
     }
 
-    fn take(&mut self, key: &Bytes, row: Row) {
+    fn take(&mut self, key: &[u8], row: RowView<'_>) {
         self.count += 1;
         if self.scan.only_return_count {
             return;
         }
-        let value = if self.scan.no_value { Bytes::new() } else { row.value };
+        let value = if self.scan.no_value { &[] } else { row.value() };
         self.size += key.len() + value.len();
+        self.copied.extend_from_slice(key);
+        let value = if value.len() < SHARED_BYTES {
+            self.copied.extend_from_slice(value);
+            TakenValue::Copied(value.len())
+        } else {
+            TakenValue::Shared(row.to_value())
+        };
         let expire_ts = self.scan.return_expire_ts.then_some(row.expire_ts);
-        self.rows.push(ScanRow { raw_key: key.clone(), value, expire_ts });
+        self.rows.push(Taken { key_bytes: key.len(), value, expire_ts });
+    }
+}
+
+impl Taken {
+    /// The row, whose copied parts are next.
+    fn out_of(self, copied: &mut Bytes) -> ScanRow {
+        let raw_key = copied.split_to(self.key_bytes);
+        let value = match self.value {
+            TakenValue::Copied(bytes) => copied.split_to(bytes),
+            TakenValue::Shared(value) => value,
+        };
+        ScanRow { raw_key, value, expire_ts: self.expire_ts }
     }
 }
 
@@ -293,13 +336,13 @@ impl Walk for ScanPage {
         walked.then(|| WalkRange { start: self.start.clone(), end: self.end(), direction: Direction::Forward })
     }
 
-    fn visit(&mut self, key: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
+    fn visit(&mut self, key: &[u8], row: RowView<'_>, context: &Context) -> ControlFlow<()> {
         if self.count >= self.max_rows || self.looked_at >= self.max_looked_at || self.size >= MAX_SIZE {
-            self.next = Some(key.clone());
+            self.next = Some(Bytes::copy_from_slice(key));
             return ControlFlow::Break(());
         }
-        let on_stop = key == &self.scan.stop_key;
-        if *key > self.scan.stop_key || (on_stop && !self.scan.stop_inclusive) {
+        let on_stop = key == self.scan.stop_key;
+        if *key > self.scan.stop_key[..] || (on_stop && !self.scan.stop_inclusive) {
             return ControlFlow::Break(());
         }
         self.looked_at += 1;
@@ -318,6 +361,8 @@ impl Walk for ScanPage {
         // As in the original, nothing is counted where nothing is walked.
         let counted = self.scan.only_return_count && self.range().is_some();
         let count = counted.then(|| i32::try_from(self.count).unwrap_or(i32::MAX));
-        ScanPageReply { status, rows: self.rows, count, next: self.next }
+        let mut copied = self.copied.freeze();
+        let rows = self.rows.into_iter().map(|row| row.out_of(&mut copied)).collect();
+        ScanPageReply { status, rows, count, next: self.next }
     }
 }

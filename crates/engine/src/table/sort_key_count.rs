@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::key::{next_after_hash_key, raw_key};
 use super::operation::{Ended, Walk, WalkRange};
-use super::row::{Context, Row};
+use super::row::{Context, RowView};
 use crate::Direction;
 
 /// Counts the rows of a hash key that are not expired, however many they are; -1 when the time was
@@ -42,7 +42,7 @@ impl Walk for SortKeyCount {
         Some(WalkRange { start, end: self.end.clone(), direction: Direction::Forward })
     }
 
-    fn visit(&mut self, _: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
+    fn visit(&mut self, _: &[u8], row: RowView<'_>, context: &Context) -> ControlFlow<()> {
         self.count += i64::from(!row.is_expired(context.now));
         ControlFlow::Continue(())
     }

@@ -28,9 +28,9 @@ pub(super) fn stored_key(partition: u32, raw: &[u8]) -> Bytes {
     stored.freeze()
 }
 
-/// The raw key of a stored one, sharing its memory.
-pub(super) fn raw_of(stored: &Bytes) -> Bytes {
-    stored.slice(PARTITION_BYTES.min(stored.len())..)
+/// The raw key of a stored one.
+pub(super) fn raw_of(stored: &[u8]) -> &[u8] {
+    stored.get(PARTITION_BYTES..).unwrap_or_default()
 }
 
 /// The stored keys of a walk; its open ends are those of the partition.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::driver::Table;
 use super::operation::{Ended, Walk, WalkRange};
-use super::row::{Context, Row};
+use super::row::{Context, RowView};
 use crate::{Direction, Error};
 
 /// How many rows are looked at between two snapshots, so that none lives long.
@@ -65,7 +65,7 @@ impl Table {
                 }
             }
             left -= found.looked_at.min(left);
-            place.behind = found.behind;
+            place.behind = Some(found.behind).filter(|behind| !behind.is_empty()).map(Bytes::from);
             if place.behind.is_none() {
                 place.partition = self.partition_behind(place.partition);
                 if place.partition == 0 {
@@ -101,8 +101,8 @@ struct LookForExpired {
 struct Found {
     expired: Vec<Bytes>,
     looked_at: usize,
-    /// The key to go on behind; `None` at the end of the partition.
-    behind: Option<Bytes>,
+    /// The key to go on behind; empty at the end of the partition, and where there was none.
+    behind: Vec<u8>,
 }
 
 impl Walk for LookForExpired {
@@ -113,16 +113,20 @@ impl Walk for LookForExpired {
         Some(WalkRange { start, end: Bound::Unbounded, direction: Direction::Forward })
     }
 
-    fn visit(&mut self, key: &Bytes, row: Row, context: &Context) -> ControlFlow<()> {
+    fn visit(&mut self, key: &[u8], row: RowView<'_>, context: &Context) -> ControlFlow<()> {
         self.found.looked_at += 1;
-        self.found.behind = Some(key.clone());
+        self.found.behind.clear();
+        self.found.behind.extend_from_slice(key);
         if row.is_expired(context.now) {
-            self.found.expired.push(key.clone());
+            self.found.expired.push(Bytes::copy_from_slice(key));
         }
         if self.found.looked_at < self.left { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    fn finish(self, ended: Ended) -> Found {
-        Found { behind: self.found.behind.filter(|_| ended != Ended::Exhausted), ..self.found }
+    fn finish(mut self, ended: Ended) -> Found {
+        if ended == Ended::Exhausted {
+            self.found.behind.clear();
+        }
+        self.found
     }
 }

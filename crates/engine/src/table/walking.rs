@@ -4,9 +4,9 @@ use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::driver::{Table, decode};
+use super::driver::Table;
 use super::operation::{Ended, Walk};
-use super::row::Context;
+use super::row::{Context, RowView};
 use super::stored::{StoredKey, as_slice, raw_of, stored_range};
 use crate::{Direction, Error, Snapshot};
 
@@ -76,9 +76,9 @@ impl<W: Walk> Walking<W> {
                     ended = Ok(Some(Ended::OutOfTime));
                     return ControlFlow::Break(());
                 }
-                let step = match decode(value.clone()) {
-                    Ok(row) => walk.visit(&raw_of(key), row, &self.context).map_break(|()| Ok(Some(Ended::Stopped))),
-                    Err(error) => ControlFlow::Break(Err(error)),
+                let step = match RowView::of(value) {
+                    Some(row) => walk.visit(raw_of(key), row, &self.context).map_break(|()| Ok(Some(Ended::Stopped))),
+                    None => ControlFlow::Break(Err(Error::Corrupt { what: "row" })),
                 };
                 if step.is_continue() && shown == ROWS_PER_STEP {
                     last = StoredKey::from_slice(key);

@@ -1,8 +1,7 @@
 use std::ops::{Bound, ControlFlow};
 use std::time::Duration;
 
-use bytes::Bytes;
-use charioteer_engine::table::{Context, Ended, Row, SortKeyCount, Walk, WalkRange};
+use charioteer_engine::table::{Context, Ended, RowView, SortKeyCount, Walk, WalkRange};
 use charioteer_engine::{Clock, Direction};
 
 use super::fixture::{Fixture, START};
@@ -63,7 +62,7 @@ impl Walk for SecondPerRow {
         Some(WalkRange { start: Bound::Unbounded, end: Bound::Unbounded, direction: Direction::Forward })
     }
 
-    fn visit(&mut self, _: &Bytes, _: Row, _: &Context) -> ControlFlow<()> {
+    fn visit(&mut self, _: &[u8], _: RowView<'_>, _: &Context) -> ControlFlow<()> {
         self.0.advance(Duration::from_secs(1));
         self.1 += 1;
         ControlFlow::Continue(())

@@ -4,7 +4,7 @@ use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 use charioteer_engine::Direction;
-use charioteer_engine::table::{Context, Ended, Row, SortKeyCount, Walk, WalkRange};
+use charioteer_engine::table::{Context, Ended, RowView, SortKeyCount, Walk, WalkRange};
 
 use super::fixture::{Fixture, key};
 
@@ -21,8 +21,8 @@ impl Walk for Keys {
         Some(WalkRange { start: Bound::Unbounded, end: Bound::Unbounded, direction: self.direction })
     }
 
-    fn visit(&mut self, key: &Bytes, _: Row, _: &Context) -> ControlFlow<()> {
-        self.seen.push(key.clone());
+    fn visit(&mut self, key: &[u8], _: RowView<'_>, _: &Context) -> ControlFlow<()> {
+        self.seen.push(Bytes::copy_from_slice(key));
         ControlFlow::Continue(())
     }
 
