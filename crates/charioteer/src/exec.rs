@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
             return Next::GiveUp(failure);
         }
         self.waits = waits;
-        self.terms.stats.retried(cause.name);
+        self.terms.stats.retried();
         debug!(cause = cause.name, ?wait, attempts = self.attempts, reason = %failure.message, "trying again");
         Next::Wait(wait)
     }

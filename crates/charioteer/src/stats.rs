@@ -76,7 +76,7 @@ impl OperationStats {
         .increment(1);
     }
 
-    pub(crate) fn retried(&self, _cause: &'static str) {
+    pub(crate) fn retried(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
         self.retried.increment(1);
     }
