@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use charioteer_proto::pegasus::data::{ReadResponse, TtlResponse, UpdateRequest, UpdateResponse, status};
 use charioteer_proto::pegasus::key;
-use charioteer_proto::pegasus::rpc;
+use charioteer_proto::pegasus::rpc::{self, Rpc};
 
 use super::compression::{compressed, decompressed};
 use super::failure;
@@ -148,102 +148,73 @@ pub(super) struct Row {
     pub(super) hash: u64,
 }
 
-struct Get(Row);
+/// Calls whose request is a raw key and nothing else.
+macro_rules! row_operations {
+    ($($(#[$meta:meta])* $name:ident = $text:literal ($rpc:ident, $effect:ident) -> $reply:ty = $read:ident;)*) => {
+        $(
+            $(#[$meta])*
+            struct $name(Row);
 
-impl Operation for Get {
-    const NAME: &'static str = "get";
-    const EFFECT: Effect = Effect::Reads;
-    type Reply = Option<Bytes>;
+            impl Operation for $name {
+                const NAME: &'static str = $text;
+                const EFFECT: Effect = Effect::$effect;
+                type Reply = $reply;
+            }
+
+            impl DataOperation for $name {
+                type Rpc = rpc::$rpc;
+
+                fn place(&self) -> Place {
+                    Place::Hash(self.0.hash)
+                }
+
+                fn request(&self) -> &Bytes {
+                    &self.0.key
+                }
+
+                fn bytes(&self) -> usize {
+                    self.0.key.len()
+                }
+
+                fn reply(&self, reply: <rpc::$rpc as Rpc>::Reply) -> Result<$reply, Failure> {
+                    $read(reply)
+                }
+            }
+        )*
+    };
 }
 
-impl DataOperation for Get {
-    type Rpc = rpc::Get;
-
-    fn place(&self) -> Place {
-        Place::Hash(self.0.hash)
-    }
-
-    fn request(&self) -> &Bytes {
-        &self.0.key
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.key.len()
-    }
-
-    fn reply(&self, reply: ReadResponse) -> Result<Option<Bytes>, Failure> {
-        match reply.error {
-            status::OK => Ok(Some(apart(reply.value))),
-            status::NOT_FOUND => Ok(None),
-            code => Err(failure::status(code)),
-        }
-    }
+row_operations! {
+    Get = "get" (Get, Reads) -> Option<Bytes> = value;
+    /// Servers have no call of their own for it: the time to live is asked for.
+    Exist = "exist" (Ttl, Reads) -> bool = is_there;
+    AskTtl = "ttl" (Ttl, Reads) -> Option<Ttl> = time_to_live;
+    Del = "del" (Remove, Idempotent) -> () = deleted;
 }
 
-/// Servers have no call of their own for it: the time to live is asked for.
-struct Exist(Row);
-
-impl Operation for Exist {
-    const NAME: &'static str = "exist";
-    const EFFECT: Effect = Effect::Reads;
-    type Reply = bool;
-}
-
-impl DataOperation for Exist {
-    type Rpc = rpc::Ttl;
-
-    fn place(&self) -> Place {
-        Place::Hash(self.0.hash)
-    }
-
-    fn request(&self) -> &Bytes {
-        &self.0.key
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.key.len()
-    }
-
-    fn reply(&self, reply: TtlResponse) -> Result<bool, Failure> {
-        match reply.error {
-            status::OK => Ok(true),
-            status::NOT_FOUND => Ok(false),
-            code => Err(failure::status(code)),
-        }
+fn value(reply: ReadResponse) -> Result<Option<Bytes>, Failure> {
+    match reply.error {
+        status::OK => Ok(Some(apart(reply.value))),
+        status::NOT_FOUND => Ok(None),
+        code => Err(failure::status(code)),
     }
 }
 
-struct AskTtl(Row);
-
-impl Operation for AskTtl {
-    const NAME: &'static str = "ttl";
-    const EFFECT: Effect = Effect::Reads;
-    type Reply = Option<Ttl>;
+fn is_there(reply: TtlResponse) -> Result<bool, Failure> {
+    Ok(time_to_live(reply)?.is_some())
 }
 
-impl DataOperation for AskTtl {
-    type Rpc = rpc::Ttl;
-
-    fn place(&self) -> Place {
-        Place::Hash(self.0.hash)
+fn time_to_live(reply: TtlResponse) -> Result<Option<Ttl>, Failure> {
+    match (reply.error, u64::try_from(reply.ttl_seconds)) {
+        (status::OK, Ok(seconds)) => Ok(Some(Ttl::Remaining(Duration::from_secs(seconds)))),
+        (status::OK, Err(_)) => Ok(Some(Ttl::Forever)),
+        (status::NOT_FOUND, _) => Ok(None),
+        (code, _) => Err(failure::status(code)),
     }
+}
 
-    fn request(&self) -> &Bytes {
-        &self.0.key
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.key.len()
-    }
-
-    fn reply(&self, reply: TtlResponse) -> Result<Option<Ttl>, Failure> {
-        match (reply.error, u64::try_from(reply.ttl_seconds)) {
-            (status::OK, Ok(seconds)) => Ok(Some(Ttl::Remaining(Duration::from_secs(seconds)))),
-            (status::OK, Err(_)) => Ok(Some(Ttl::Forever)),
-            (status::NOT_FOUND, _) => Ok(None),
-            (code, _) => Err(failure::status(code)),
-        }
-    }
+fn deleted(reply: UpdateResponse) -> Result<(), Failure> {
+    done(reply.error)
 }
 
 /// Sets one row.
@@ -272,34 +243,6 @@ impl DataOperation for Set {
 
     fn bytes(&self) -> usize {
         self.request.key.len() + self.request.value.len()
-    }
-
-    fn reply(&self, reply: UpdateResponse) -> Result<(), Failure> {
-        done(reply.error)
-    }
-}
-
-struct Del(Row);
-
-impl Operation for Del {
-    const NAME: &'static str = "del";
-    const EFFECT: Effect = Effect::Idempotent;
-    type Reply = ();
-}
-
-impl DataOperation for Del {
-    type Rpc = rpc::Remove;
-
-    fn place(&self) -> Place {
-        Place::Hash(self.0.hash)
-    }
-
-    fn request(&self) -> &Bytes {
-        &self.0.key
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.key.len()
     }
 
     fn reply(&self, reply: UpdateResponse) -> Result<(), Failure> {
