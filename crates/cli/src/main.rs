@@ -50,9 +50,25 @@ fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let kind = Kind::meant_by(&words, commands::url_of_environment());
     let mut grammar = grammar(kind);
-    match kind.request(grammar.get_matches_mut()) {
+    let matches = match grammar.try_get_matches_from_mut(std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error, &words),
+    };
+    match kind.request(matches) {
         Ok(request) => commands::run(request),
         Err(matches) => run(&matches, &mut grammar),
+    }
+}
+
+/// Tells the help, or why a command line makes no sense, which may only be so for want of a URL that does.
+fn refuse(error: &clap::Error, words: &[String]) -> ExitCode {
+    let has_no_url = words.first().is_some_and(|word| Arguments::command().find_subcommand(word).is_some());
+    match Kind::named_by(words, commands::url_of_environment()) {
+        Err(failure) if error.use_stderr() && !has_no_url => {
+            say::error(&failure);
+            failure.code()
+        }
+        _ => error.exit(),
     }
 }
 

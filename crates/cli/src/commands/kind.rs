@@ -41,9 +41,15 @@ impl Kind {
         })
     }
 
-    /// The kind that is meant by the words of a command, of which `--url` may be one, and the URL where they have none.
+    /// The kind that is named by the words of a command, of which `--url` may be one, or by the URL where they have none. A URL of no
+    /// known kind is an error.
+    pub(crate) fn named_by(words: &[String], url: Option<String>) -> Result<Option<&'static Self>, Failure> {
+        url_among(words).or(url).map(|url| Self::of(&url)).transpose()
+    }
+
+    /// The kind that is meant by the words of a command, whatever they say.
     pub(crate) fn meant_by(words: &[String], url: Option<String>) -> &'static Self {
-        let named = url_among(words).or(url).and_then(|url| Self::of(&url).ok());
+        let named = Self::named_by(words, url).ok().flatten();
         let knows_verb = |kind: &&Self| {
             let grammar = kind.add_verbs(Command::new("verbs"));
             words.iter().any(|word| grammar.find_subcommand(word).is_some())

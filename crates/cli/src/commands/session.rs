@@ -22,9 +22,9 @@ impl Session {
         Self { settings, stores: HashMap::new() }
     }
 
-    /// The kind of stores that is meant by the words of a command.
-    pub(crate) fn kind_meant_by(&self, words: &[String]) -> &'static Kind {
-        Kind::meant_by(words, self.settings.url.clone().or_else(url_of_environment))
+    /// The URL that is meant where commands name none.
+    pub(crate) fn url(&self) -> Option<String> {
+        self.settings.url.clone().or_else(url_of_environment)
     }
 
     /// Carries out a command, and writes its answer to standard output.

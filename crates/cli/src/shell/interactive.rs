@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::complete::Completion;
 use super::history;
 use super::line::{self, Next};
-use crate::commands::Session;
+use crate::commands::{Kind, Session};
 use crate::exit::{Ended, Failure};
 use crate::say;
 
@@ -61,7 +61,7 @@ fn editor<'a>(
         let listed = store.tables().map(|tables| async { tokio::time::timeout(PATIENCE, tables.list()).await });
         listed.and_then(|listed| runtime.block_on(listed).ok()?.ok()).unwrap_or_default()
     };
-    editor.set_helper(Some(Completion::new(session.kind_meant_by(&[]), tables)));
+    editor.set_helper(Some(Completion::new(Kind::meant_by(&[], session.url()), tables)));
     if let Some(history) = history {
         // There is none the first time.
         let _ = editor.load_history(history);

@@ -50,9 +50,9 @@ pub(super) async fn run(session: &mut Session, line: &str) -> Result<Next, Failu
         Err(_) if line.trim_start().starts_with('#') => return Ok(Next::Line(Ended::Done)),
         Err(message) => return Err(Line::wrong(message).into()),
     };
-    let kind = session.kind_meant_by(&words);
+    let kind = Kind::meant_by(&words, session.url());
     let mut grammar = grammar(kind);
-    let ended = match grammar.try_get_matches_from_mut(words) {
+    let ended = match grammar.try_get_matches_from_mut(&words) {
         Ok(matches) => match kind.request(matches) {
             Ok(request) => session.run(request).await?,
             Err(matches) => match Line::from_arg_matches(&matches)?.words {
@@ -64,7 +64,11 @@ pub(super) async fn run(session: &mut Session, line: &str) -> Result<Next, Failu
             help.print()?;
             Ended::Done
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            // What makes no sense may only be so for want of a URL that does.
+            Kind::named_by(&words, session.url())?;
+            return Err(error.into());
+        }
     };
     Ok(Next::Line(ended))
 }
