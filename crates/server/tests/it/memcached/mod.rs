@@ -4,6 +4,7 @@ mod admin;
 mod authentication;
 mod binary;
 mod classic;
+mod durable;
 mod expiry;
 mod hostile;
 mod limits;
