@@ -2,6 +2,7 @@
 
 mod admin;
 mod authentication;
+mod beside;
 mod binary;
 mod classic;
 mod durable;
