@@ -8,6 +8,7 @@ use charioteer_proto::memcached::binary::{Command, Reply, Request, Status, write
 use tokio::time::Instant;
 
 use super::failure;
+use super::health::is_silence;
 use super::servers::{Server, Servers, View};
 use super::wire::Answer;
 use crate::error::{ErrorKind, Failure};
@@ -116,8 +117,13 @@ impl<O: Call> Backend<O> for Arc<Servers> {
     }
 
     fn learn(&self, target: &Arc<Server>, failure: &Failure) {
-        let is_silence = failure.kind == ErrorKind::Unavailable || failure.kind == ErrorKind::Timeout;
-        if is_silence && failure.retry.is_some() {
+        let is_the_server_s = match failure.kind {
+            ErrorKind::Unavailable => true,
+            // It may be the call that had too little time.
+            ErrorKind::Timeout => is_silence(target.node.silent_since(), Instant::now()),
+            _ => false,
+        };
+        if is_the_server_s && failure.retry.is_some() {
             self.failed(target);
         }
     }
