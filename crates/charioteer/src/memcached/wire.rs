@@ -108,6 +108,7 @@ impl Packets {
 
 impl Wire for Packets {
     type Reply = Answer;
+    type Expected = ();
 
     fn next_reply(&mut self, input: &mut BytesMut) -> Result<Option<Taken<Answer>>, String> {
         while let Some(packet) = self.packet(input)? {
