@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use super::call::{Call, PACKET_BYTES, Place, Single};
 use super::client::Client;
 use super::failure;
+use super::key;
 use super::servers::{Server, View};
 use super::ttl::Ttl;
 use super::wire::Answer;
@@ -74,7 +75,7 @@ impl Client {
     /// As [`version`](Self::version); and when the group's name is longer than a key.
     pub async fn stats(&self, group: &str) -> Result<Vec<ServerReply<Vec<(String, String)>>>, Error> {
         if !group.is_empty() {
-            failure::key(Stats::NAME, group.as_bytes())?;
+            key::check_group(Stats::NAME, group)?;
         }
         self.ask_all(|server| Stats { server, group }).await
     }

@@ -9,6 +9,7 @@ use super::call::{Place, Single, found};
 use super::client::Client;
 use super::failure;
 use super::item::Cas;
+use super::key::Key;
 use super::ttl::Ttl;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
@@ -123,13 +124,12 @@ impl Client {
     /// # Errors
     /// As [`get`](Self::get); and [`InvalidArgument`](ErrorKind::InvalidArgument) when the value is no number.
     pub async fn counter(&self, key: impl AsRef<[u8]>) -> Result<Option<Count>, Error> {
-        let key = key.as_ref();
-        failure::key(ReadCounter::NAME, key)?;
+        let key = self.options().key(ReadCounter::NAME, key.as_ref())?;
         self.run(&ReadCounter(key)).await
     }
 
     async fn count<W: Way>(&self, key: &[u8], delta: u64, options: CountOptions) -> Result<Option<Count>, Error> {
-        failure::key(W::NAME, key)?;
+        let key = self.options().key(W::NAME, key)?;
         let cas = Cas::expected(options.cas, W::NAME)?;
         let expiration = options.ttl.expiration(W::NAME)?;
         let create = options.initial.map(|_| expiration);
@@ -159,7 +159,7 @@ impl Way for Down {
 }
 
 struct Counted<'a, W> {
-    key: &'a [u8],
+    key: Key<'a>,
     delta: u64,
     initial: u64,
     create: Option<Expiration>,
@@ -175,12 +175,12 @@ impl<W: Way> Operation for Counted<'_, W> {
 
 impl<W: Way> Single for Counted<'_, W> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.key)
+        Place::Key(self.key.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
-        let &Self { key, delta, initial, create, .. } = self;
-        Command::Count { direction: W::DIRECTION, key, delta, initial, create }
+        let &Self { ref key, delta, initial, create, .. } = self;
+        Command::Count { direction: W::DIRECTION, key: key.sent(), delta, initial, create }
     }
 
     fn cas(&self) -> u64 {
@@ -198,7 +198,7 @@ impl<W: Way> Single for Counted<'_, W> {
     }
 }
 
-struct ReadCounter<'a>(&'a [u8]);
+struct ReadCounter<'a>(Key<'a>);
 
 impl Operation for ReadCounter<'_> {
     const NAME: &'static str = "counter";
@@ -208,11 +208,11 @@ impl Operation for ReadCounter<'_> {
 
 impl Single for ReadCounter<'_> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.0)
+        Place::Key(self.0.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
-        Command::Get { key: self.0, with_key: false }
+        Command::Get { key: self.0.sent(), with_key: false }
     }
 
     fn reply(&self, reply: Reply) -> Result<Option<Count>, Failure> {

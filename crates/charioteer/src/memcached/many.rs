@@ -12,6 +12,7 @@ use super::call::{Call, PACKET_BYTES, found};
 use super::client::Client;
 use super::failure;
 use super::item::{Cas, Item};
+use super::key::Key;
 use super::servers::{Server, View};
 use super::store::encoded;
 use super::ttl::Ttl;
@@ -32,7 +33,7 @@ impl Client {
         keys: impl IntoIterator<Item = K>,
     ) -> Vec<Result<Option<Item>, Error>> {
         let keys: Vec<K> = keys.into_iter().collect();
-        let items: Vec<_> = keys.iter().map(|key| part(GetMany::NAME, key.as_ref(), Ok(()))).collect();
+        let items: Vec<_> = keys.iter().map(|key| self.part(GetMany::NAME, key.as_ref(), Ok(()))).collect();
         self.each(&items, |group, _| GetMany(group)).await
     }
 
@@ -48,7 +49,7 @@ impl Client {
         let (keys, values): (Vec<K>, Vec<V>) = items.into_iter().unzip();
         let value = |value| expiration.clone().and_then(|_| encoded(SetMany::NAME, value));
         let items = keys.iter().zip(values.into_iter().map(value));
-        let items: Vec<_> = items.map(|(key, value)| part(SetMany::NAME, key.as_ref(), value)).collect();
+        let items: Vec<_> = items.map(|(key, value)| self.part(SetMany::NAME, key.as_ref(), value)).collect();
         let expiration = expiration.clone().unwrap_or_default();
         self.each(&items, |group, values| SetMany { group, values, expiration }).await
     }
@@ -56,14 +57,18 @@ impl Client {
     /// Deletes some items: for each key, in the keys' order, whether there was an item, or why it may not have been deleted.
     pub async fn delete_many<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Vec<Result<bool, Error>> {
         let keys: Vec<K> = keys.into_iter().collect();
-        let items: Vec<_> = keys.iter().map(|key| part(DeleteMany::NAME, key.as_ref(), Ok(()))).collect();
+        let items: Vec<_> = keys.iter().map(|key| self.part(DeleteMany::NAME, key.as_ref(), Ok(()))).collect();
         self.each(&items, |group, _| DeleteMany(group)).await
+    }
+
+    fn part<'a, P>(&self, name: &'static str, key: &'a [u8], value: Result<P, Error>) -> Part<'a, P> {
+        Ok((self.options().key(name, key)?, value?))
     }
 
     /// Carries out an operation on groups of parts, and once more with other groups on those whose servers have changed meanwhile.
     async fn each<'a, P: Weight, T, O>(
         &self,
-        parts: &'a [Result<(&'a [u8], P), Error>],
+        parts: &'a [Part<'a, P>],
         operation: impl Fn(Group<'a>, Vec<&'a P>) -> O,
     ) -> Vec<Result<T, Error>>
     where
@@ -108,7 +113,7 @@ impl Client {
     fn groups<'a, P: Weight, T>(
         &self,
         name: &'static str,
-        parts: &'a [Result<(&'a [u8], P), Error>],
+        parts: &'a [Part<'a, P>],
         left: &[usize],
         results: &mut [Option<Result<T, Error>>],
     ) -> Vec<Group<'a>> {
@@ -116,9 +121,11 @@ impl Client {
         let view = self.servers.view();
         for &at in left {
             let found = parts[at].as_ref().map_err(Error::clone).and_then(|(key, value)| {
-                let server = view.as_ref().map_err(Failure::clone).and_then(|view| Ok((view, view.find(key)?)));
+                let server =
+                    view.as_ref().map_err(Failure::clone).and_then(|view| Ok((view, view.find(key.placed())?)));
                 let (view, server) = server.map_err(|failure| Error::from(failure).during(name))?;
-                Ok((view.generation, server, *key, PACKET_BYTES + key.len() + value.bytes()))
+                let key = key.sent();
+                Ok((view.generation, server, key, PACKET_BYTES + key.len() + value.bytes()))
             });
             match found {
                 Err(error) => results[at] = Some(Err(error)),
@@ -142,10 +149,7 @@ impl Client {
 }
 
 /// A part of a call, if nothing is wrong with it.
-fn part<'a, P>(name: &'static str, key: &'a [u8], value: Result<P, Error>) -> Result<(&'a [u8], P), Error> {
-    failure::key(name, key)?;
-    Ok((key, value?))
-}
+type Part<'a, P> = Result<(Key<'a>, P), Error>;
 
 /// What there is beside the key.
 trait Weight: Sync {

@@ -25,7 +25,7 @@
 //! - `options` says how the servers are found, `client` is the handle, `servers` knows them and which of them are down, `ring` places
 //!   keys on them;
 //! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`;
-//! - `call` is what they have in common, `wire` reads packets, `failure` says what the servers' errors mean.
+//! - `key` says what becomes of keys, `call` is what the calls have in common, `wire` reads packets, `failure` says what the servers' errors mean.
 
 mod admin;
 mod call;
@@ -35,6 +35,7 @@ mod failure;
 mod get;
 mod health;
 mod item;
+mod key;
 mod many;
 mod options;
 mod ring;
@@ -49,7 +50,8 @@ pub use admin::ServerReply;
 pub use client::Client;
 pub use counter::{Count, CountOptions};
 pub use item::{Cas, Item};
-pub use options::{Credentials, Options};
+pub use key::LongKeys;
+pub use options::{Credentials, Options, Protocol};
 pub use ring::Hashing;
 pub use servers::ServerChange;
 pub use store::StoreOptions;

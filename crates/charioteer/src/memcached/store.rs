@@ -10,6 +10,7 @@ use super::call::{Place, Single};
 use super::client::Client;
 use super::failure;
 use super::item::Cas;
+use super::key::Key;
 use super::ttl::Ttl;
 use super::value::{Encode, Encoded};
 use crate::error::{Error, Failure};
@@ -163,7 +164,7 @@ impl Client {
         value: impl Encode,
         options: StoreOptions,
     ) -> Result<Option<Cas>, Error> {
-        failure::key(M::NAME, key)?;
+        let key = self.options().key(M::NAME, key)?;
         let expiration = options.ttl.expiration(M::NAME)?;
         let cas = Cas::expected(options.cas, M::NAME)?;
         let value = encoded(M::NAME, value)?;
@@ -206,7 +207,7 @@ modes! {
 }
 
 struct Store<'a, M> {
-    key: &'a [u8],
+    key: Key<'a>,
     value: Encoded,
     expiration: Expiration,
     cas: u64,
@@ -226,12 +227,12 @@ impl<M: Mode> Operation for Store<'_, M> {
 
 impl<M: Mode> Single for Store<'_, M> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.key)
+        Place::Key(self.key.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
         let Encoded { value, flags } = &self.value;
-        let (key, expiration) = (self.key, self.expiration);
+        let (key, expiration) = (self.key.sent(), self.expiration);
         Command::Store { mode: M::MODE, key, value, flags: *flags, expiration }
     }
 

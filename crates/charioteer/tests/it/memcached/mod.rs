@@ -4,6 +4,7 @@ mod calls;
 mod expiry;
 mod fake;
 mod hostile;
+mod keys;
 mod many;
 mod options;
 mod servers;
