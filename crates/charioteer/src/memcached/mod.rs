@@ -31,6 +31,7 @@ mod admin;
 mod call;
 mod client;
 mod counter;
+mod dialect;
 mod failure;
 mod get;
 mod health;
@@ -44,7 +45,6 @@ mod store;
 mod touch;
 mod ttl;
 mod value;
-mod wire;
 
 pub use admin::ServerReply;
 pub use client::Client;
