@@ -116,7 +116,8 @@ impl Lines {
             Err(error) => return Err(error.to_string()),
         };
         let (is_last, is_refusal) = (line.is_last(awaited), matches!(line, text::Reply::Error(_)));
-        let reply = super::text::reply(part_of(expected.opcode), line);
+        let opcode = if awaited == Awaited::Values { part_of(expected.opcode) } else { expected.opcode };
+        let reply = super::text::reply(opcode, line);
         Ok(Some(if is_refusal {
             self.refused(expected, reply)
         } else if !is_last {
