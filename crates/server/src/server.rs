@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use charioteer_engine::cache::Cache;
-use charioteer_engine::table::has_expired;
-use charioteer_engine::{Db, DiskOptions};
+use charioteer_engine::{Db, DiskOptions, cache, table};
 use hyper::StatusCode;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +16,7 @@ use crate::backend::{Backend, Embedded, aside};
 use crate::control::Control;
 use crate::http::{self, Answer, Asked, not_found, text};
 use crate::listener::{Listener, UnixPort};
-use crate::memcached::{self, Ends};
+use crate::memcached::{self, Ends, Items};
 use crate::metrics::Metrics;
 use crate::pegasus::hooks::Hooks;
 use crate::pegasus::{self, Cluster, Ports, Service, plain_table};
@@ -82,8 +80,11 @@ impl Server {
     /// The same, where a test has its say.
     pub(crate) async fn start_with(options: Options, hooks: Option<Arc<Hooks>>) -> Result<Self, Error> {
         let backend = open_store(&options).await.map_err(Error::Store)?;
-        let cache = options.memcached.as_ref().map(|memcached| memcached::cache(memcached, &options.clock));
-        let metrics = Metrics::new(backend.db(), cache.as_ref());
+        let items = match &options.memcached {
+            Some(memcached) => Some(Items::open(memcached, &backend, &options.clock).await.map_err(Error::Store)?),
+            None => None,
+        };
+        let metrics = Metrics::new(backend.db(), items.as_ref());
         let mut starting = Starting {
             backend: Arc::new(backend),
             metrics: Arc::new(metrics),
@@ -98,8 +99,8 @@ impl Server {
         starting.control();
         starting.http().await?;
         let pegasus = starting.pegasus().await?;
-        if let Some(cache) = cache {
-            starting.memcached(cache).await?;
+        if let Some(items) = items {
+            starting.memcached(items).await?;
         }
         starting.tidy();
         starting.ready.store(true, Ordering::Release);
@@ -145,6 +146,11 @@ impl Server {
         let backend = self.backend;
         aside(move || drop(backend)).await;
     }
+}
+
+/// Whether a row has expired, be it a table's or an item.
+fn has_expired(keyspace: &str, value: &[u8], now: Duration) -> bool {
+    table::has_expired(keyspace, value, now) || cache::has_expired(keyspace, value, now)
 }
 
 /// Opens the store where it holds nobody up: a journal may have to be replayed.
@@ -281,8 +287,8 @@ impl Starting {
         Ok(Some(Ports::open(service, listeners.zip(endpoints), &self.serving)))
     }
 
-    /// Serves memcached's protocols over the items of this cache.
-    async fn memcached(&mut self, cache: Arc<Cache>) -> Result<(), Error> {
+    /// Serves memcached's protocols over these items.
+    async fn memcached(&mut self, items: Items) -> Result<(), Error> {
         let Some(options) = self.options.memcached.clone() else { return Ok(()) };
         let mut listeners = Vec::new();
         for address in &options.addresses {
@@ -296,9 +302,9 @@ impl Starting {
             listeners.push(listener);
         }
         let socket = options.unix_socket.clone();
-        self.serving.tasks.spawn(memcached::Service::sweep(Arc::clone(&cache), self.serving.stop.clone()));
+        self.serving.tasks.spawn(memcached::Service::sweep(items.clone(), self.serving.stop.clone()));
         let service = Arc::new(memcached::Service::new(memcached::Parts {
-            cache,
+            items,
             options,
             limits: self.options.limits.clone(),
             latency: self.options.latency,

@@ -33,6 +33,7 @@ mod call;
 mod client;
 mod compression;
 mod counter;
+mod dialect;
 mod failure;
 mod get;
 mod health;
@@ -46,7 +47,6 @@ mod store;
 mod touch;
 mod ttl;
 mod value;
-mod wire;
 
 pub use admin::ServerReply;
 pub use client::Client;

@@ -238,8 +238,9 @@ impl Options {
         if let Some((name, _)) = times.iter().find(|(_, time)| time.is_zero()) {
             return Err(Error::config(format!("{name}: a time longer than nothing is expected")));
         }
-        if self.protocol != Protocol::Binary {
-            return Err(Error::config("protocol=meta, protocol=text: there is only binary yet"));
+        let names_are_words = self.protocol == Protocol::Binary;
+        if self.credentials.as_ref().is_some_and(|credentials| !names_are_words && credentials.user.contains(' ')) {
+            return Err(Error::config("credentials: a name with a space can be said in the binary protocol alone"));
         }
         self.check_prefix()?;
         if self.connections_per_server == 0 || self.connections_per_server > 1024 {

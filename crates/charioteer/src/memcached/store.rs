@@ -1,6 +1,7 @@
 //! Calls that store a value: set, add, replace, append, prepend.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use bytes::Bytes;
 use charioteer_proto::memcached::binary::{Command, Reply, Status};
@@ -168,6 +169,18 @@ impl Client {
         cas: Cas,
     ) -> Result<Option<Cas>, Error> {
         self.store::<Prepend>(key.as_ref(), value.into(), StoreOptions::default().cas(cas)).await
+    }
+
+    /// Adds a value within a time, as a step of another call.
+    pub(super) async fn add_within(
+        &self,
+        key: &Key<'_>,
+        value: Encoded,
+        expiration: Expiration,
+        timeout: Duration,
+    ) -> Result<Option<Cas>, Error> {
+        let add = Store::<Add> { key: key.clone(), value, expiration, cas: 0, mode: PhantomData };
+        self.run_within(&add, timeout).await
     }
 
     async fn store<M: Mode>(

@@ -5,14 +5,15 @@
 //! - `admin` answers what concerns no item of its own, `stats` what has been counted, `auth` who says who it is;
 //! - `time` makes moments of the numbers by which clients say them.
 //!
-//! Items live in [`Cache`](charioteer_engine::cache::Cache), which is synchronous and quick: only what tells of many items is
-//! answered in steps.
+//! `items` says where the items are: in memory, where an operation is done at once, or in the store. What concerns many items is done in
+//! steps, and beside the threads that serve connections.
 
 mod admin;
 mod auth;
 mod binary;
 mod calls;
 mod connections;
+mod items;
 mod meta;
 mod options;
 mod session;
@@ -26,20 +27,19 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use charioteer_engine::Clock;
-use charioteer_engine::cache::Cache;
 use charioteer_proto::memcached::Limits as CodecLimits;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::Limits;
-use crate::backend::aside;
 use crate::connection;
 use crate::metrics::Metrics;
 pub use auth::Credentials;
 use calls::Calls;
 use connections::Connections;
+pub(crate) use items::Items;
 pub use options::{MemcachedOptions, UnixSocket};
 use session::Session;
 use time::Now;
@@ -54,14 +54,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEPS_PER_ROUND: usize = 60;
 const FEWEST_PLACES: usize = 10_000;
 
-/// A cache as these options want it.
-pub(crate) fn cache(options: &MemcachedOptions, clock: &Clock) -> Arc<Cache> {
-    Arc::new(Cache::new(options.cache(), clock.clone()))
-}
-
 /// What all connections of a server share.
 pub(crate) struct Service {
-    cache: Arc<Cache>,
+    items: Items,
     options: MemcachedOptions,
     /// What the codec takes.
     codec: CodecLimits,
@@ -76,7 +71,7 @@ pub(crate) struct Service {
 
 /// What a service is made of.
 pub(crate) struct Parts {
-    pub(crate) cache: Arc<Cache>,
+    pub(crate) items: Items,
     pub(crate) options: MemcachedOptions,
     pub(crate) limits: Limits,
     pub(crate) latency: Duration,
@@ -94,7 +89,7 @@ pub(crate) struct Ends {
 
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { cache, options, limits, latency, clock, metrics } = parts;
+        let Parts { items, options, limits, latency, clock, metrics } = parts;
         let CodecLimits { line_bytes, keys_line_bytes, .. } = CodecLimits::default();
         let codec = CodecLimits {
             value_bytes: options.item_limit.min(limits.frame_bytes),
@@ -103,7 +98,7 @@ impl Service {
         };
         let (calls, started) = (Calls::new(Arc::clone(&metrics)), clock.now());
         let connections = Connections::default();
-        Self { cache, options, codec, limits, latency, started, clock, metrics, calls, connections }
+        Self { items, options, codec, limits, latency, started, clock, metrics, calls, connections }
     }
 
     /// Serves one connection.
@@ -129,16 +124,14 @@ impl Service {
     }
 
     /// Removes the dead, a part of them every second, until told to stop.
-    pub(crate) async fn sweep(cache: Arc<Cache>, stop: CancellationToken) {
+    pub(crate) async fn sweep(items: Items, stop: CancellationToken) {
         let mut seconds = tokio::time::interval(SWEEP_EVERY);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(seconds.tick()).await.is_some() {
-            let cache = Arc::clone(&cache);
-            aside(move || {
-                let places = (cache.stats().items / SWEEPS_PER_ROUND).max(FEWEST_PLACES);
-                cache.sweep(places)
-            })
-            .await;
+            let places = (items.collect_stats().await.items / SWEEPS_PER_ROUND).max(FEWEST_PLACES);
+            if let Err(error) = items.sweep(places).await {
+                warn!(%error, "cannot remove the dead among memcached's items");
+            }
         }
     }
 
@@ -154,8 +147,8 @@ impl Service {
         tokio::runtime::Handle::current().metrics().num_workers()
     }
 
-    fn reset_stats(&self) {
-        self.cache.reset_stats();
+    async fn reset_stats(&self) {
+        self.items.reset_stats().await;
         self.connections.reset();
     }
 }

@@ -65,6 +65,11 @@ impl Builder {
         self
     }
 
+    /// Keeps memcached's items with the data.
+    pub fn memcached_durable(self) -> Self {
+        self.memcached(|memcached| memcached.durable = true)
+    }
+
     /// What peers may take.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;

@@ -2,8 +2,10 @@
 
 mod admin;
 mod authentication;
+mod beside;
 mod binary;
 mod classic;
+mod durable;
 mod expiry;
 mod hostile;
 mod limits;
