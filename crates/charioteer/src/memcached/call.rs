@@ -4,13 +4,14 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use charioteer_proto::memcached::binary::{Command, Reply, Request, Status, write_request};
+use charioteer_proto::memcached::binary::{Command, Reply, Status};
 use tokio::time::Instant;
 
+use super::dialect::{self, Answer, Expected, Question};
 use super::failure;
 use super::health::is_silence;
+use super::options::Protocol;
 use super::servers::{Server, Servers, View};
-use super::wire::Answer;
 use crate::error::{ErrorKind, Failure};
 use crate::exec::{Backend, Operation};
 use crate::net::Progress;
@@ -23,11 +24,16 @@ pub(super) trait Call: Operation {
     /// Whom it is for, as things are.
     fn server(&self, view: &View) -> Result<Arc<Server>, Failure>;
 
+    /// Whether the protocol can say it, before anything is sent.
+    fn check(&self, _protocol: Protocol) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// About how many bytes the request has.
     fn bytes(&self) -> usize;
 
-    /// Appends the request under the call's number.
-    fn write(&self, out: &mut BytesMut, id: u32);
+    /// Asks.
+    fn write(&self, question: Question<'_>) -> Expected;
 
     /// What the answer means. After [`ErrorKind::Protocol`] the connection is not used any more.
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure>;
@@ -64,6 +70,10 @@ impl<O: Single> Call for O {
         }
     }
 
+    fn check(&self, protocol: Protocol) -> Result<(), Failure> {
+        dialect::check(protocol, &self.command(), self.cas())
+    }
+
     fn bytes(&self) -> usize {
         match self.command() {
             Command::Store { value, key, .. } => PACKET_BYTES + key.len() + value.len(),
@@ -71,15 +81,23 @@ impl<O: Single> Call for O {
         }
     }
 
-    fn write(&self, out: &mut BytesMut, id: u32) {
-        write_request(out, &Request { quiet: false, opaque: id, cas: self.cas(), command: self.command() });
+    fn write(&self, question: Question<'_>) -> Expected {
+        question.one(&self.command(), self.cas())
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {
-        if answer.last.opcode == self.command().opcode() {
-            self.reply(answer.last)
-        } else {
-            Err(failure::unasked(&answer.last))
+        let command = self.command();
+        if answer.last.opcode != command.opcode() {
+            return Err(failure::unasked(&answer.last));
+        }
+        // The text protocol tells the key of each item, whether or not it is asked to.
+        match command {
+            Command::Get { key, .. } | Command::GetAndTouch { key, .. }
+                if !answer.last.key.is_empty() && answer.last.key != key =>
+            {
+                Err(failure::senseless("the server answered with another item than it was asked for"))
+            }
+            _ => self.reply(answer.last),
         }
     }
 }
@@ -100,7 +118,8 @@ impl<O: Call> Backend<O> for Arc<Servers> {
     ) -> Result<O::Reply, Failure> {
         let node = &target.node;
         let connection = node.connection().await.map_err(|error| failure::unreachable(&error, node.peer()))?;
-        let encode = |out: &mut BytesMut, id| operation.write(out, id);
+        let protocol = self.options.protocol;
+        let encode = |out: &mut BytesMut, id| operation.write(Question::new(protocol, out, id));
         let answer = connection.call(operation.bytes(), progress, encode).await.map_err(failure::lost)?;
         target.health.answered();
         if let Some(bytes) = answer.too_long {
@@ -109,11 +128,21 @@ impl<O: Call> Backend<O> for Arc<Servers> {
         if answer.last.status.is_auth_failure() {
             return Err(failure::status(answer.last.status));
         }
-        operation.read(answer).inspect_err(|failure| {
-            if failure.kind == ErrorKind::Protocol {
-                connection.close(&Arc::from(&*failure.message));
-            }
-        })
+        // A failure that has no status of its own is told in the server's words; proxies have many.
+        let words = (answer.last.status == Status::INTERNAL).then(|| answer.last.value.clone());
+        operation
+            .read(answer)
+            .map_err(|failure| match words {
+                Some(words) if failure.kind == ErrorKind::Internal && !words.is_empty() => {
+                    failure.code(String::from_utf8_lossy(&words).into_owned())
+                }
+                _ => failure,
+            })
+            .inspect_err(|failure| {
+                if failure.kind == ErrorKind::Protocol {
+                    connection.close(&Arc::from(&*failure.message));
+                }
+            })
     }
 
     fn learn(&self, target: &Arc<Server>, failure: &Failure) {

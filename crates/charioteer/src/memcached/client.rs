@@ -156,6 +156,7 @@ impl Client {
 
     /// The same within another time.
     pub(super) async fn run_within<O: Call>(&self, operation: &O, timeout: Duration) -> Result<O::Reply, Error> {
+        operation.check(self.options().protocol).map_err(|failure| Error::from(failure).during(O::NAME))?;
         let stats = self.stats.of::<O>();
         let terms = Terms {
             timeout,

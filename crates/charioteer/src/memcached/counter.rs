@@ -4,13 +4,16 @@ use std::marker::PhantomData;
 
 use charioteer_proto::memcached::binary::{Command, Reply, Status};
 use charioteer_proto::memcached::{Direction, Expiration};
+use tokio::time::Instant;
 
 use super::call::{Place, Single, found};
 use super::client::Client;
 use super::failure;
 use super::item::Cas;
 use super::key::Key;
+use super::options::Protocol;
 use super::ttl::Ttl;
+use super::value::Encoded;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 
@@ -26,7 +29,7 @@ use crate::exec::{Effect, Operation};
 pub struct Count {
     /// The number.
     pub value: u64,
-    /// The item's version.
+    /// The item's version; 0, which is none, where the text protocol was spoken, which does not tell it.
     pub cas: Cas,
 }
 
@@ -84,7 +87,8 @@ impl Client {
         self.increment_with(key, delta, CountOptions::default()).await
     }
 
-    /// Counts up, and can make the counter where there is none.
+    /// Counts up, and can make the counter where there is none. The text protocol does so in several steps, between which others may
+    /// come; the counter is then as if they had come before or behind.
     ///
     /// # Errors
     /// As [`increment`](Self::increment). [`Conflict`](ErrorKind::Conflict) when the item has another version.
@@ -134,7 +138,35 @@ impl Client {
         let expiration = options.ttl.expiration(W::NAME)?;
         let create = options.initial.map(|_| expiration);
         let initial = options.initial.unwrap_or(0);
-        self.run(&Counted::<W> { key, delta, initial, create, cas, way: PhantomData }).await
+        let counted = Counted::<W> { key, delta, initial, create, cas, way: PhantomData };
+        match create {
+            Some(expiration) if self.options().protocol == Protocol::Text => {
+                self.count_or_add(counted, expiration).await
+            }
+            _ => self.run(&counted).await,
+        }
+    }
+
+    /// Counts where there is a counter, makes it where there is none, and counts after all where somebody else has made it meanwhile:
+    /// the text protocol has no word for all of it.
+    async fn count_or_add<W: Way>(
+        &self,
+        counted: Counted<'_, W>,
+        expiration: Expiration,
+    ) -> Result<Option<Count>, Error> {
+        let deadline = Instant::now() + self.timeout;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let (initial, counted) = (counted.initial, Counted::<W> { create: None, ..counted });
+        loop {
+            if let Some(count) = self.run_within(&counted, left()).await? {
+                return Ok(Some(count));
+            }
+            let digits = Encoded::new(initial.to_string(), 0);
+            let added = self.add_within(&counted.key, digits, expiration, left()).await;
+            if let Some(cas) = added.map_err(|error| error.during(W::NAME))? {
+                return Ok(Some(Count { value: initial, cas }));
+            }
+        }
     }
 }
 

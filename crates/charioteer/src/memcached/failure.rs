@@ -39,6 +39,12 @@ pub(super) fn status(status: Status) -> Failure {
     }
 }
 
+/// A call that only the meta protocol has words for.
+pub(super) fn meta_only() -> Failure {
+    let message = "there is no such call but in the meta protocol: choose protocol=meta";
+    Failure::new(ErrorKind::Unsupported, message)
+}
+
 /// A compare-and-swap of an item that is gone.
 pub(super) fn gone() -> Failure {
     Failure::new(ErrorKind::Conflict, "the item is gone").code(Status::NOT_FOUND.to_string())

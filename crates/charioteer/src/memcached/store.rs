@@ -1,6 +1,7 @@
 //! Calls that store a value: set, add, replace, append, prepend.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use bytes::Bytes;
 use charioteer_proto::memcached::binary::{Command, Reply, Status};
@@ -32,18 +33,28 @@ pub struct StoreOptions {
     pub ttl: Ttl,
     /// Stores only if there is an item of this version. Default `None`.
     pub cas: Option<Cas>,
+    /// Stores the value as it is, whatever [`Options::compression`](super::Options::compression) says: for values that are appended to.
+    /// Default no.
+    pub uncompressed: bool,
 }
 
 impl StoreOptions {
     /// An item that is kept so long.
     pub fn ttl(ttl: impl Into<Ttl>) -> Self {
-        Self { ttl: ttl.into(), cas: None }
+        Self { ttl: ttl.into(), ..Self::default() }
     }
 
     /// The same for an item that must have this version.
     #[must_use]
     pub const fn cas(mut self, cas: Cas) -> Self {
         self.cas = Some(cas);
+        self
+    }
+
+    /// The same for a value that is stored as it is.
+    #[must_use]
+    pub const fn uncompressed(mut self) -> Self {
+        self.uncompressed = true;
         self
     }
 }
@@ -116,7 +127,8 @@ impl Client {
         self.store::<Replace>(key.as_ref(), value, options).await
     }
 
-    /// Adds bytes behind a value, and gives `None` where there is none. Its flags and its time to live stay as they are.
+    /// Adds bytes behind a value, and gives `None` where there is none. Its flags and its time to live stay as they are. A value that
+    /// was [compressed](super::Compression) can't be read any more afterwards.
     ///
     /// # Errors
     /// As [`set`](Self::set).
@@ -137,7 +149,8 @@ impl Client {
         self.store::<Append>(key.as_ref(), value.into(), StoreOptions::default().cas(cas)).await
     }
 
-    /// Adds bytes before a value, and gives `None` where there is none. Its flags and its time to live stay as they are.
+    /// Adds bytes before a value, and gives `None` where there is none. Its flags and its time to live stay as they are. A value that
+    /// was [compressed](super::Compression) can't be read any more afterwards.
     ///
     /// # Errors
     /// As [`set`](Self::set).
@@ -158,6 +171,18 @@ impl Client {
         self.store::<Prepend>(key.as_ref(), value.into(), StoreOptions::default().cas(cas)).await
     }
 
+    /// Adds a value within a time, as a step of another call.
+    pub(super) async fn add_within(
+        &self,
+        key: &Key<'_>,
+        value: Encoded,
+        expiration: Expiration,
+        timeout: Duration,
+    ) -> Result<Option<Cas>, Error> {
+        let add = Store::<Add> { key: key.clone(), value, expiration, cas: 0, mode: PhantomData };
+        self.run_within(&add, timeout).await
+    }
+
     async fn store<M: Mode>(
         &self,
         key: &[u8],
@@ -167,13 +192,20 @@ impl Client {
         let key = self.options().key(M::NAME, key)?;
         let expiration = options.ttl.expiration(M::NAME)?;
         let cas = Cas::expected(options.cas, M::NAME)?;
-        let value = encoded(M::NAME, value)?;
+        // What is put beside another value must be as that one is.
+        let is_whole = !matches!(M::MODE, StoreMode::Append | StoreMode::Prepend);
+        let is_compressible = is_whole && !options.uncompressed;
+        let value = if is_compressible { self.encoded(M::NAME, value) } else { encoded(M::NAME, value) }?;
         self.run(&Store::<M> { key, value, expiration, cas, mode: PhantomData }).await
+    }
+
+    /// A value as the server gets it.
+    pub(super) fn encoded(&self, operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
+        self.options().compressed(operation, encoded(operation, value)?)
     }
 }
 
-/// A value as the server gets it.
-pub(super) fn encoded(operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
+fn encoded(operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
     value.encode().map_err(|error| Error::invalid(operation, format!("the value can't be encoded: {error}")))
 }
 

@@ -1,6 +1,7 @@
 //! The client of memcached.
 
 mod calls;
+mod compression;
 mod expiry;
 mod fake;
 mod hostile;

@@ -32,7 +32,6 @@ fn what_makes_no_sense_is_refused_and_named() {
         ("memcached://a:x", "port"),
         ("memcached://a,a:11211", "twice"),
         ("memcached://a?hashing=best", "rendezvous, gomemcached, ketama"),
-        ("memcached://a?protocol=meta", "protocol=meta"),
         ("memcached://a?protocol=telnet", "binary, meta, text"),
         ("memcached://a?long_keys=cut", "refuse, hash"),
         ("memcached://a?prefix_places=perhaps", "prefix_places=perhaps"),
