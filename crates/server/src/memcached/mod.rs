@@ -6,13 +6,14 @@
 //! - `time` makes moments of the numbers by which clients say them.
 //!
 //! `items` says where the items are: in memory, where an operation is done at once, or in the store. What concerns many items is done in
-//! steps, and beside the threads that serve connections.
+//! steps, and beside the threads that serve connections. `hooks` is where tests of clients have their say.
 
 mod admin;
 mod auth;
 mod binary;
 mod calls;
 mod connections;
+pub(crate) mod hooks;
 mod items;
 mod meta;
 mod options;
@@ -21,6 +22,7 @@ mod stats;
 mod text;
 mod time;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +38,12 @@ use tracing::{debug, warn};
 use crate::Limits;
 use crate::connection;
 use crate::metrics::Metrics;
+use crate::port::Port;
 pub use auth::Credentials;
+pub use calls::Call;
 use calls::Calls;
 use connections::Connections;
+use hooks::Hooks;
 pub(crate) use items::Items;
 pub use options::{MemcachedOptions, UnixSocket};
 use session::Session;
@@ -67,6 +72,14 @@ pub(crate) struct Service {
     metrics: Arc<Metrics>,
     calls: Calls,
     connections: Connections,
+    hooks: Option<Arc<Hooks>>,
+}
+
+/// A service, and the ports on which it is there.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) service: Arc<Service>,
+    pub(crate) ports: Vec<Port>,
 }
 
 /// What a service is made of.
@@ -77,6 +90,7 @@ pub(crate) struct Parts {
     pub(crate) latency: Duration,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) hooks: Option<Arc<Hooks>>,
 }
 
 /// A connection's two ends.
@@ -87,9 +101,15 @@ pub(crate) struct Ends {
     pub(crate) local: Option<SocketAddr>,
 }
 
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("items", &self.items).finish_non_exhaustive()
+    }
+}
+
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { items, options, limits, latency, clock, metrics } = parts;
+        let Parts { items, options, limits, latency, clock, metrics, hooks } = parts;
         let CodecLimits { line_bytes, keys_line_bytes, .. } = CodecLimits::default();
         let codec = CodecLimits {
             value_bytes: options.item_limit.min(limits.frame_bytes),
@@ -98,7 +118,7 @@ impl Service {
         };
         let (calls, started) = (Calls::new(Arc::clone(&metrics)), clock.now());
         let connections = Connections::default();
-        Self { items, options, codec, limits, latency, started, clock, metrics, calls, connections }
+        Self { items, options, codec, limits, latency, started, clock, metrics, calls, connections, hooks }
     }
 
     /// Serves one connection.
@@ -111,7 +131,11 @@ impl Service {
         let _open = self.metrics.connection("memcached");
         let open = self.connections.add(ends.peer, self.now().second());
         let session = Session::new(&self, &open.connection, ends.local);
-        let ended = connection::serve(&session, stream, BytesMut::new(), &self.limits, &stop).await;
+        let serving = connection::serve(&session, stream, BytesMut::new(), &self.limits, &stop);
+        let ended = match &self.hooks {
+            None => serving.await,
+            Some(hooks) => hooks.until_closed(serving).await,
+        };
         let peer = session.peer;
         match ended.map(|ended| ended.reason()) {
             Ok(None) => {}
@@ -132,6 +156,13 @@ impl Service {
             if let Err(error) = items.sweep(places).await {
                 warn!(%error, "cannot remove the dead among memcached's items");
             }
+        }
+    }
+
+    /// Forgets all items.
+    pub(crate) async fn forget(&self) {
+        if let Err(error) = self.items.flush(self.now().second()).await {
+            warn!(%error, "cannot forget memcached's items");
         }
     }
 

@@ -161,6 +161,17 @@ impl connection::Session for Session<'_> {
         if call.is_meta() {
             self.service.connections.meta_commands.fetch_add(1, Ordering::Relaxed);
         }
+        match &self.service.hooks {
+            None => self.respond(request, output).await,
+            // Boxed, so that it takes no room where there are none.
+            Some(hooks) => Box::pin(self.answer_under(hooks, call, request, output)).await,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Carries a request out, and writes its reply.
+    pub(super) async fn respond(&self, request: Request, output: &Output) {
         match request {
             Request::Text(text::Request::Get { keys, with_cas, touch }) => {
                 super::text::get(self, &keys, with_cas, touch, output).await;
@@ -173,9 +184,7 @@ impl connection::Session for Session<'_> {
             request => Box::pin(self.answer_in_time(request, output)).await,
         }
     }
-}
 
-impl Session<'_> {
     /// Appends to the replies, and counts them.
     pub(super) fn write(&self, output: &Output, write: impl FnOnce(&mut BytesMut)) {
         self.connection.count(0, output.write(write));

@@ -51,7 +51,7 @@ pub(super) async fn answer(session: &Session<'_>, request: Request, out: &mut By
 }
 
 /// Whether the client does not want to hear of what becomes of a request, errors included.
-const fn wants_no_reply(request: &Request) -> bool {
+pub(super) const fn wants_no_reply(request: &Request) -> bool {
     match request {
         Request::Store { noreply, .. }
         | Request::Delete { noreply, .. }

@@ -7,6 +7,7 @@ mod binary;
 mod classic;
 mod durable;
 mod expiry;
+mod hooks;
 mod hostile;
 mod limits;
 mod meta;
