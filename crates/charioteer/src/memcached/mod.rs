@@ -30,6 +30,7 @@
 mod admin;
 mod call;
 mod client;
+mod compute;
 mod counter;
 mod dialect;
 mod failure;
@@ -37,6 +38,7 @@ mod get;
 mod health;
 mod item;
 mod key;
+mod leases;
 mod many;
 mod options;
 mod ring;
@@ -48,9 +50,11 @@ mod value;
 
 pub use admin::ServerReply;
 pub use client::Client;
+pub use compute::ComputeOptions;
 pub use counter::{Count, CountOptions};
 pub use item::{Cas, Item};
 pub use key::LongKeys;
+pub use leases::{GetOptions, Hit, Inspected, InvalidateOptions, ItemFacts};
 pub use options::{Credentials, Options, Protocol};
 pub use ring::Hashing;
 pub use servers::ServerChange;

@@ -1,10 +1,12 @@
 //! The client of memcached.
 
 mod calls;
+mod compute;
 mod expiry;
 mod fake;
 mod hostile;
 mod keys;
+mod leases;
 mod many;
 mod options;
 mod servers;
