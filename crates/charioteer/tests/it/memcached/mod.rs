@@ -2,10 +2,12 @@
 
 mod calls;
 mod compression;
+mod compute;
 mod expiry;
 mod fake;
 mod hostile;
 mod keys;
+mod leases;
 mod many;
 mod options;
 mod servers;
