@@ -1,6 +1,7 @@
 //! The client of memcached.
 
 mod calls;
+mod chaos;
 mod compression;
 mod expiry;
 mod fake;
@@ -10,4 +11,5 @@ mod many;
 mod options;
 mod servers;
 mod sign_on;
+mod storm;
 mod support;
