@@ -8,6 +8,7 @@ mod crash;
 mod data;
 mod memcached;
 mod one_shot;
+mod restarts;
 mod serve;
 mod shell;
 mod support;
