@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use charioteer_proto::memcached::binary::{Command, Reply, Status};
+use charioteer_proto::memcached::meta::Flags;
 use tokio::time::Instant;
 
 use super::dialect::{self, Answer, Expected, Question};
@@ -58,6 +59,11 @@ pub(super) trait Single: Operation {
         0
     }
 
+    /// What is said besides, which only the meta protocol can.
+    fn flags(&self) -> Option<Flags> {
+        None
+    }
+
     /// What the reply means, which is one to this command.
     fn reply(&self, reply: Reply) -> Result<Self::Reply, Failure>;
 }
@@ -71,6 +77,7 @@ impl<O: Single> Call for O {
     }
 
     fn check(&self, protocol: Protocol) -> Result<(), Failure> {
+        self.flags().map_or(Ok(()), |flags| dialect::check_flags(protocol, &flags))?;
         dialect::check(protocol, &self.command(), self.cas())
     }
 
@@ -82,7 +89,10 @@ impl<O: Single> Call for O {
     }
 
     fn write(&self, question: Question<'_>) -> Expected {
-        question.one(&self.command(), self.cas())
+        match self.flags() {
+            Some(flags) => question.one_with(&self.command(), self.cas(), &flags),
+            None => question.one(&self.command(), self.cas()),
+        }
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {

@@ -3,6 +3,9 @@
 use charioteer_proto::memcached::binary::Reply;
 use charioteer_proto::memcached::meta;
 
+use crate::error::Failure;
+use crate::memcached::failure;
+
 /// What a part takes beside its key and value, so that many empty ones count too.
 const PART_BYTES: usize = size_of::<Reply>();
 
@@ -19,6 +22,16 @@ pub(in crate::memcached) struct Answer {
     pub(in crate::memcached) told: Option<Box<meta::Reply>>,
     /// The length, if it was more than was kept.
     pub(in crate::memcached) too_long: Option<u64>,
+}
+
+impl Answer {
+    /// What the meta protocol told, or why it told nothing.
+    pub(in crate::memcached) fn told(self) -> Result<meta::Reply, Failure> {
+        match self.told {
+            Some(told) => Ok(*told),
+            None => Err(failure::status(self.last.status)),
+        }
+    }
 }
 
 /// The parts of an answer that have come.

@@ -9,8 +9,8 @@ use charioteer_proto::memcached::{Expiration, StoreMode};
 use super::text::{bare, counter};
 use super::{Form, text};
 
-/// Writes one command.
-pub(super) fn write(out: &mut BytesMut, id: u32, command: &Command<&[u8]>, cas: u64) -> Form {
+/// Writes one command, and what it says besides.
+pub(super) fn write(out: &mut BytesMut, id: u32, command: &Command<&[u8]>, cas: u64, flags: &Flags) -> Form {
     let Some(mut request) = request(command, cas) else {
         if *command == Command::Noop {
             meta::write_noop(out);
@@ -21,6 +21,7 @@ pub(super) fn write(out: &mut BytesMut, id: u32, command: &Command<&[u8]>, cas: 
     if cas != 0 {
         request.flags = request.flags.with(Flag::CompareCas(cas));
     }
+    request.flags = flags.iter().fold(request.flags, Flags::with);
     write_request(out, id, request);
     Form::Meta(1)
 }

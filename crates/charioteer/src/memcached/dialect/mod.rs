@@ -20,7 +20,7 @@ mod text;
 
 use bytes::BytesMut;
 use charioteer_proto::memcached::binary::{Command, Opcode, Status};
-use charioteer_proto::memcached::meta::{Request, Verb};
+use charioteer_proto::memcached::meta::{Flag, Flags, Request, Verb};
 use charioteer_proto::memcached::text::Awaited;
 use charioteer_proto::memcached::{Expiration, auth};
 
@@ -84,10 +84,15 @@ impl<'a> Question<'a> {
     pub(super) fn one(self, command: &Command<&[u8]>, cas: u64) -> Expected {
         let form = match self.protocol {
             Protocol::Binary => binary::write(self.out, self.id, command, cas),
-            Protocol::Meta => meta::write(self.out, self.id, command, cas),
+            Protocol::Meta => meta::write(self.out, self.id, command, cas, &Flags::new()),
             Protocol::Text => text::write(self.out, command, cas),
         };
         Expected { opcode: command.opcode(), form }
+    }
+
+    /// Asks for one thing, and says besides what only the meta protocol can.
+    pub(super) fn one_with(self, command: &Command<&[u8]>, cas: u64, flags: &Flags) -> Expected {
+        Expected { opcode: command.opcode(), form: meta::write(self.out, self.id, command, cas, flags) }
     }
 
     /// Asks for several things of the same kind, each of which is answered.
@@ -162,9 +167,15 @@ pub(super) fn check_expiration(protocol: Protocol, expiration: Expiration) -> Re
     Err(Failure::new(ErrorKind::InvalidArgument, message))
 }
 
-/// Whether the meta protocol is spoken, for calls that there are in no other.
-pub(super) fn check_meta(protocol: Protocol) -> Result<(), Failure> {
-    if protocol == Protocol::Meta { Ok(()) } else { Err(failure::meta_only()) }
+/// Whether flags of the meta protocol, or calls that there are in no other, can be said.
+pub(super) fn check_flags(protocol: Protocol, flags: &Flags) -> Result<(), Failure> {
+    if protocol != Protocol::Meta {
+        return Err(failure::meta_only());
+    }
+    flags.iter().try_for_each(|flag| match flag {
+        Flag::Lifetime(expiration) | Flag::Vivify(expiration) => check_expiration(protocol, expiration),
+        _ => Ok(()),
+    })
 }
 
 /// How answers are read off a connection.

@@ -3,10 +3,12 @@
 mod calls;
 mod chaos;
 mod compression;
+mod compute;
 mod expiry;
 mod fake;
 mod hostile;
 mod keys;
+mod leases;
 mod many;
 mod options;
 mod servers;
