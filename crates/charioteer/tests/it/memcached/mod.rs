@@ -1,6 +1,7 @@
 //! The client of memcached.
 
 mod calls;
+mod chaos;
 mod compression;
 mod compute;
 mod expiry;
@@ -12,4 +13,5 @@ mod many;
 mod options;
 mod servers;
 mod sign_on;
+mod storm;
 mod support;
