@@ -28,6 +28,8 @@ mod exec;
 mod net;
 mod stats;
 mod url;
+#[cfg(any(feature = "memcached", feature = "pegasus"))]
+mod zstd;
 
 #[cfg(feature = "memcached")]
 pub mod memcached;

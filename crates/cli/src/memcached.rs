@@ -224,6 +224,7 @@ impl MemcachedArguments {
         Ok(MemcachedOptions {
             addresses: if path.is_some() { Vec::new() } else { self.addresses()? },
             unix_socket: path.map(|path| UnixSocket { path, permissions: self.unix_mask }),
+            durable: false,
             memory_bytes: self.memory_limit.saturating_mul(1 << 20),
             item_limit: self.max_item_size,
             evicts: !self.disable_evictions,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::dialect::{self, Answer, Expected, Question};
 use super::failure;
+use super::health::is_silence;
 use super::options::Protocol;
 use super::servers::{Server, Servers, View};
 use crate::error::{ErrorKind, Failure};
@@ -155,8 +156,13 @@ impl<O: Call> Backend<O> for Arc<Servers> {
     }
 
     fn learn(&self, target: &Arc<Server>, failure: &Failure) {
-        let is_silence = failure.kind == ErrorKind::Unavailable || failure.kind == ErrorKind::Timeout;
-        if is_silence && failure.retry.is_some() {
+        let is_the_server_s = match failure.kind {
+            ErrorKind::Unavailable => true,
+            // It may be the call that had too little time.
+            ErrorKind::Timeout => is_silence(target.node.silent_since(), Instant::now()),
+            _ => false,
+        };
+        if is_the_server_s && failure.retry.is_some() {
             self.failed(target);
         }
     }

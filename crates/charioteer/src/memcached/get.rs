@@ -14,10 +14,11 @@ impl Client {
     /// The item under a key, or `None` when there is none.
     ///
     /// # Errors
-    /// When the key is empty or too long, or no answer was to be had in time.
+    /// When the key is empty or too long, or no answer was to be had in time. When the value is compressed, and damaged or too long.
     pub async fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Item>, Error> {
         let key = self.options().key(Get::NAME, key.as_ref())?;
-        self.run(&Get(key)).await
+        let item = self.run(&Get(key)).await?;
+        item.map(|item| self.options().decompressed(Get::NAME, item)).transpose()
     }
 
     /// The value under a key as something else than bytes, such as [`MessagePack`](super::MessagePack) of a type of yours.

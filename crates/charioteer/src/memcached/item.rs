@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use charioteer_proto::memcached::binary::Reply;
 
+use super::compression::is_compressed;
 use super::value::Decode;
 use crate::error::{Error, ErrorKind, Failure};
 
@@ -77,8 +78,12 @@ impl Item {
     /// The value as something else than bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] when the value is none of that type.
+    /// [`ErrorKind::Corrupt`] when the value is none of that type, or is still compressed.
     pub fn read<T: Decode>(&self) -> Result<T, Error> {
+        if is_compressed(self) {
+            let message = "the value is compressed: Options::compression decompresses it";
+            return Err(Failure::new(ErrorKind::Corrupt, message).into());
+        }
         T::decode(self).map_err(|error| {
             let message = format!("the value, with the flags {}, can't be read: {error}", self.flags);
             Failure::new(ErrorKind::Corrupt, message).into()

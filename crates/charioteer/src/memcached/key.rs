@@ -3,11 +3,10 @@
 //! A key is sent as the prefix of [`Options::key_prefix`] and the caller's own key, or, where that would be too long and
 //! [`LongKeys::Hash`] is chosen, a hash of the latter. Callers never see any of this: what is handed back to them is under their own keys.
 
-mod sha256;
-
 use std::borrow::Cow;
 
 use charioteer_proto::memcached::key::{self, KeyError};
+use sha2::{Digest, Sha256};
 
 use super::options::{Options, Protocol};
 use crate::error::{Error, ErrorKind, Failure};
@@ -46,7 +45,7 @@ impl LongKeys {
 const HASHED: &[u8] = b"sha256:";
 
 /// The length of a hashed key without its prefix.
-const HASHED_BYTES: usize = HASHED.len() + 2 * sha256::BYTES;
+const HASHED_BYTES: usize = HASHED.len() + 2 * 32;
 
 /// A key as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +135,7 @@ fn looks_hashed(key: &[u8]) -> bool {
 }
 
 fn hashed(prefix: &[u8], key: &[u8]) -> Cow<'static, [u8]> {
-    let digits = sha256::of(key).into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits = Sha256::digest(key).into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     let digits = digits.map(|digit| b"0123456789abcdef"[usize::from(digit)]);
     Cow::Owned(prefix.iter().chain(HASHED).copied().chain(digits).collect())
 }

@@ -15,14 +15,13 @@ use super::item::{Cas, Item};
 use super::key::Key;
 use super::options::Protocol;
 use super::servers::{Server, View};
-use super::store::encoded;
 use super::ttl::Ttl;
 use super::value::{Encode, Encoded};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 
 /// How many keys go in one request at most, and about how many bytes. What is more goes in several at the same time.
-const GROUP_KEYS: usize = 1000;
+pub(super) const GROUP_KEYS: usize = 1000;
 const GROUP_BYTES: usize = 1 << 20;
 
 impl Client {
@@ -34,7 +33,8 @@ impl Client {
     ) -> Vec<Result<Option<Item>, Error>> {
         let keys: Vec<K> = keys.into_iter().collect();
         let items: Vec<_> = keys.iter().map(|key| self.part(GetMany::NAME, key.as_ref(), Ok(()))).collect();
-        self.each(&items, |group, _| GetMany(group)).await
+        let items = self.each(&items, |group, _| GetMany(group)).await;
+        self.options().all_decompressed(GetMany::NAME, items)
     }
 
     /// Stores some values: for each, in their order, the item's new version, or why it may not have been stored. All are kept as long;
@@ -47,7 +47,7 @@ impl Client {
         let expiration = ttl.into().expiration(SetMany::NAME);
         let items: Vec<(K, V)> = items.into_iter().collect();
         let (keys, values): (Vec<K>, Vec<V>) = items.into_iter().unzip();
-        let value = |value| expiration.clone().and_then(|_| encoded(SetMany::NAME, value));
+        let value = |value| expiration.clone().and_then(|_| self.encoded(SetMany::NAME, value));
         let items = keys.iter().zip(values.into_iter().map(value));
         let items: Vec<_> = items.map(|(key, value)| self.part(SetMany::NAME, key.as_ref(), value)).collect();
         let expiration = expiration.clone().unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::compression::Compression;
 use super::key::LongKeys;
 use super::ring::Hashing;
 use crate::error::Error;
@@ -40,6 +41,11 @@ pub struct Options {
     pub prefix_places: bool,
     /// What is done with a key that is too long. Default [`LongKeys::Refuse`]; `long_keys` in a URL.
     pub long_keys: LongKeys,
+    /// Whether values are compressed when they are stored, and decompressed when they are read. Default [`Compression::None`];
+    /// `compression=zstd` in a URL.
+    pub compression: Compression,
+    /// Shorter values are not compressed. Default 1024; `compression_min_bytes` in a URL.
+    pub compression_min_bytes: usize,
     /// How keys are spread over the servers. Default [`Hashing::Rendezvous`]; `hashing` in a URL.
     pub hashing: Hashing,
     /// How much of the keys each server is to have, in the servers' order; 1 for all when it is empty. Default empty; `weights=3,1`
@@ -66,7 +72,7 @@ pub struct Options {
     /// 5 s; `retry_interval` in a URL.
     pub retry_interval: Duration,
     /// A longer value is passed over, and the call that it answers fails; so are several values together that are longer than four
-    /// times as much. Default 64 MiB; `max_value_bytes` in a URL.
+    /// times as much. What was compressed counts with both its lengths. Default 64 MiB; `max_value_bytes` in a URL.
     pub max_value_bytes: usize,
 }
 
@@ -155,6 +161,8 @@ impl Options {
             key_prefix: Vec::new(),
             prefix_places: false,
             long_keys: LongKeys::default(),
+            compression: Compression::default(),
+            compression_min_bytes: 1024,
             hashing: Hashing::default(),
             weights: Vec::new(),
             credentials: None,
@@ -196,6 +204,8 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
+            "compression" => self.compression = one_of(name, value, &Compression::NAMES)?,
+            "compression_min_bytes" => self.compression_min_bytes = url::number(name, value)?,
             "hashing" => self.hashing = one_of(name, value, &Hashing::NAMES)?,
             "weights" => {
                 let weights = value.split(',').map(|weight| url::number(name, weight));

@@ -43,6 +43,9 @@ pub struct StoreOptions {
     /// What is appended or prepended makes an item where there is none, which is kept so long. Default `None`. In the meta protocol
     /// alone; servers know it since 1.6.19 or later.
     pub vivify: Option<Ttl>,
+    /// Stores the value as it is, whatever [`Options::compression`](super::Options::compression) says: for values that are appended to.
+    /// Default no.
+    pub uncompressed: bool,
 }
 
 impl StoreOptions {
@@ -92,6 +95,13 @@ impl StoreOptions {
             .flatten()
             .fold(None, |flags: Option<Flags>, flag| Some(flags.unwrap_or_default().with(flag)));
         Ok(flags)
+    }
+
+    /// The same for a value that is stored as it is.
+    #[must_use]
+    pub const fn uncompressed(mut self) -> Self {
+        self.uncompressed = true;
+        self
     }
 }
 
@@ -163,7 +173,8 @@ impl Client {
         self.store::<Replace>(key.as_ref(), value, options).await
     }
 
-    /// Adds bytes behind a value, and gives `None` where there is none. Its flags and its time to live stay as they are.
+    /// Adds bytes behind a value, and gives `None` where there is none. Its flags and its time to live stay as they are. A value that
+    /// was [compressed](super::Compression) can't be read any more afterwards.
     ///
     /// # Errors
     /// As [`set`](Self::set).
@@ -197,7 +208,8 @@ impl Client {
         self.store::<Append>(key.as_ref(), value.into(), options).await
     }
 
-    /// Adds bytes before a value, and gives `None` where there is none. Its flags and its time to live stay as they are.
+    /// Adds bytes before a value, and gives `None` where there is none. Its flags and its time to live stay as they are. A value that
+    /// was [compressed](super::Compression) can't be read any more afterwards.
     ///
     /// # Errors
     /// As [`set`](Self::set).
@@ -252,13 +264,21 @@ impl Client {
         let key = self.options().key(M::NAME, key)?;
         let expiration = options.ttl.expiration(M::NAME)?;
         let cas = Cas::expected(options.cas, M::NAME)?;
+        // What is put beside another value must be as that one is.
+        let is_whole = !matches!(M::MODE, StoreMode::Append | StoreMode::Prepend);
+        let is_compressible = is_whole && !options.uncompressed;
+        let value = if is_compressible { self.encoded(M::NAME, value) } else { encoded(M::NAME, value) }?;
         let flags = options.flags(M::NAME)?;
-        let value = encoded(M::NAME, value)?;
         self.run(&Store::<M> { key, value, expiration, cas, flags, mode: PhantomData }).await
+    }
+
+    /// A value as the server gets it.
+    pub(super) fn encoded(&self, operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
+        self.options().compressed(operation, encoded(operation, value)?)
     }
 }
 
-/// A value as the server gets it.
+/// A value as it is before it is compressed.
 pub(super) fn encoded(operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
     value.encode().map_err(|error| Error::invalid(operation, format!("the value can't be encoded: {error}")))
 }

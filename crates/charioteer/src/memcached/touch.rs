@@ -46,7 +46,8 @@ impl Client {
     pub async fn get_and_touch(&self, key: impl AsRef<[u8]>, ttl: impl Into<Ttl>) -> Result<Option<Item>, Error> {
         let key = self.options().key(GetAndTouch::NAME, key.as_ref())?;
         let expiration = ttl.into().expiration(GetAndTouch::NAME)?;
-        self.run(&GetAndTouch { key, expiration }).await
+        let item = self.run(&GetAndTouch { key, expiration }).await?;
+        item.map(|item| self.options().decompressed(GetAndTouch::NAME, item)).transpose()
     }
 
     async fn delete_item(&self, key: &[u8], cas: Option<Cas>) -> Result<bool, Error> {

@@ -105,6 +105,11 @@ impl<W: Wire> Connection<W> {
         !self.shared().ended.load(Ordering::Acquire)
     }
 
+    /// Since when calls have been given up without any answer between them, to whichever call.
+    pub(crate) fn silent_since(&self) -> Option<Instant> {
+        self.shared().state.lock().silent_since
+    }
+
     /// Sends a request of about so many bytes, which `encode` appends under the number it is given, to say what is expected in answer,
     /// and waits for that.
     ///

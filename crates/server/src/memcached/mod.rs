@@ -5,14 +5,16 @@
 //! - `admin` answers what concerns no item of its own, `stats` what has been counted, `auth` who says who it is;
 //! - `time` makes moments of the numbers by which clients say them.
 //!
-//! Items live in [`Cache`](charioteer_engine::cache::Cache), which is synchronous and quick: only what tells of many items is
-//! answered in steps.
+//! `items` says where the items are: in memory, where an operation is done at once, or in the store. What concerns many items is done in
+//! steps, and beside the threads that serve connections. `hooks` is where tests of clients have their say.
 
 mod admin;
 mod auth;
 mod binary;
 mod calls;
 mod connections;
+pub(crate) mod hooks;
+mod items;
 mod meta;
 mod options;
 mod session;
@@ -20,26 +22,29 @@ mod stats;
 mod text;
 mod time;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use charioteer_engine::Clock;
-use charioteer_engine::cache::Cache;
 use charioteer_proto::memcached::Limits as CodecLimits;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::Limits;
-use crate::backend::aside;
 use crate::connection;
 use crate::metrics::Metrics;
+use crate::port::Port;
 pub use auth::Credentials;
+pub use calls::Call;
 use calls::Calls;
 use connections::Connections;
+use hooks::Hooks;
+pub(crate) use items::Items;
 pub use options::{MemcachedOptions, UnixSocket};
 use session::Session;
 use time::Now;
@@ -54,14 +59,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEPS_PER_ROUND: usize = 60;
 const FEWEST_PLACES: usize = 10_000;
 
-/// A cache as these options want it.
-pub(crate) fn cache(options: &MemcachedOptions, clock: &Clock) -> Arc<Cache> {
-    Arc::new(Cache::new(options.cache(), clock.clone()))
-}
-
 /// What all connections of a server share.
 pub(crate) struct Service {
-    cache: Arc<Cache>,
+    items: Items,
     options: MemcachedOptions,
     /// What the codec takes.
     codec: CodecLimits,
@@ -72,16 +72,25 @@ pub(crate) struct Service {
     metrics: Arc<Metrics>,
     calls: Calls,
     connections: Connections,
+    hooks: Option<Arc<Hooks>>,
+}
+
+/// A service, and the ports on which it is there.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) service: Arc<Service>,
+    pub(crate) ports: Vec<Port>,
 }
 
 /// What a service is made of.
 pub(crate) struct Parts {
-    pub(crate) cache: Arc<Cache>,
+    pub(crate) items: Items,
     pub(crate) options: MemcachedOptions,
     pub(crate) limits: Limits,
     pub(crate) latency: Duration,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) hooks: Option<Arc<Hooks>>,
 }
 
 /// A connection's two ends.
@@ -92,9 +101,15 @@ pub(crate) struct Ends {
     pub(crate) local: Option<SocketAddr>,
 }
 
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("items", &self.items).finish_non_exhaustive()
+    }
+}
+
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { cache, options, limits, latency, clock, metrics } = parts;
+        let Parts { items, options, limits, latency, clock, metrics, hooks } = parts;
         let CodecLimits { line_bytes, keys_line_bytes, .. } = CodecLimits::default();
         let codec = CodecLimits {
             value_bytes: options.item_limit.min(limits.frame_bytes),
@@ -103,7 +118,7 @@ impl Service {
         };
         let (calls, started) = (Calls::new(Arc::clone(&metrics)), clock.now());
         let connections = Connections::default();
-        Self { cache, options, codec, limits, latency, started, clock, metrics, calls, connections }
+        Self { items, options, codec, limits, latency, started, clock, metrics, calls, connections, hooks }
     }
 
     /// Serves one connection.
@@ -116,7 +131,11 @@ impl Service {
         let _open = self.metrics.connection("memcached");
         let open = self.connections.add(ends.peer, self.now().second());
         let session = Session::new(&self, &open.connection, ends.local);
-        let ended = connection::serve(&session, stream, BytesMut::new(), &self.limits, &stop).await;
+        let serving = connection::serve(&session, stream, BytesMut::new(), &self.limits, &stop);
+        let ended = match &self.hooks {
+            None => serving.await,
+            Some(hooks) => hooks.until_closed(serving).await,
+        };
         let peer = session.peer;
         match ended.map(|ended| ended.reason()) {
             Ok(None) => {}
@@ -129,16 +148,21 @@ impl Service {
     }
 
     /// Removes the dead, a part of them every second, until told to stop.
-    pub(crate) async fn sweep(cache: Arc<Cache>, stop: CancellationToken) {
+    pub(crate) async fn sweep(items: Items, stop: CancellationToken) {
         let mut seconds = tokio::time::interval(SWEEP_EVERY);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(seconds.tick()).await.is_some() {
-            let cache = Arc::clone(&cache);
-            aside(move || {
-                let places = (cache.stats().items / SWEEPS_PER_ROUND).max(FEWEST_PLACES);
-                cache.sweep(places)
-            })
-            .await;
+            let places = (items.collect_stats().await.items / SWEEPS_PER_ROUND).max(FEWEST_PLACES);
+            if let Err(error) = items.sweep(places).await {
+                warn!(%error, "cannot remove the dead among memcached's items");
+            }
+        }
+    }
+
+    /// Forgets all items.
+    pub(crate) async fn forget(&self) {
+        if let Err(error) = self.items.flush(self.now().second()).await {
+            warn!(%error, "cannot forget memcached's items");
         }
     }
 
@@ -154,8 +178,8 @@ impl Service {
         tokio::runtime::Handle::current().metrics().num_workers()
     }
 
-    fn reset_stats(&self) {
-        self.cache.reset_stats();
+    async fn reset_stats(&self) {
+        self.items.reset_stats().await;
         self.connections.reset();
     }
 }

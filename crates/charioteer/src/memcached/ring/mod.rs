@@ -5,7 +5,6 @@
 
 mod hash;
 mod ketama;
-mod md5;
 mod rendezvous;
 
 use ketama::Ketama;

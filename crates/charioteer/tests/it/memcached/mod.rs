@@ -1,6 +1,7 @@
 //! The client of memcached.
 
 mod calls;
+mod compression;
 mod compute;
 mod expiry;
 mod fake;
