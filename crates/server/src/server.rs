@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::pegasus::hooks::Hooks;
 use crate::pegasus::{self, Cluster, Ports, Service, plain_table};
 use crate::running::Running;
+use crate::tls::Handshakes;
 use crate::{Data, Error, Limits, Options, PegasusOptions, UnixSocket};
 
 /// How long a scrape that is under way may take after everything else has stopped.
@@ -64,6 +65,8 @@ pub struct Addresses {
     pub pegasus_nodes: Vec<SocketAddr>,
     /// memcached, on all of its addresses.
     pub memcached: Vec<SocketAddr>,
+    /// memcached over TLS, on all of its addresses.
+    pub memcached_tls: Vec<SocketAddr>,
     /// memcached's Unix socket.
     pub memcached_socket: Option<PathBuf>,
     /// Health and metrics.
@@ -284,17 +287,18 @@ impl Starting {
     /// Serves memcached's protocols over the items of this cache.
     async fn memcached(&mut self, cache: Arc<Cache>) -> Result<(), Error> {
         let Some(options) = self.options.memcached.clone() else { return Ok(()) };
-        let mut listeners = Vec::new();
-        for address in &options.addresses {
-            let asks_who_it_is = options.credentials.is_some();
-            let listener = if asks_who_it_is {
-                Listener::bind("memcached", *address).await?
-            } else {
-                self.bind("memcached", *address).await?
-            };
-            self.addresses.memcached.push(listener.address());
-            listeners.push(listener);
-        }
+        let asks_who_it_is = options.credentials.is_some();
+        let plain = self.bind_memcached(&options.addresses, asks_who_it_is).await?;
+        let (handshakes, over_tls) = match &options.tls {
+            None => (None, Vec::new()),
+            Some(over_tls) => {
+                let asks_who_it_is = asks_who_it_is || over_tls.asks_who_it_is();
+                let listeners = self.bind_memcached(&over_tls.addresses, asks_who_it_is).await?;
+                (Some(Arc::new(Handshakes::new(over_tls.tls.clone())?)), listeners)
+            }
+        };
+        self.addresses.memcached = plain.iter().map(Listener::address).collect();
+        self.addresses.memcached_tls = over_tls.iter().map(Listener::address).collect();
         let socket = options.unix_socket.clone();
         self.serving.tasks.spawn(memcached::Service::sweep(Arc::clone(&cache), self.serving.stop.clone()));
         let service = Arc::new(memcached::Service::new(memcached::Parts {
@@ -304,26 +308,51 @@ impl Starting {
             latency: self.options.latency,
             clock: self.options.clock.clone(),
             metrics: Arc::clone(&self.metrics),
+            handshakes,
         }));
         let connections = self.options.limits.connections;
-        for listener in listeners {
+        for listener in plain {
             let (service, stop) = (Arc::clone(&service), self.serving.stop.clone());
             self.serving.serve(listener, connections, move |stream, peer| {
-                let ends = Ends { peer: format!("tcp:{peer}"), local: stream.local_addr().ok() };
+                let ends = Ends::tcp(&stream, peer);
                 Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
             });
         }
-        if let Some(UnixSocket { path, permissions }) = socket {
-            let port = UnixPort::bind(&path, permissions)
-                .map_err(|source| Error::ListenUnix { path: path.clone(), source })?;
-            let stop = self.serving.stop.clone();
-            let peer = format!("unix:{}", path.display());
-            self.addresses.memcached_socket = Some(path);
-            self.serving.serve(port, connections, move |stream, ()| {
-                let ends = Ends { peer: peer.clone(), local: None };
-                Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
+        for listener in over_tls {
+            let (service, stop) = (Arc::clone(&service), self.serving.stop.clone());
+            self.serving.serve(listener, connections, move |stream, peer| {
+                let ends = Ends::tcp(&stream, peer);
+                Arc::clone(&service).serve_over_tls(stream, ends, stop.clone())
             });
         }
+        match socket {
+            Some(socket) => self.memcached_socket(service, socket),
+            None => Ok(()),
+        }
+    }
+
+    /// Listens on all of these; a server that asks who is there may listen anywhere.
+    async fn bind_memcached(&self, addresses: &[SocketAddr], asks_who_it_is: bool) -> Result<Vec<Listener>, Error> {
+        const WHAT: &str = "memcached";
+        let mut listeners = Vec::new();
+        for address in addresses {
+            let bound =
+                if asks_who_it_is { Listener::bind(WHAT, *address).await } else { self.bind(WHAT, *address).await };
+            listeners.push(bound?);
+        }
+        Ok(listeners)
+    }
+
+    fn memcached_socket(&mut self, service: Arc<memcached::Service>, socket: UnixSocket) -> Result<(), Error> {
+        let UnixSocket { path, permissions } = socket;
+        let port =
+            UnixPort::bind(&path, permissions).map_err(|source| Error::ListenUnix { path: path.clone(), source })?;
+        let (stop, peer) = (self.serving.stop.clone(), format!("unix:{}", path.display()));
+        self.addresses.memcached_socket = Some(path);
+        self.serving.serve(port, self.options.limits.connections, move |stream, ()| {
+            let ends = Ends { peer: peer.clone(), local: None };
+            Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
+        });
         Ok(())
     }
 

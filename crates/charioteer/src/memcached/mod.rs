@@ -23,7 +23,7 @@
 //! meanwhile are older on it than elsewhere when it comes back.
 //!
 //! - `options` says how the servers are found, `client` is the handle, `servers` knows them and which of them are down, `ring` places
-//!   keys on them;
+//!   keys on them, `discovery` asks them for others;
 //! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`;
 //! - `call` is what they have in common, `wire` reads packets, `failure` says what the servers' errors mean.
 
@@ -31,6 +31,7 @@ mod admin;
 mod call;
 mod client;
 mod counter;
+mod discovery;
 mod failure;
 mod get;
 mod health;

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 
 use bytes::{BufMut, BytesMut};
 use charioteer_engine::cache::{Cursor, Listed};
-use charioteer_proto::memcached::cluster::{ClusterConfig, Node};
 use charioteer_proto::memcached::key;
 use charioteer_proto::memcached::meta::{Flag, Flags, Request as MetaRequest, Verb, write_request};
 use charioteer_proto::memcached::text::{Admin, Refusal, Reply, Request};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::meta::CLASS;
 use super::text::{write_line, write_version};
@@ -74,22 +73,40 @@ fn administrate(session: &Session<'_>, command: &Admin, noreply: bool, out: &mut
         Admin::Watch { .. } => "ERROR watch commands not allowed",
         Admin::Shutdown { .. } => "ERROR: shutdown not enabled",
         Admin::Metadump { .. } | Admin::Mgdump { .. } => "ERROR metadump not allowed",
+        // Where there are certificates, this is answered elsewhere: files are read for it.
         Admin::RefreshCertificates | Admin::DebugTime(_) => "ERROR",
     };
     Refusal::line(refusal).unless(noreply).write(out);
 }
 
-/// What ElastiCache tells of its servers: here it is this one, at the address by which the client has reached it.
+/// What ElastiCache tells of its servers.
 fn config(session: &Session<'_>, out: &mut BytesMut) {
-    let Some(local) = session.local else {
+    let Some(config) = session.service.options.cluster.told(session.local) else {
         return Refusal::UNKNOWN_COMMAND.write(out);
     };
-    let host = local.ip().to_string();
-    let nodes = vec![Node { host: host.clone(), address: host, port: local.port() }];
     let mut text = BytesMut::new();
-    ClusterConfig { version: 1, nodes }.write(&mut text);
+    config.write(&mut text);
     write_line(out, &Reply::Config { name: b"cluster", value: &text });
     write_line(out, &Reply::End);
+}
+
+/// Whether a command has the certificates read again.
+pub(super) const fn is_refresh(request: &Request) -> bool {
+    matches!(request, Request::Admin { command: Admin::RefreshCertificates, .. })
+}
+
+/// Reads the certificates again.
+pub(super) async fn refresh(session: &Session<'_>, request: Request, output: &Output) {
+    let noreply = matches!(request, Request::Admin { noreply: true, .. });
+    let refreshed = session.service.refresh_certificates().await;
+    session.write(output, |out| match refreshed {
+        Some(Ok(())) => write_ok(noreply, out),
+        Some(Err(error)) => {
+            warn!(error, "cannot read the certificates again: those that were read before are used on");
+            Refusal::line("SERVER_ERROR the certificates cannot be read").unless(noreply).write(out);
+        }
+        None => Refusal::UNKNOWN_COMMAND.unless(noreply).write(out),
+    });
 }
 
 /// Whether a command lists all items, which takes a while.

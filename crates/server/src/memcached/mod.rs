@@ -2,7 +2,8 @@
 //!
 //! - `session` reads requests, by the protocol that the first byte of a connection tells;
 //! - `binary`, `text` and `meta` make an operation on an item of each request, and a reply of what came of it;
-//! - `admin` answers what concerns no item of its own, `stats` what has been counted, `auth` who says who it is;
+//! - `admin` answers what concerns no item of its own, `stats` what has been counted, `auth` who says who it is, `cluster` where a
+//!   client finds others;
 //! - `time` makes moments of the numbers by which clients say them.
 //!
 //! Items live in [`Cache`](charioteer_engine::cache::Cache), which is synchronous and quick: only what tells of many items is
@@ -12,6 +13,7 @@ mod admin;
 mod auth;
 mod binary;
 mod calls;
+mod cluster;
 mod connections;
 mod meta;
 mod options;
@@ -22,6 +24,7 @@ mod time;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -29,6 +32,7 @@ use charioteer_engine::Clock;
 use charioteer_engine::cache::Cache;
 use charioteer_proto::memcached::Limits as CodecLimits;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -37,10 +41,12 @@ use crate::Limits;
 use crate::backend::aside;
 use crate::connection;
 use crate::metrics::Metrics;
+use crate::tls::Handshakes;
 pub use auth::Credentials;
 use calls::Calls;
+pub use cluster::MemcachedCluster;
 use connections::Connections;
-pub use options::{MemcachedOptions, UnixSocket};
+pub use options::{MemcachedOptions, OverTls, UnixSocket};
 use session::Session;
 use time::Now;
 
@@ -72,6 +78,10 @@ pub(crate) struct Service {
     metrics: Arc<Metrics>,
     calls: Calls,
     connections: Connections,
+    /// How TLS is agreed on, where it is spoken.
+    handshakes: Option<Arc<Handshakes>>,
+    /// When the certificates were last read, in seconds by the clock.
+    certificates_read: AtomicU64,
 }
 
 /// What a service is made of.
@@ -82,6 +92,7 @@ pub(crate) struct Parts {
     pub(crate) latency: Duration,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) handshakes: Option<Arc<Handshakes>>,
 }
 
 /// A connection's two ends.
@@ -92,9 +103,15 @@ pub(crate) struct Ends {
     pub(crate) local: Option<SocketAddr>,
 }
 
+impl Ends {
+    pub(crate) fn tcp(stream: &TcpStream, peer: SocketAddr) -> Self {
+        Self { peer: format!("tcp:{peer}"), local: stream.local_addr().ok() }
+    }
+}
+
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { cache, options, limits, latency, clock, metrics } = parts;
+        let Parts { cache, options, limits, latency, clock, metrics, handshakes } = parts;
         let CodecLimits { line_bytes, keys_line_bytes, .. } = CodecLimits::default();
         let codec = CodecLimits {
             value_bytes: options.item_limit.min(limits.frame_bytes),
@@ -102,8 +119,20 @@ impl Service {
             keys_line_bytes: keys_line_bytes.min(limits.frame_bytes),
         };
         let (calls, started) = (Calls::new(Arc::clone(&metrics)), clock.now());
-        let connections = Connections::default();
-        Self { cache, options, codec, limits, latency, started, clock, metrics, calls, connections }
+        Self {
+            cache,
+            options,
+            codec,
+            limits,
+            latency,
+            certificates_read: AtomicU64::new(started.as_secs()),
+            started,
+            clock,
+            metrics,
+            calls,
+            connections: Connections::default(),
+            handshakes,
+        }
     }
 
     /// Serves one connection.
@@ -126,6 +155,30 @@ impl Service {
             }
             Err(error) => debug!(peer, %error, "connection lost"),
         }
+    }
+
+    /// Serves one connection over TLS.
+    pub(crate) async fn serve_over_tls(self: Arc<Self>, stream: TcpStream, ends: Ends, stop: CancellationToken) {
+        let Some(handshakes) = &self.handshakes else { return };
+        let agreed = stop.run_until_cancelled(handshakes.shake(stream, self.limits.stalled)).await;
+        match agreed {
+            Some(Ok(stream)) => Arc::clone(&self).serve(stream, ends, stop).await,
+            Some(Err(error)) => {
+                self.metrics.cut("memcached", "handshake");
+                debug!(peer = ends.peer, %error, "connection closed: TLS was not agreed on");
+            }
+            None => {}
+        }
+    }
+
+    /// Reads the certificates again, for connections that come from now on.
+    async fn refresh_certificates(&self) -> Option<Result<(), String>> {
+        let handshakes = Arc::clone(self.handshakes.as_ref()?);
+        let refreshed = aside(move || handshakes.refresh()).await;
+        if refreshed.is_ok() {
+            self.certificates_read.store(self.clock.now().as_secs(), Ordering::Relaxed);
+        }
+        Some(refreshed)
     }
 
     /// Removes the dead, a part of them every second, until told to stop.

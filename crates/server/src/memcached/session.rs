@@ -153,6 +153,9 @@ impl connection::Session for Session<'_> {
             Request::Text(request) if admin::is_dump(&request) && self.service.options.allows_dump => {
                 Box::pin(admin::dump(self, request, output)).await;
             }
+            Request::Text(request) if admin::is_refresh(&request) => {
+                Box::pin(admin::refresh(self, request, output)).await;
+            }
             request => self.answer_now(request, output),
         }
     }

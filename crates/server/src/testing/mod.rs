@@ -23,6 +23,8 @@
 //! ```
 
 mod builder;
+#[cfg(feature = "test-certificates")]
+mod certificates;
 mod error;
 mod pegasus;
 
@@ -35,6 +37,8 @@ use tokio_util::sync::DropGuard;
 pub use crate::pegasus::hooks::{Action, Arrival, Fault, Injected, Seen};
 use crate::{Addresses, Server};
 pub use builder::Builder;
+#[cfg(feature = "test-certificates")]
+pub use certificates::Certificates;
 pub use error::Error;
 pub use pegasus::Pegasus;
 
@@ -90,6 +94,13 @@ impl TestServer {
     pub fn memcached_url(&self) -> String {
         let addresses: Vec<_> = self.server.addresses().memcached.iter().map(ToString::to_string).collect();
         format!("memcached://{}", addresses.join(","))
+    }
+
+    /// Where memcached's clients find it over TLS, if it is served so: all of its addresses, which are one server.
+    #[must_use]
+    pub fn memcached_tls_url(&self) -> Option<String> {
+        let addresses: Vec<_> = self.server.addresses().memcached_tls.iter().map(ToString::to_string).collect();
+        (!addresses.is_empty()).then(|| format!("memcacheds://{}", addresses.join(",")))
     }
 
     /// Where it listens.
