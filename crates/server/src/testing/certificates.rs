@@ -1,6 +1,6 @@
 //! Certificates of a test's own.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 use crate::{Pem, Tls};
 
@@ -58,7 +58,12 @@ impl Certificates {
     fn generate(names: Vec<String>) -> Result<Self, rcgen::Error> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        // By its name an authority is told from others.
+        let mark: String = key.public_key_raw().iter().rev().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("authority for tests {mark}");
+        params.distinguished_name.push(DnType::CommonName, name);
+        let authority = CertifiedIssuer::self_signed(params, key)?;
         let (server_key, client_key) = (KeyPair::generate()?, KeyPair::generate()?);
         let server = CertificateParams::new(names)?.signed_by(&server_key, &authority)?;
         let client = CertificateParams::new(vec!["client".to_owned()])?.signed_by(&client_key, &authority)?;

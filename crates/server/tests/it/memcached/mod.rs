@@ -12,3 +12,4 @@ mod pipelining;
 mod sockets;
 mod stats;
 mod support;
+mod tls;
