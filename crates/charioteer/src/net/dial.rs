@@ -47,11 +47,10 @@ impl Dialler {
 
     /// Connects to a server. Whoever asks sees to it that it takes no longer than it may.
     pub(crate) async fn dial(&self, address: &Address) -> Result<Stream, Unreachable> {
-        let stream = self.open(address).await.map_err(|error| {
+        self.open(address).await.map_err(|error| {
             let obstacle = if is_refusal(&error) { Obstacle::Denied } else { Obstacle::Network };
             Unreachable::new(obstacle, error.to_string())
-        })?;
-        Ok(stream)
+        })
     }
 
     async fn open(&self, address: &Address) -> io::Result<Stream> {
@@ -149,7 +148,7 @@ mod tests {
         let connected = connect_to_any(vec![refused, alive], Duration::MAX).await.unwrap();
         assert_eq!(connected.peer_addr().unwrap(), alive);
         let error = connect_to_any(vec![refused], SOON).await.unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
-        assert_eq!(connect_to_any(Vec::new(), SOON).await.unwrap_err().kind(), std::io::ErrorKind::NotFound);
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(connect_to_any(Vec::new(), SOON).await.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -134,9 +134,12 @@ impl Writer {
 }
 
 /// Whether the two ends could not agree on TLS, or one does not trust the other: asking again would come to the same.
+#[cfg(feature = "tls")]
 pub(super) fn is_refusal(error: &io::Error) -> bool {
-    #[cfg(feature = "tls")]
-    return error.get_ref().is_some_and(|error| error.is::<rustls::Error>());
-    #[cfg(not(feature = "tls"))]
+    error.get_ref().is_some_and(|error| error.is::<rustls::Error>())
+}
+
+#[cfg(not(feature = "tls"))]
+pub(super) fn is_refusal(_: &io::Error) -> bool {
     false
 }
