@@ -30,6 +30,8 @@ mod stats;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;
+#[cfg(any(feature = "memcached", feature = "pegasus"))]
+mod zstd;
 
 #[cfg(feature = "memcached")]
 pub mod memcached;

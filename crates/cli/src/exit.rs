@@ -14,7 +14,7 @@ stands behind --, unless it is a number. What is printed can be typed back.
 
 Exit codes of the commands on data:
   0  it was done, or found
-  1  there is no such row, or the check did not pass
+  1  there is no such row or item, or the check did not pass
   2  the command line makes no sense
   3  an argument, the URL or an option makes no sense
   4  no answer in time, nobody to ask, or too much to do: trying again may help

@@ -16,11 +16,13 @@ mod shell;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use commands::Kind;
 
 /// A toolkit for key–value stores.
 #[derive(Parser)]
-#[command(name = "charioteer", version, propagate_version = true, after_help = exit::HELP)]
+#[command(name = "charioteer", version, propagate_version = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -42,12 +44,46 @@ enum Command {
     Repair(care::RepairArguments),
     /// Carries out the commands below line by line, with an editor for people and without one for pipes.
     Shell(Box<shell::ShellArguments>),
-    #[command(flatten)]
-    Data(Box<commands::Request>),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
+    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let kind = Kind::meant_by(&words, commands::url_of_environment());
+    let mut grammar = grammar(kind);
+    let matches = match grammar.try_get_matches_from_mut(std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error, &words),
+    };
+    match kind.request(matches) {
+        Ok(request) => commands::run(request),
+        Err(matches) => run(&matches, &mut grammar),
+    }
+}
+
+/// Tells the help, or why a command line makes no sense, which may only be so for want of a URL that does.
+fn refuse(error: &clap::Error, words: &[String]) -> ExitCode {
+    let has_no_url = words.first().is_some_and(|word| Arguments::command().find_subcommand(word).is_some());
+    match Kind::named_by(words, commands::url_of_environment()) {
+        Err(failure) if error.use_stderr() && !has_no_url => {
+            say::error(&failure);
+            failure.code()
+        }
+        _ => error.exit(),
+    }
+}
+
+/// What can be said: the commands above, and the verbs of stores of some kind.
+fn grammar(kind: &Kind) -> clap::Command {
+    let help = format!("{}\n{}", kind.help_on_others(), exit::HELP);
+    kind.add_verbs(Arguments::command()).after_help(help)
+}
+
+/// Carries out what is no command on data.
+fn run(matches: &ArgMatches, grammar: &mut clap::Command) -> ExitCode {
+    let command = match Arguments::from_arg_matches(matches) {
+        Ok(Arguments { command }) => command,
+        Err(error) => error.format(grammar).exit(),
+    };
     let ended = match command {
         Command::Serve(arguments) => serve::run(*arguments),
         Command::Memcached(arguments) => memcached::run(&arguments),
@@ -56,7 +92,6 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => care::verify(&arguments),
         Command::Repair(arguments) => care::repair(&arguments),
         Command::Shell(arguments) => return shell::run(*arguments),
-        Command::Data(request) => return commands::run(*request),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -180,6 +180,7 @@ impl MemcachedArguments {
             addresses,
             tls: tls.map(|tls| OverTls { addresses: over_tls, tls }),
             unix_socket: path.map(|path| UnixSocket { path, permissions: self.unix_mask }),
+            durable: false,
             memory_bytes: self.memory_limit.saturating_mul(1 << 20),
             item_limit: self.max_item_size,
             evicts: !self.disable_evictions,

@@ -102,7 +102,12 @@ struct MemcachedArguments {
     #[arg(long, value_name = "FILE", requires = "memcached_tls_cert")]
     memcached_tls_ca: Option<PathBuf>,
 
-    /// Memory for memcached's items, with all that belongs to them, in bytes. They are in memory alone.
+    /// Keeps memcached's items with the data, where all of them survive as its --durability says. Nothing is evicted: they take as much
+    /// of the disk as there is, and are refused when it is full. By default they are in memory, and gone when the server stops.
+    #[arg(long, conflicts_with_all = ["memory", "memcached_memory_bytes"])]
+    memcached_durable: bool,
+
+    /// Memory for memcached's items, with all that belongs to them, in bytes; those that are too many are evicted.
     #[arg(long, value_name = "BYTES", default_value_t = MemcachedOptions::default().memory_bytes)]
     memcached_memory_bytes: usize,
 
@@ -130,6 +135,7 @@ impl MemcachedArguments {
             addresses,
             tls,
             unix_socket: path.map(|path| UnixSocket { path, permissions: SOCKET_PERMISSIONS }),
+            durable: self.memcached_durable,
             memory_bytes: self.memcached_memory_bytes,
             item_limit: self.memcached_item_bytes,
             credentials: self.memcached_auth_file.as_deref().map(read_credentials).transpose()?,

@@ -16,6 +16,7 @@ use charioteer_engine::table::{
 
 pub(crate) use embedded::aside;
 pub use embedded::{Embedded, EmbeddedTable};
+pub(crate) use readers::Readers;
 
 /// Tables, and where they come from.
 pub trait Backend: Send + Sync + 'static {

@@ -73,9 +73,16 @@ pub(crate) struct Output {
     complete: AtomicBool,
     /// Tells that what was gathered is on its way.
     taken: Notify,
+    /// Whether this gathers one reply, from where somebody takes it when it is whole.
+    is_apart: bool,
 }
 
 impl Output {
+    /// Gathers one reply apart from the others.
+    pub(crate) fn apart() -> Self {
+        Self { is_apart: true, ..Self::default() }
+    }
+
     /// Appends to the replies, and says how many bytes that were. What `write` appends is never torn by other replies.
     pub(crate) fn write(&self, write: impl FnOnce(&mut BytesMut)) -> usize {
         let mut gathered = self.gathered.lock();
@@ -101,7 +108,7 @@ impl Output {
     pub(crate) async fn taken(&self) {
         loop {
             let taken = self.taken.notified();
-            if self.len() == 0 {
+            if self.len() == 0 || self.is_apart {
                 return;
             }
             taken.await;
@@ -126,7 +133,8 @@ impl Output {
         self.gathered.lock().len()
     }
 
-    fn is_complete(&self) -> bool {
+    /// Whether the connection is to end behind what has been gathered.
+    pub(crate) fn is_complete(&self) -> bool {
         self.complete.load(Ordering::Relaxed)
     }
 }

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charioteer_engine::Db;
-use charioteer_engine::cache::Cache;
 use hyper::StatusCode;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -22,6 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 use self::cache::CacheCollector;
 use self::store::StoreCollector;
 use crate::http::{Answer, with_type};
+use crate::memcached::Items;
 
 /// The content type of the text format.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -79,12 +79,12 @@ impl Drop for OpenConnection {
 }
 
 impl Metrics {
-    /// Counters for a server on this store, and on this cache if it has one.
-    pub(crate) fn new(db: &Db, cache: Option<&Arc<Cache>>) -> Self {
+    /// Counters for a server on this store, and with these items if it has any.
+    pub(crate) fn new(db: &Db, items: Option<&Items>) -> Self {
         let mut registry = Registry::with_prefix("charioteer");
         registry.register_collector(Box::new(StoreCollector::new(db.clone())));
-        if let Some(cache) = cache {
-            registry.register_collector(Box::new(CacheCollector::new(Arc::clone(cache))));
+        if let Some(items) = items {
+            registry.register_collector(Box::new(CacheCollector::new(items.clone())));
         }
         let calls = Family::default();
         let latencies = Family::new_with_constructor(latency_histogram as fn() -> Histogram);

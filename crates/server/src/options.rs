@@ -33,7 +33,7 @@ pub struct Options {
     pub limits: Limits,
     /// The time by which rows and items expire. Default the system's.
     pub clock: Clock,
-    /// Where the data is, but for memcached's items, which are in memory. Default in memory.
+    /// Where the data is, but for memcached's items that are not [durable](MemcachedOptions::durable). Default in memory.
     pub data: Data,
 }
 

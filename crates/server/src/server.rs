@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use charioteer_engine::cache::Cache;
-use charioteer_engine::table::has_expired;
-use charioteer_engine::{Db, DiskOptions};
+use charioteer_engine::{Db, DiskOptions, cache, table};
 use hyper::StatusCode;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -18,10 +16,10 @@ use crate::backend::{Backend, Embedded, aside};
 use crate::control::Control;
 use crate::http::{self, Answer, Asked, not_found, text};
 use crate::listener::{Listener, UnixPort};
-use crate::memcached::{self, Ends};
+use crate::memcached::{self, Ends, Items};
 use crate::metrics::Metrics;
-use crate::pegasus::hooks::Hooks;
 use crate::pegasus::{self, Cluster, Ports, Service, plain_table};
+use crate::port::Port;
 use crate::running::Running;
 use crate::tls::Handshakes;
 use crate::{Data, Error, Limits, Options, PegasusOptions, UnixSocket};
@@ -49,6 +47,7 @@ pub struct Server {
     ready: Arc<AtomicBool>,
     limits: Limits,
     pegasus: Option<Arc<Ports<Embedded>>>,
+    memcached: Option<Arc<memcached::Served>>,
     serving: Arc<Running>,
     observing: Running,
 }
@@ -79,14 +78,17 @@ impl Server {
     /// # Errors
     /// When an address can't be listened on or must not be, or a table that should exist from the start can't be made.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        Self::start_with(options, None).await
+        Self::start_with(options, Hooks::default()).await
     }
 
     /// The same, where a test has its say.
-    pub(crate) async fn start_with(options: Options, hooks: Option<Arc<Hooks>>) -> Result<Self, Error> {
+    pub(crate) async fn start_with(options: Options, hooks: Hooks) -> Result<Self, Error> {
         let backend = open_store(&options).await.map_err(Error::Store)?;
-        let cache = options.memcached.as_ref().map(|memcached| memcached::cache(memcached, &options.clock));
-        let metrics = Metrics::new(backend.db(), cache.as_ref());
+        let items = match &options.memcached {
+            Some(memcached) => Some(Items::open(memcached, &backend, &options.clock).await.map_err(Error::Store)?),
+            None => None,
+        };
+        let metrics = Metrics::new(backend.db(), items.as_ref());
         let mut starting = Starting {
             backend: Arc::new(backend),
             metrics: Arc::new(metrics),
@@ -101,9 +103,10 @@ impl Server {
         starting.control();
         starting.http().await?;
         let pegasus = starting.pegasus().await?;
-        if let Some(cache) = cache {
-            starting.memcached(cache).await?;
-        }
+        let memcached = match items {
+            Some(items) => starting.memcached(items).await?,
+            None => None,
+        };
         starting.tidy();
         starting.ready.store(true, Ordering::Release);
         Ok(Self {
@@ -112,6 +115,7 @@ impl Server {
             ready: starting.ready,
             limits: starting.options.limits,
             pegasus: pegasus.map(Arc::new),
+            memcached: memcached.map(Arc::new),
             serving: starting.serving,
             observing: starting.observing,
         })
@@ -128,6 +132,11 @@ impl Server {
         self.pegasus.as_ref()
     }
 
+    /// memcached, where it is served.
+    pub(crate) const fn memcached(&self) -> Option<&Arc<memcached::Served>> {
+        self.memcached.as_ref()
+    }
+
     /// What cuts all connections at once.
     pub(crate) fn cut(&self) -> &CancellationToken {
         self.serving.cut()
@@ -140,7 +149,7 @@ impl Server {
         self.ready.store(false, Ordering::Release);
         self.serving.shutdown(self.limits.drain).await;
         self.observing.shutdown(OBSERVERS_DRAIN).await;
-        drop(self.pegasus);
+        drop((self.pegasus, self.memcached));
         if let Err(error) = self.backend.sync().await {
             error!(%error, "the last writes are as durable as their level says, and no more");
         }
@@ -148,6 +157,11 @@ impl Server {
         let backend = self.backend;
         aside(move || drop(backend)).await;
     }
+}
+
+/// Whether a row has expired, be it a table's or an item.
+fn has_expired(keyspace: &str, value: &[u8], now: Duration) -> bool {
+    table::has_expired(keyspace, value, now) || cache::has_expired(keyspace, value, now)
 }
 
 /// Opens the store where it holds nobody up: a journal may have to be replayed.
@@ -176,7 +190,21 @@ struct Starting {
     ready: Arc<AtomicBool>,
     serving: Arc<Running>,
     observing: Running,
-    hooks: Option<Arc<Hooks>>,
+    hooks: Hooks,
+}
+
+/// Where a test has its say, protocol by protocol.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hooks {
+    pub(crate) pegasus: Option<Arc<pegasus::hooks::Hooks>>,
+    pub(crate) memcached: Option<Arc<memcached::hooks::Hooks>>,
+}
+
+impl Hooks {
+    /// In everything.
+    pub(crate) fn all() -> Self {
+        Self { pegasus: Some(Arc::default()), memcached: Some(Arc::default()) }
+    }
 }
 
 /// How often what time has freed is given back.
@@ -264,7 +292,7 @@ impl Starting {
 
         let addresses =
             |listeners: &[(Listener, SocketAddrV4)]| listeners.iter().map(|(_, address)| *address).collect();
-        let shape = self.hooks.as_ref().map(|hooks| Arc::clone(&hooks.shape));
+        let shape = self.hooks.pegasus.as_ref().map(|hooks| Arc::clone(&hooks.shape));
         let (cluster, endpoints) = Cluster::new(addresses(&metas), addresses(&nodes), shape);
         self.addresses.pegasus_metas = metas.iter().map(|(listener, _)| listener.address()).collect();
         self.addresses.pegasus_nodes = nodes.iter().map(|(listener, _)| listener.address()).collect();
@@ -278,15 +306,15 @@ impl Starting {
             auto_create: options.auto_create,
             host_ports: options.host_ports,
             clock: self.options.clock.clone(),
-            hooks: self.hooks.clone(),
+            hooks: self.hooks.pegasus.clone(),
         }));
         let listeners = metas.into_iter().chain(nodes).map(|(listener, _)| listener);
         Ok(Some(Ports::open(service, listeners.zip(endpoints), &self.serving)))
     }
 
-    /// Serves memcached's protocols over the items of this cache.
-    async fn memcached(&mut self, cache: Arc<Cache>) -> Result<(), Error> {
-        let Some(options) = self.options.memcached.clone() else { return Ok(()) };
+    /// Serves memcached's protocols over these items.
+    async fn memcached(&mut self, items: Items) -> Result<Option<memcached::Served>, Error> {
+        let Some(options) = self.options.memcached.clone() else { return Ok(None) };
         let asks_who_it_is = options.credentials.is_some();
         let plain = self.bind_memcached(&options.addresses, asks_who_it_is).await?;
         let (handshakes, over_tls) = match &options.tls {
@@ -300,35 +328,24 @@ impl Starting {
         self.addresses.memcached = plain.iter().map(Listener::address).collect();
         self.addresses.memcached_tls = over_tls.iter().map(Listener::address).collect();
         let socket = options.unix_socket.clone();
-        self.serving.tasks.spawn(memcached::Service::sweep(Arc::clone(&cache), self.serving.stop.clone()));
+        self.serving.tasks.spawn(memcached::Service::sweep(items.clone(), self.serving.stop.clone()));
         let service = Arc::new(memcached::Service::new(memcached::Parts {
-            cache,
+            items,
             options,
             limits: self.options.limits.clone(),
             latency: self.options.latency,
             clock: self.options.clock.clone(),
             metrics: Arc::clone(&self.metrics),
             handshakes,
+            hooks: self.hooks.memcached.clone(),
         }));
-        let connections = self.options.limits.connections;
-        for listener in plain {
-            let (service, stop) = (Arc::clone(&service), self.serving.stop.clone());
-            self.serving.serve(listener, connections, move |stream, peer| {
-                let ends = Ends::tcp(&stream, peer);
-                Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
-            });
+        let plain = plain.into_iter().map(|listener| self.memcached_port(listener, &service, false));
+        let over_tls = over_tls.into_iter().map(|listener| self.memcached_port(listener, &service, true));
+        let ports = plain.chain(over_tls).collect();
+        if let Some(socket) = socket {
+            self.memcached_socket(Arc::clone(&service), socket)?;
         }
-        for listener in over_tls {
-            let (service, stop) = (Arc::clone(&service), self.serving.stop.clone());
-            self.serving.serve(listener, connections, move |stream, peer| {
-                let ends = Ends::tcp(&stream, peer);
-                Arc::clone(&service).serve_over_tls(stream, ends, stop.clone())
-            });
-        }
-        match socket {
-            Some(socket) => self.memcached_socket(service, socket),
-            None => Ok(()),
-        }
+        Ok(Some(memcached::Served { ports, service }))
     }
 
     /// Listens on all of these; a server that asks who is there may listen anywhere.
@@ -341,6 +358,27 @@ impl Starting {
             listeners.push(bound?);
         }
         Ok(listeners)
+    }
+
+    fn memcached_port(&self, listener: Listener, service: &Arc<memcached::Service>, over_tls: bool) -> Port {
+        let (serving, service) = (Arc::clone(&self.serving), Arc::clone(service));
+        let connections = self.options.limits.connections;
+        Port::open(listener, move |listener| {
+            let (running, service) = (serving.part(), Arc::clone(&service));
+            let stop = running.stop.clone();
+            if over_tls {
+                running.serve(listener, connections, move |stream, peer| {
+                    let ends = Ends::tcp(&stream, peer);
+                    Arc::clone(&service).serve_over_tls(stream, ends, stop.clone())
+                });
+            } else {
+                running.serve(listener, connections, move |stream, peer| {
+                    let ends = Ends::tcp(&stream, peer);
+                    Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
+                });
+            }
+            running
+        })
     }
 
     fn memcached_socket(&mut self, service: Arc<memcached::Service>, socket: UnixSocket) -> Result<(), Error> {

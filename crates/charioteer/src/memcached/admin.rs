@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use charioteer_proto::memcached::Expiration;
-use charioteer_proto::memcached::binary::{Command, Opcode, Reply, Request, Status, write_request};
+use charioteer_proto::memcached::binary::{Command, Opcode, Reply, Status};
 use futures_util::future::join_all;
 
 use super::call::{Call, PACKET_BYTES, Place, Single};
 use super::client::Client;
+use super::dialect::{self, Answer, Expected, Question};
 use super::failure;
+use super::key;
+use super::options::Protocol;
 use super::servers::{Server, View};
 use super::ttl::Ttl;
-use super::wire::Answer;
 use crate::error::{Error, Failure};
 use crate::exec::{Effect, Operation};
 
@@ -74,7 +75,7 @@ impl Client {
     /// As [`version`](Self::version); and when the group's name is longer than a key.
     pub async fn stats(&self, group: &str) -> Result<Vec<ServerReply<Vec<(String, String)>>>, Error> {
         if !group.is_empty() {
-            failure::key(Stats::NAME, group.as_bytes())?;
+            key::check_group(Stats::NAME, group)?;
         }
         self.ask_all(|server| Stats { server, group }).await
     }
@@ -196,19 +197,28 @@ impl Operation for Stats<'_> {
     }
 }
 
+impl Stats<'_> {
+    fn command(&self) -> Command<&[u8]> {
+        Command::Stat { group: self.group.as_bytes() }
+    }
+}
+
 /// The answer has a packet for each of the statistics.
 impl Call for Stats<'_> {
     fn server(&self, _: &View) -> Result<Arc<Server>, Failure> {
         Ok(Arc::clone(&self.server))
     }
 
+    fn check(&self, protocol: Protocol) -> Result<(), Failure> {
+        dialect::check(protocol, &self.command(), 0)
+    }
+
     fn bytes(&self) -> usize {
         PACKET_BYTES + self.group.len()
     }
 
-    fn write(&self, out: &mut BytesMut, id: u32) {
-        let command = Command::Stat { group: self.group.as_bytes() };
-        write_request(out, &Request { quiet: false, opaque: id, cas: 0, command });
+    fn write(&self, question: Question<'_>) -> Expected {
+        question.one(&self.command(), 0)
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {

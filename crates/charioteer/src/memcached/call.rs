@@ -4,12 +4,15 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use charioteer_proto::memcached::binary::{Command, Reply, Request, Status, write_request};
+use charioteer_proto::memcached::binary::{Command, Reply, Status};
+use charioteer_proto::memcached::meta::Flags;
 use tokio::time::Instant;
 
+use super::dialect::{self, Answer, Expected, Question};
 use super::failure;
+use super::health::is_silence;
+use super::options::Protocol;
 use super::servers::{Server, Servers, View};
-use super::wire::Answer;
 use crate::error::{ErrorKind, Failure};
 use crate::exec::{Backend, Operation};
 use crate::net::Progress;
@@ -22,11 +25,16 @@ pub(super) trait Call: Operation {
     /// Whom it is for, as things are.
     fn server(&self, view: &View) -> Result<Arc<Server>, Failure>;
 
+    /// Whether the protocol can say it, before anything is sent.
+    fn check(&self, _protocol: Protocol) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// About how many bytes the request has.
     fn bytes(&self) -> usize;
 
-    /// Appends the request under the call's number.
-    fn write(&self, out: &mut BytesMut, id: u32);
+    /// Asks.
+    fn write(&self, question: Question<'_>) -> Expected;
 
     /// What the answer means. After [`ErrorKind::Protocol`] the connection is not used any more.
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure>;
@@ -51,6 +59,11 @@ pub(super) trait Single: Operation {
         0
     }
 
+    /// What is said besides, which only the meta protocol can.
+    fn flags(&self) -> Option<Flags> {
+        None
+    }
+
     /// What the reply means, which is one to this command.
     fn reply(&self, reply: Reply) -> Result<Self::Reply, Failure>;
 }
@@ -63,6 +76,11 @@ impl<O: Single> Call for O {
         }
     }
 
+    fn check(&self, protocol: Protocol) -> Result<(), Failure> {
+        self.flags().map_or(Ok(()), |flags| dialect::check_flags(protocol, &flags))?;
+        dialect::check(protocol, &self.command(), self.cas())
+    }
+
     fn bytes(&self) -> usize {
         match self.command() {
             Command::Store { value, key, .. } => PACKET_BYTES + key.len() + value.len(),
@@ -70,15 +88,26 @@ impl<O: Single> Call for O {
         }
     }
 
-    fn write(&self, out: &mut BytesMut, id: u32) {
-        write_request(out, &Request { quiet: false, opaque: id, cas: self.cas(), command: self.command() });
+    fn write(&self, question: Question<'_>) -> Expected {
+        match self.flags() {
+            Some(flags) => question.one_with(&self.command(), self.cas(), &flags),
+            None => question.one(&self.command(), self.cas()),
+        }
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {
-        if answer.last.opcode == self.command().opcode() {
-            self.reply(answer.last)
-        } else {
-            Err(failure::unasked(&answer.last))
+        let command = self.command();
+        if answer.last.opcode != command.opcode() {
+            return Err(failure::unasked(&answer.last));
+        }
+        // The text protocol tells the key of each item, whether or not it is asked to.
+        match command {
+            Command::Get { key, .. } | Command::GetAndTouch { key, .. }
+                if !answer.last.key.is_empty() && answer.last.key != key =>
+            {
+                Err(failure::senseless("the server answered with another item than it was asked for"))
+            }
+            _ => self.reply(answer.last),
         }
     }
 }
@@ -99,7 +128,8 @@ impl<O: Call> Backend<O> for Arc<Servers> {
     ) -> Result<O::Reply, Failure> {
         let node = &target.node;
         let connection = node.connection().await.map_err(|error| failure::unreachable(&error, node.peer()))?;
-        let encode = |out: &mut BytesMut, id| operation.write(out, id);
+        let protocol = self.options.protocol;
+        let encode = |out: &mut BytesMut, id| operation.write(Question::new(protocol, out, id));
         let answer = connection.call(operation.bytes(), progress, encode).await.map_err(failure::lost)?;
         target.health.answered();
         if let Some(bytes) = answer.too_long {
@@ -108,16 +138,31 @@ impl<O: Call> Backend<O> for Arc<Servers> {
         if answer.last.status.is_auth_failure() {
             return Err(failure::status(answer.last.status));
         }
-        operation.read(answer).inspect_err(|failure| {
-            if failure.kind == ErrorKind::Protocol {
-                connection.close(&Arc::from(&*failure.message));
-            }
-        })
+        // A failure that has no status of its own is told in the server's words; proxies have many.
+        let words = (answer.last.status == Status::INTERNAL).then(|| answer.last.value.clone());
+        operation
+            .read(answer)
+            .map_err(|failure| match words {
+                Some(words) if failure.kind == ErrorKind::Internal && !words.is_empty() => {
+                    failure.code(String::from_utf8_lossy(&words).into_owned())
+                }
+                _ => failure,
+            })
+            .inspect_err(|failure| {
+                if failure.kind == ErrorKind::Protocol {
+                    connection.close(&Arc::from(&*failure.message));
+                }
+            })
     }
 
     fn learn(&self, target: &Arc<Server>, failure: &Failure) {
-        let is_silence = failure.kind == ErrorKind::Unavailable || failure.kind == ErrorKind::Timeout;
-        if is_silence && failure.retry.is_some() {
+        let is_the_server_s = match failure.kind {
+            ErrorKind::Unavailable => true,
+            // It may be the call that had too little time.
+            ErrorKind::Timeout => is_silence(target.node.silent_since(), Instant::now()),
+            _ => false,
+        };
+        if is_the_server_s && failure.retry.is_some() {
             self.failed(target);
         }
     }

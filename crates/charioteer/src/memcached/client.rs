@@ -17,7 +17,7 @@ use crate::stats::{CallStats, OperationStats};
 
 /// A client of some servers, which it uses as one. Clones are cheap and share connections and all that is known of the servers.
 ///
-/// Keys are any bytes, from 1 to 250 of them. A value may have a little less than 1 MiB, unless the server is set to take more.
+/// Keys are any bytes, from 1 to 250 of them, unless [`Options::protocol`] or [`Options::key_prefix`] leave less. A value may have a little less than 1 MiB, unless the server is set to take more.
 ///
 /// How patient a handle is, is chosen by `with_…`, which give another handle.
 ///
@@ -97,8 +97,8 @@ impl Client {
     /// When the key is empty or too long, or there is no server for it.
     pub fn server_of(&self, key: impl AsRef<[u8]>) -> Result<String, Error> {
         const NAME: &str = "server_of";
-        super::failure::key(NAME, key.as_ref())?;
-        let find = |view: Arc<View>| view.find(key.as_ref()).map(|server| server.node.peer().to_string());
+        let key = self.options().key(NAME, key.as_ref())?;
+        let find = |view: Arc<View>| view.find(key.placed()).map(|server| server.node.peer().to_string());
         self.servers.view().and_then(find).map_err(|failure| Error::from(failure).during(NAME))
     }
 
@@ -157,6 +157,7 @@ impl Client {
 
     /// The same within another time.
     pub(super) async fn run_within<O: Call>(&self, operation: &O, timeout: Duration) -> Result<O::Reply, Error> {
+        operation.check(self.options().protocol).map_err(|failure| Error::from(failure).during(O::NAME))?;
         let stats = self.stats.of::<O>();
         let timeout = self.settle::<O>(timeout).await?;
         let terms = Terms {

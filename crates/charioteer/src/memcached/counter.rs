@@ -4,12 +4,16 @@ use std::marker::PhantomData;
 
 use charioteer_proto::memcached::binary::{Command, Reply, Status};
 use charioteer_proto::memcached::{Direction, Expiration};
+use tokio::time::Instant;
 
 use super::call::{Place, Single, found};
 use super::client::Client;
 use super::failure;
 use super::item::Cas;
+use super::key::Key;
+use super::options::Protocol;
 use super::ttl::Ttl;
+use super::value::Encoded;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 
@@ -25,7 +29,7 @@ use crate::exec::{Effect, Operation};
 pub struct Count {
     /// The number.
     pub value: u64,
-    /// The item's version.
+    /// The item's version; 0, which is none, where the text protocol was spoken, which does not tell it.
     pub cas: Cas,
 }
 
@@ -83,7 +87,8 @@ impl Client {
         self.increment_with(key, delta, CountOptions::default()).await
     }
 
-    /// Counts up, and can make the counter where there is none.
+    /// Counts up, and can make the counter where there is none. The text protocol does so in several steps, between which others may
+    /// come; the counter is then as if they had come before or behind.
     ///
     /// # Errors
     /// As [`increment`](Self::increment). [`Conflict`](ErrorKind::Conflict) when the item has another version.
@@ -123,18 +128,45 @@ impl Client {
     /// # Errors
     /// As [`get`](Self::get); and [`InvalidArgument`](ErrorKind::InvalidArgument) when the value is no number.
     pub async fn counter(&self, key: impl AsRef<[u8]>) -> Result<Option<Count>, Error> {
-        let key = key.as_ref();
-        failure::key(ReadCounter::NAME, key)?;
+        let key = self.options().key(ReadCounter::NAME, key.as_ref())?;
         self.run(&ReadCounter(key)).await
     }
 
     async fn count<W: Way>(&self, key: &[u8], delta: u64, options: CountOptions) -> Result<Option<Count>, Error> {
-        failure::key(W::NAME, key)?;
+        let key = self.options().key(W::NAME, key)?;
         let cas = Cas::expected(options.cas, W::NAME)?;
         let expiration = options.ttl.expiration(W::NAME)?;
         let create = options.initial.map(|_| expiration);
         let initial = options.initial.unwrap_or(0);
-        self.run(&Counted::<W> { key, delta, initial, create, cas, way: PhantomData }).await
+        let counted = Counted::<W> { key, delta, initial, create, cas, way: PhantomData };
+        match create {
+            Some(expiration) if self.options().protocol == Protocol::Text => {
+                self.count_or_add(counted, expiration).await
+            }
+            _ => self.run(&counted).await,
+        }
+    }
+
+    /// Counts where there is a counter, makes it where there is none, and counts after all where somebody else has made it meanwhile:
+    /// the text protocol has no word for all of it.
+    async fn count_or_add<W: Way>(
+        &self,
+        counted: Counted<'_, W>,
+        expiration: Expiration,
+    ) -> Result<Option<Count>, Error> {
+        let deadline = Instant::now() + self.timeout;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let (initial, counted) = (counted.initial, Counted::<W> { create: None, ..counted });
+        loop {
+            if let Some(count) = self.run_within(&counted, left()).await? {
+                return Ok(Some(count));
+            }
+            let digits = Encoded::new(initial.to_string(), 0);
+            let added = self.add_within(&counted.key, digits, expiration, left()).await;
+            if let Some(cas) = added.map_err(|error| error.during(W::NAME))? {
+                return Ok(Some(Count { value: initial, cas }));
+            }
+        }
     }
 }
 
@@ -159,7 +191,7 @@ impl Way for Down {
 }
 
 struct Counted<'a, W> {
-    key: &'a [u8],
+    key: Key<'a>,
     delta: u64,
     initial: u64,
     create: Option<Expiration>,
@@ -175,12 +207,12 @@ impl<W: Way> Operation for Counted<'_, W> {
 
 impl<W: Way> Single for Counted<'_, W> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.key)
+        Place::Key(self.key.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
-        let &Self { key, delta, initial, create, .. } = self;
-        Command::Count { direction: W::DIRECTION, key, delta, initial, create }
+        let &Self { ref key, delta, initial, create, .. } = self;
+        Command::Count { direction: W::DIRECTION, key: key.sent(), delta, initial, create }
     }
 
     fn cas(&self) -> u64 {
@@ -198,7 +230,7 @@ impl<W: Way> Single for Counted<'_, W> {
     }
 }
 
-struct ReadCounter<'a>(&'a [u8]);
+struct ReadCounter<'a>(Key<'a>);
 
 impl Operation for ReadCounter<'_> {
     const NAME: &'static str = "counter";
@@ -208,11 +240,11 @@ impl Operation for ReadCounter<'_> {
 
 impl Single for ReadCounter<'_> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.0)
+        Place::Key(self.0.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
-        Command::Get { key: self.0, with_key: false }
+        Command::Get { key: self.0.sent(), with_key: false }
     }
 
     fn reply(&self, reply: Reply) -> Result<Option<Count>, Failure> {

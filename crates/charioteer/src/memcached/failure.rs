@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charioteer_proto::memcached::binary::{Reply, Status};
-use charioteer_proto::memcached::key::{self, KeyError};
 
 use crate::backoff::Cause;
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{ErrorKind, Failure};
 use crate::net::{Lost, Obstacle, Unreachable};
 
 /// The connection could not be made, or was lost.
@@ -16,15 +15,6 @@ const CONNECTION: Cause =
 /// The server has too much to do.
 const BUSY: Cause =
     Cause { name: "busy", at_once: 0, base: Duration::from_millis(10), cap: Duration::from_millis(500) };
-
-/// A key that can't be sent.
-pub(super) fn key(operation: &'static str, key: &[u8]) -> Result<(), Error> {
-    key::check_binary(key).map_err(|error| {
-        let kind =
-            if matches!(error, KeyError::TooLong { .. }) { ErrorKind::TooLarge } else { ErrorKind::InvalidArgument };
-        Error::from(Failure::new(kind, error.to_string())).during(operation)
-    })
-}
 
 /// A status that the call has no other meaning for.
 pub(super) fn status(status: Status) -> Failure {
@@ -47,6 +37,12 @@ pub(super) fn status(status: Status) -> Failure {
         Kind::Internal => failure.unknown(),
         _ => failure,
     }
+}
+
+/// A call that only the meta protocol has words for.
+pub(super) fn meta_only() -> Failure {
+    let message = "there is no such call but in the meta protocol: choose protocol=meta";
+    Failure::new(ErrorKind::Unsupported, message)
 }
 
 /// A compare-and-swap of an item that is gone.

@@ -10,6 +10,15 @@ use tokio::time::Instant;
 /// fails all that wait for it.
 const APART: Duration = Duration::from_millis(20);
 
+/// A server from which nothing comes for so long, though it was asked, is taken for one that fails. Where it is less, a call that ends
+/// without an answer had too little time, or met a pause: a packet that is lost is sent again after 200 ms.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// Whether a call that was not answered in time says anything against a server that has been silent since then.
+pub(super) fn is_silence(since: Option<Instant>, now: Instant) -> bool {
+    since.is_some_and(|since| now.saturating_duration_since(since) >= SILENCE)
+}
+
 /// What is known of a server's health.
 #[derive(Debug, Default)]
 pub(super) struct Health {
@@ -73,6 +82,14 @@ mod tests {
         health.answered();
         assert!(!health.failed(2, begin + APART));
         assert!(health.failed(2, begin + APART * 2));
+    }
+
+    #[test]
+    fn a_call_that_had_too_little_time_says_nothing_of_a_server_that_was_heard_of_lately() {
+        let begin = Instant::now();
+        assert!(!is_silence(None, begin));
+        assert!(!is_silence(Some(begin), begin + SILENCE / 2));
+        assert!(is_silence(Some(begin), begin + SILENCE));
     }
 
     #[test]

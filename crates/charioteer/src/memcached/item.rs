@@ -5,13 +5,15 @@ use std::fmt;
 use bytes::Bytes;
 use charioteer_proto::memcached::binary::Reply;
 
+use super::compression::is_compressed;
 use super::value::Decode;
 use crate::error::{Error, ErrorKind, Failure};
 
 /// A shorter value is copied out of what came with it, so that keeping it does not keep all of that.
 const COPIED_BYTES: usize = 4096;
 
-/// The version of an item: another one after each change. Items have no versions on servers that were started without them.
+/// The version of an item: another one after each change. Items have no versions on servers that were started without them; they are told
+/// as 0, which is none, and so is that of an item that was stored in the text protocol, which does not tell it.
 ///
 /// ```
 /// use charioteer::memcached::Cas;
@@ -76,8 +78,12 @@ impl Item {
     /// The value as something else than bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] when the value is none of that type.
+    /// [`ErrorKind::Corrupt`] when the value is none of that type, or is still compressed.
     pub fn read<T: Decode>(&self) -> Result<T, Error> {
+        if is_compressed(self) {
+            let message = "the value is compressed: Options::compression decompresses it";
+            return Err(Failure::new(ErrorKind::Corrupt, message).into());
+        }
         T::decode(self).map_err(|error| {
             let message = format!("the value, with the flags {}, can't be read: {error}", self.flags);
             Failure::new(ErrorKind::Corrupt, message).into()
@@ -85,8 +91,12 @@ impl Item {
     }
 
     pub(super) fn of(reply: Reply) -> Self {
-        let value = if reply.value.len() < COPIED_BYTES { Bytes::copy_from_slice(&reply.value) } else { reply.value };
-        Self { value, flags: reply.flags.unwrap_or(0), cas: Cas(reply.cas) }
+        Self::of_parts(reply.value, reply.flags.unwrap_or(0), Cas(reply.cas))
+    }
+
+    pub(super) fn of_parts(value: Bytes, flags: u32, cas: Cas) -> Self {
+        let value = if value.len() < COPIED_BYTES { Bytes::copy_from_slice(&value) } else { value };
+        Self { value, flags, cas }
     }
 }
 

@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
-use charioteer_proto::memcached::binary::{Command, Opcode, Reply, Request, Status, write_request};
+use charioteer_proto::memcached::binary::{Command, Opcode, Reply, Status};
 use charioteer_proto::memcached::{Expiration, StoreMode};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::call::{Call, PACKET_BYTES, found};
 use super::client::Client;
+use super::dialect::{self, Answer, Expected, Question};
 use super::failure;
 use super::item::{Cas, Item};
+use super::key::Key;
+use super::options::Protocol;
 use super::servers::{Server, View};
-use super::store::encoded;
 use super::ttl::Ttl;
 use super::value::{Encode, Encoded};
-use super::wire::{Answer, MORE};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 
 /// How many keys go in one request at most, and about how many bytes. What is more goes in several at the same time.
-const GROUP_KEYS: usize = 1000;
+pub(super) const GROUP_KEYS: usize = 1000;
 const GROUP_BYTES: usize = 1 << 20;
 
 impl Client {
@@ -32,8 +32,9 @@ impl Client {
         keys: impl IntoIterator<Item = K>,
     ) -> Vec<Result<Option<Item>, Error>> {
         let keys: Vec<K> = keys.into_iter().collect();
-        let items: Vec<_> = keys.iter().map(|key| part(GetMany::NAME, key.as_ref(), Ok(()))).collect();
-        self.each(&items, |group, _| GetMany(group)).await
+        let items: Vec<_> = keys.iter().map(|key| self.part(GetMany::NAME, key.as_ref(), Ok(()))).collect();
+        let items = self.each(&items, |group, _| GetMany(group)).await;
+        self.options().all_decompressed(GetMany::NAME, items)
     }
 
     /// Stores some values: for each, in their order, the item's new version, or why it may not have been stored. All are kept as long;
@@ -46,9 +47,9 @@ impl Client {
         let expiration = ttl.into().expiration(SetMany::NAME);
         let items: Vec<(K, V)> = items.into_iter().collect();
         let (keys, values): (Vec<K>, Vec<V>) = items.into_iter().unzip();
-        let value = |value| expiration.clone().and_then(|_| encoded(SetMany::NAME, value));
+        let value = |value| expiration.clone().and_then(|_| self.encoded(SetMany::NAME, value));
         let items = keys.iter().zip(values.into_iter().map(value));
-        let items: Vec<_> = items.map(|(key, value)| part(SetMany::NAME, key.as_ref(), value)).collect();
+        let items: Vec<_> = items.map(|(key, value)| self.part(SetMany::NAME, key.as_ref(), value)).collect();
         let expiration = expiration.clone().unwrap_or_default();
         self.each(&items, |group, values| SetMany { group, values, expiration }).await
     }
@@ -56,14 +57,18 @@ impl Client {
     /// Deletes some items: for each key, in the keys' order, whether there was an item, or why it may not have been deleted.
     pub async fn delete_many<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Vec<Result<bool, Error>> {
         let keys: Vec<K> = keys.into_iter().collect();
-        let items: Vec<_> = keys.iter().map(|key| part(DeleteMany::NAME, key.as_ref(), Ok(()))).collect();
+        let items: Vec<_> = keys.iter().map(|key| self.part(DeleteMany::NAME, key.as_ref(), Ok(()))).collect();
         self.each(&items, |group, _| DeleteMany(group)).await
+    }
+
+    fn part<'a, P>(&self, name: &'static str, key: &'a [u8], value: Result<P, Error>) -> Part<'a, P> {
+        Ok((self.options().key(name, key)?, value?))
     }
 
     /// Carries out an operation on groups of parts, and once more with other groups on those whose servers have changed meanwhile.
     async fn each<'a, P: Weight, T, O>(
         &self,
-        parts: &'a [Result<(&'a [u8], P), Error>],
+        parts: &'a [Part<'a, P>],
         operation: impl Fn(Group<'a>, Vec<&'a P>) -> O,
     ) -> Vec<Result<T, Error>>
     where
@@ -108,7 +113,7 @@ impl Client {
     fn groups<'a, P: Weight, T>(
         &self,
         name: &'static str,
-        parts: &'a [Result<(&'a [u8], P), Error>],
+        parts: &'a [Part<'a, P>],
         left: &[usize],
         results: &mut [Option<Result<T, Error>>],
     ) -> Vec<Group<'a>> {
@@ -116,9 +121,11 @@ impl Client {
         let view = self.servers.view();
         for &at in left {
             let found = parts[at].as_ref().map_err(Error::clone).and_then(|(key, value)| {
-                let server = view.as_ref().map_err(Failure::clone).and_then(|view| Ok((view, view.find(key)?)));
+                let server =
+                    view.as_ref().map_err(Failure::clone).and_then(|view| Ok((view, view.find(key.placed())?)));
                 let (view, server) = server.map_err(|failure| Error::from(failure).during(name))?;
-                Ok((view.generation, server, *key, PACKET_BYTES + key.len() + value.bytes()))
+                let key = key.sent();
+                Ok((view.generation, server, key, PACKET_BYTES + key.len() + value.bytes()))
             });
             match found {
                 Err(error) => results[at] = Some(Err(error)),
@@ -142,10 +149,7 @@ impl Client {
 }
 
 /// A part of a call, if nothing is wrong with it.
-fn part<'a, P>(name: &'static str, key: &'a [u8], value: Result<P, Error>) -> Result<(&'a [u8], P), Error> {
-    failure::key(name, key)?;
-    Ok((key, value?))
-}
+type Part<'a, P> = Result<(Key<'a>, P), Error>;
 
 /// What there is beside the key.
 trait Weight: Sync {
@@ -194,15 +198,6 @@ impl<'a> Group<'a> {
         if view.generation == self.generation { Ok(Arc::clone(&self.server)) } else { Err(failure::moved()) }
     }
 
-    /// Writes a command for each key, the last of which ends the call.
-    fn write<'b>(&'b self, out: &mut BytesMut, id: u32, command: impl Fn(usize, &'b [u8]) -> Command<&'b [u8]>) {
-        let last = self.keys.len() - 1;
-        for (at, key) in self.keys.iter().enumerate() {
-            let opaque = if at == last { id } else { id | MORE };
-            write_request(out, &Request { quiet: false, opaque, cas: 0, command: command(at, key) });
-        }
-    }
-
     /// The replies to commands that are all answered.
     fn replies<T>(
         &self,
@@ -219,7 +214,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Quiet gets that answer with their keys where there is an item, and a no-op that ends them.
+/// Gets that are answered with their keys where there is an item.
 struct GetMany<'a>(Group<'a>);
 
 impl Operation for GetMany<'_> {
@@ -237,17 +232,16 @@ impl Call for GetMany<'_> {
         self.0.bytes
     }
 
-    fn write(&self, out: &mut BytesMut, id: u32) {
-        for key in &self.0.keys {
-            let command = Command::Get { key: *key, with_key: true };
-            write_request(out, &Request { quiet: true, opaque: id | MORE, cas: 0, command });
-        }
-        write_request(out, &Request { quiet: false, opaque: id, cas: 0, command: Command::<&[u8]>::Noop });
+    fn write(&self, question: Question<'_>) -> Expected {
+        question.items(&self.0.keys)
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {
         if answer.last.opcode != Opcode::NOOP {
             return Err(failure::unasked(&answer.last));
+        }
+        if answer.last.status != Status::OK {
+            return Err(failure::status(answer.last.status));
         }
         let mut items: Vec<_> = self.0.keys.iter().map(|_| Ok(None)).collect();
         let mut at = 0;
@@ -288,15 +282,24 @@ impl Call for SetMany<'_> {
         self.group.server(view)
     }
 
+    fn check(&self, protocol: Protocol) -> Result<(), Failure> {
+        dialect::check_expiration(protocol, self.expiration)
+    }
+
     fn bytes(&self) -> usize {
         self.group.bytes
     }
 
-    fn write(&self, out: &mut BytesMut, id: u32) {
-        self.group.write(out, id, |at, key| {
-            let Encoded { value, flags } = self.values[at];
-            Command::Store { mode: StoreMode::Set, key, value, flags: *flags, expiration: self.expiration }
-        });
+    fn write(&self, question: Question<'_>) -> Expected {
+        let expiration = self.expiration;
+        let items = self.group.keys.iter().zip(&self.values);
+        question.each(items.map(|(key, Encoded { value, flags })| Command::Store {
+            mode: StoreMode::Set,
+            key: *key,
+            value: &value[..],
+            flags: *flags,
+            expiration,
+        }))
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {
@@ -324,8 +327,8 @@ impl Call for DeleteMany<'_> {
         self.0.bytes
     }
 
-    fn write(&self, out: &mut BytesMut, id: u32) {
-        self.0.write(out, id, |_, key| Command::Delete { key });
+    fn write(&self, question: Question<'_>) -> Expected {
+        question.each(self.0.keys.iter().map(|key| Command::Delete { key: *key }))
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {

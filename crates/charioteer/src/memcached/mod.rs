@@ -11,7 +11,8 @@
 //!
 //! # Values
 //! A value is bytes and 32 bits of flags. [`Encode`] and [`Decode`] say what becomes of a type of yours: bytes and texts are
-//! stored as they are, [`MessagePack`] stores anything that `serde` can write as gomemcached does.
+//! stored as they are, [`MessagePack`] stores anything that `serde` can write as gomemcached does. With [`Compression`] long values are
+//! stored compressed.
 //!
 //! # Versions
 //! Each change of an item gives it another version, a [`Cas`]. What is done with [`StoreOptions::cas`] is done only if the item still
@@ -25,17 +26,22 @@
 //! - `options` says how the servers are found, `client` is the handle, `servers` knows them and which of them are down, `ring` places
 //!   keys on them, `discovery` asks them for others;
 //! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`;
-//! - `call` is what they have in common, `wire` reads packets, `failure` says what the servers' errors mean.
+//! - `key` says what becomes of keys, `value` and `compression` what becomes of values, `call` is what the calls have in common, `wire` reads packets, `failure` says what the servers' errors mean.
 
 mod admin;
 mod call;
 mod client;
+mod compression;
+mod compute;
 mod counter;
+mod dialect;
 mod discovery;
 mod failure;
 mod get;
 mod health;
 mod item;
+mod key;
+mod leases;
 mod many;
 mod options;
 mod ring;
@@ -44,13 +50,16 @@ mod store;
 mod touch;
 mod ttl;
 mod value;
-mod wire;
 
 pub use admin::ServerReply;
 pub use client::Client;
+pub use compression::{COMPRESSED_FLAG, Compression};
+pub use compute::ComputeOptions;
 pub use counter::{Count, CountOptions};
 pub use item::{Cas, Item};
-pub use options::{Credentials, Options};
+pub use key::LongKeys;
+pub use leases::{GetOptions, Hit, Inspected, InvalidateOptions, ItemFacts};
+pub use options::{Credentials, Options, Protocol};
 pub use ring::Hashing;
 pub use servers::ServerChange;
 pub use store::StoreOptions;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::compression::Compression;
+use super::key::LongKeys;
 use super::ring::Hashing;
 use crate::error::Error;
 use crate::net::{Address, Dialler};
@@ -34,6 +36,21 @@ const DISCOVERY_INTERVAL: Duration = Duration::from_secs(60);
 #[non_exhaustive]
 pub struct Options {
     pub(super) servers: Vec<Named>,
+    /// Which of memcached's protocols is spoken. Default [`Protocol::Binary`]; `protocol` in a URL.
+    pub protocol: Protocol,
+    /// What stands before every key when it is sent, so that several users of the same servers do not meet. It makes no difference to
+    /// which server a key is on, and it is never handed back. Default empty; `key_prefix` in a URL.
+    pub key_prefix: Vec<u8>,
+    /// Whether [`key_prefix`](Self::key_prefix) does make a difference to which server a key is on, as it does with clients that know
+    /// nothing of prefixes and are given whole keys. Default no; `prefix_places=true` in a URL.
+    pub prefix_places: bool,
+    /// What is done with a key that is too long. Default [`LongKeys::Refuse`]; `long_keys` in a URL.
+    pub long_keys: LongKeys,
+    /// Whether values are compressed when they are stored, and decompressed when they are read. Default [`Compression::None`];
+    /// `compression=zstd` in a URL.
+    pub compression: Compression,
+    /// Shorter values are not compressed. Default 1024; `compression_min_bytes` in a URL.
+    pub compression_min_bytes: usize,
     /// How keys are spread over the servers. Default [`Hashing::Rendezvous`]; `hashing` in a URL.
     pub hashing: Hashing,
     /// How much of the keys each server is to have, in the servers' order; 1 for all when it is empty. Default empty; `weights=3,1`
@@ -72,8 +89,35 @@ pub struct Options {
     /// 5 s; `retry_interval` in a URL.
     pub retry_interval: Duration,
     /// A longer value is passed over, and the call that it answers fails; so are several values together that are longer than four
-    /// times as much. Default 64 MiB; `max_value_bytes` in a URL.
+    /// times as much. What was compressed counts with both its lengths. Default 64 MiB; `max_value_bytes` in a URL.
     pub max_value_bytes: usize,
+}
+
+/// The languages that memcached knows.
+///
+/// ```
+/// use charioteer::memcached::{Options, Protocol};
+///
+/// let options = Options::from_url("memcached://cache-1?protocol=binary")?;
+/// assert_eq!(options.protocol, Protocol::Binary);
+/// # Ok::<(), charioteer::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// The binary protocol. Keys are any bytes, from 1 to 250 of them. `binary` in a URL.
+    #[default]
+    Binary,
+    /// The meta protocol. Keys are from 1 to 250 bytes, or 186 if there are spaces or control bytes among them. Not there yet. `meta` in
+    /// a URL.
+    Meta,
+    /// The text protocol. Keys are from 1 to 250 bytes, none of them a space or a control byte. Not there yet. `text` in a URL.
+    Text,
+}
+
+impl Protocol {
+    /// Each with its name in a URL.
+    const NAMES: [(&'static str, Self); 3] = [("binary", Self::Binary), ("meta", Self::Meta), ("text", Self::Text)];
 }
 
 /// A server's address, and how it was written.
@@ -133,6 +177,12 @@ impl Options {
         }
         Ok(Self {
             servers,
+            protocol: Protocol::default(),
+            key_prefix: Vec::new(),
+            prefix_places: false,
+            long_keys: LongKeys::default(),
+            compression: Compression::default(),
+            compression_min_bytes: 1024,
             hashing: Hashing::default(),
             weights: Vec::new(),
             credentials: None,
@@ -184,11 +234,9 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         match name {
-            "hashing" => {
-                let known = Hashing::named(value);
-                let unknown = || Error::config(format!("hashing={value}: one of {} is expected", Hashing::names()));
-                self.hashing = known.ok_or_else(unknown)?;
-            }
+            "compression" => self.compression = one_of(name, value, &Compression::NAMES)?,
+            "compression_min_bytes" => self.compression_min_bytes = url::number(name, value)?,
+            "hashing" => self.hashing = one_of(name, value, &Hashing::NAMES)?,
             "weights" => {
                 let weights = value.split(',').map(|weight| url::number(name, weight));
                 self.weights = weights.collect::<Result<_, _>>()?;
@@ -200,8 +248,8 @@ impl Options {
             "attempts" => self.attempts = url::number(name, value)?,
             "failures" => self.failures = url::number(name, value)?,
             "max_value_bytes" => self.max_value_bytes = url::number(name, value)?,
-            "failover" => self.failover = flag(name, value)?,
-            "tls" if flag(name, value)? => self.speak_tls()?,
+            "failover" => self.failover = one_of(name, value, &YES_OR_NO)?,
+            "tls" if one_of(name, value, &YES_OR_NO)? => self.speak_tls()?,
             "tls" => {}
             "discovery" => {
                 self.discovery = match value {
@@ -210,8 +258,10 @@ impl Options {
                     _ => Some(url::duration(name, value)?),
                 }
             }
-            "protocol" if value == "binary" => {}
-            "protocol" => return Err(Error::config(format!("protocol={value}: there is only binary yet"))),
+            "protocol" => self.protocol = one_of(name, value, &Protocol::NAMES)?,
+            "key_prefix" => self.key_prefix = value.into(),
+            "prefix_places" => self.prefix_places = one_of(name, value, &YES_OR_NO)?,
+            "long_keys" => self.long_keys = one_of(name, value, &LongKeys::NAMES)?,
             name if self.set_tls(name, value) => {}
             _ => return Err(Error::config(format!("{name}={value}: there is no such option for memcached://"))),
         }
@@ -256,6 +306,11 @@ impl Options {
         if let Some((name, _)) = times.into_iter().chain(discovery).find(|(_, time)| time.is_zero()) {
             return Err(Error::config(format!("{name}: a time longer than nothing is expected")));
         }
+        let names_are_words = self.protocol == Protocol::Binary;
+        if self.credentials.as_ref().is_some_and(|credentials| !names_are_words && credentials.user.contains(' ')) {
+            return Err(Error::config("credentials: a name with a space can be said in the binary protocol alone"));
+        }
+        self.check_prefix()?;
         if self.connections_per_server == 0 || self.connections_per_server > 1024 {
             return Err(Error::config("connections: a number from 1 to 1024 is expected"));
         }
@@ -300,11 +355,13 @@ impl Options {
     }
 }
 
-/// An option's value as yes or no.
-fn flag(name: &str, value: &str) -> Result<bool, Error> {
-    match value {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Error::config(format!("{name}={value}: true or false is expected"))),
-    }
+const YES_OR_NO: [(&str, bool); 2] = [("true", true), ("false", false)];
+
+/// What an option's value names.
+fn one_of<T: Copy>(name: &str, value: &str, names: &[(&str, T)]) -> Result<T, Error> {
+    let known = names.iter().find(|(known, _)| *known == value).map(|(_, meant)| *meant);
+    known.ok_or_else(|| {
+        let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        Error::config(format!("{name}={value}: one of {} is expected", names.join(", ")))
+    })
 }

@@ -6,17 +6,17 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use charioteer_proto::memcached::binary::{Command, Request, Status, write_request};
+use charioteer_proto::memcached::binary::{Command, Status};
 use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::dialect::{Dialect, Question};
 use super::discovery::Discovery;
 use super::failure;
 use super::health::Health;
-use super::options::{Named, Options};
+use super::options::{Named, Options, Protocol};
 use super::ring::{Ring, Spot};
-use super::wire::Packets;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::net::{self, Counters, Dialler, NodeOptions, Progress};
 
@@ -56,7 +56,7 @@ type Listener = Arc<dyn Fn(&str, ServerChange) + Send + Sync>;
 pub(super) struct Server {
     name: String,
     weight: u32,
-    pub(super) node: Arc<net::Node<Packets>>,
+    pub(super) node: Arc<net::Node<Dialect>>,
     pub(super) health: Health,
 }
 
@@ -244,7 +244,7 @@ fn server(named: Named, weight: u32, options: &Options, dialler: &Dialler, count
         dialler: dialler.clone(),
         counters: Arc::clone(counters),
     };
-    let node = Arc::new(net::Node::new(named.address, Packets::new(options), node));
+    let node = Arc::new(net::Node::new(named.address, Dialect::new(options), node));
     Arc::new(Server { name: named.name, weight, node, health: Health::default() })
 }
 
@@ -261,10 +261,11 @@ impl Absence {
         let mut wait = FIRST_RETRY;
         loop {
             tokio::time::sleep(wait).await;
-            let Some(longest) = self.servers().map(|servers| servers.options.retry_interval) else {
+            let options = self.servers().map(|servers| (servers.options.retry_interval, servers.options.protocol));
+            let Some((longest, protocol)) = options else {
                 return;
             };
-            let answers = tokio::time::timeout(longest.max(FIRST_RETRY), answers(&self.server));
+            let answers = tokio::time::timeout(longest.max(FIRST_RETRY), answers(protocol, &self.server));
             if answers.await.unwrap_or(false) {
                 return;
             }
@@ -288,14 +289,11 @@ impl Drop for Absence {
 }
 
 /// Whether a server answers.
-async fn answers(server: &Server) -> bool {
+async fn answers(protocol: Protocol, server: &Server) -> bool {
     let Ok(connection) = server.node.connection().await else {
         return false;
     };
-    let encode = |out: &mut BytesMut, opaque| {
-        let command = Command::<&[u8]>::Noop;
-        write_request(out, &Request { quiet: false, opaque, cas: 0, command });
-    };
+    let encode = |out: &mut BytesMut, id| Question::new(protocol, out, id).one(&Command::Noop, 0);
     let answer = connection.call(0, &Progress::default(), encode).await;
     answer.is_ok_and(|answer| answer.last.status == Status::OK)
 }

@@ -1,15 +1,18 @@
 //! Calls that store a value: set, add, replace, append, prepend.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use bytes::Bytes;
 use charioteer_proto::memcached::binary::{Command, Reply, Status};
+use charioteer_proto::memcached::meta::{Flag, Flags};
 use charioteer_proto::memcached::{Expiration, StoreMode};
 
 use super::call::{Place, Single};
 use super::client::Client;
 use super::failure;
 use super::item::Cas;
+use super::key::Key;
 use super::ttl::Ttl;
 use super::value::{Encode, Encoded};
 use crate::error::{Error, Failure};
@@ -31,12 +34,24 @@ pub struct StoreOptions {
     pub ttl: Ttl,
     /// Stores only if there is an item of this version. Default `None`.
     pub cas: Option<Cas>,
+    /// Stores the value as it is, whatever [`Options::compression`](super::Options::compression) says: for values that are appended to.
+    /// Default no.
+    pub uncompressed: bool,
+    /// The version that the item gets, instead of the server's next. Default `None`. In the meta protocol alone; servers know it since
+    /// 1.6.19.
+    pub new_cas: Option<Cas>,
+    /// Stores also in the place of an item that is newer than [`cas`](Self::cas) says, but as a stale one, which somebody wins that
+    /// [gets](Client::get_with) it. Default `false`. In the meta protocol alone.
+    pub invalidate_older: bool,
+    /// What is appended or prepended makes an item where there is none, which is kept so long. Default `None`. In the meta protocol
+    /// alone; servers know it since 1.6.19 or later.
+    pub vivify: Option<Ttl>,
 }
 
 impl StoreOptions {
     /// An item that is kept so long.
     pub fn ttl(ttl: impl Into<Ttl>) -> Self {
-        Self { ttl: ttl.into(), cas: None }
+        Self { ttl: ttl.into(), ..Self::default() }
     }
 
     /// The same for an item that must have this version.
@@ -44,6 +59,49 @@ impl StoreOptions {
     pub const fn cas(mut self, cas: Cas) -> Self {
         self.cas = Some(cas);
         self
+    }
+
+    /// The same for a value that is stored as it is.
+    #[must_use]
+    pub const fn uncompressed(mut self) -> Self {
+        self.uncompressed = true;
+        self
+    }
+
+    /// The same for an item that gets this version.
+    #[must_use]
+    pub const fn new_cas(mut self, cas: Cas) -> Self {
+        self.new_cas = Some(cas);
+        self
+    }
+
+    /// The same, storing a stale item in the place of a newer one.
+    #[must_use]
+    pub const fn invalidate_older(mut self) -> Self {
+        self.invalidate_older = true;
+        self
+    }
+
+    /// The same, making an item where there is none to append or to prepend to.
+    #[must_use]
+    pub fn vivify(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.vivify = Some(ttl.into());
+        self
+    }
+
+    /// What only the meta protocol can say of it.
+    fn flags(&self, operation: &'static str) -> Result<Option<Flags>, Error> {
+        let vivify = self.vivify.map(|ttl| ttl.expiration(operation)).transpose()?;
+        let flags = [
+            self.new_cas.map(|cas| Flag::NewCas(cas.get())),
+            self.invalidate_older.then_some(Flag::Invalidate),
+            vivify.map(Flag::Vivify),
+        ];
+        let flags = flags
+            .into_iter()
+            .flatten()
+            .fold(None, |flags: Option<Flags>, flag| Some(flags.unwrap_or_default().with(flag)));
+        Ok(flags)
     }
 }
 
@@ -115,7 +173,8 @@ impl Client {
         self.store::<Replace>(key.as_ref(), value, options).await
     }
 
-    /// Adds bytes behind a value, and gives `None` where there is none. Its flags and its time to live stay as they are.
+    /// Adds bytes behind a value, and gives `None` where there is none. Its flags and its time to live stay as they are. A value that
+    /// was [compressed](super::Compression) can't be read any more afterwards.
     ///
     /// # Errors
     /// As [`set`](Self::set).
@@ -136,7 +195,21 @@ impl Client {
         self.store::<Append>(key.as_ref(), value.into(), StoreOptions::default().cas(cas)).await
     }
 
-    /// Adds bytes before a value, and gives `None` where there is none. Its flags and its time to live stay as they are.
+    /// The same with options: only if the item has a version, or making one where there is none.
+    ///
+    /// # Errors
+    /// As [`append_if`](Self::append_if).
+    pub async fn append_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl Into<Bytes>,
+        options: StoreOptions,
+    ) -> Result<Option<Cas>, Error> {
+        self.store::<Append>(key.as_ref(), value.into(), options).await
+    }
+
+    /// Adds bytes before a value, and gives `None` where there is none. Its flags and its time to live stay as they are. A value that
+    /// was [compressed](super::Compression) can't be read any more afterwards.
     ///
     /// # Errors
     /// As [`set`](Self::set).
@@ -157,21 +230,54 @@ impl Client {
         self.store::<Prepend>(key.as_ref(), value.into(), StoreOptions::default().cas(cas)).await
     }
 
+    /// Adds a value within a time, as a step of another call.
+    pub(super) async fn add_within(
+        &self,
+        key: &Key<'_>,
+        value: Encoded,
+        expiration: Expiration,
+        timeout: Duration,
+    ) -> Result<Option<Cas>, Error> {
+        let add = Store::<Add> { key: key.clone(), value, expiration, cas: 0, flags: None, mode: PhantomData };
+        self.run_within(&add, timeout).await
+    }
+
+    /// The same as [`append_with`](Self::append_with), before a value.
+    ///
+    /// # Errors
+    /// As [`append_if`](Self::append_if).
+    pub async fn prepend_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        value: impl Into<Bytes>,
+        options: StoreOptions,
+    ) -> Result<Option<Cas>, Error> {
+        self.store::<Prepend>(key.as_ref(), value.into(), options).await
+    }
+
     async fn store<M: Mode>(
         &self,
         key: &[u8],
         value: impl Encode,
         options: StoreOptions,
     ) -> Result<Option<Cas>, Error> {
-        failure::key(M::NAME, key)?;
+        let key = self.options().key(M::NAME, key)?;
         let expiration = options.ttl.expiration(M::NAME)?;
         let cas = Cas::expected(options.cas, M::NAME)?;
-        let value = encoded(M::NAME, value)?;
-        self.run(&Store::<M> { key, value, expiration, cas, mode: PhantomData }).await
+        // What is put beside another value must be as that one is.
+        let is_whole = !matches!(M::MODE, StoreMode::Append | StoreMode::Prepend);
+        let is_compressible = is_whole && !options.uncompressed;
+        let value = if is_compressible { self.encoded(M::NAME, value) } else { encoded(M::NAME, value) }?;
+        let flags = options.flags(M::NAME)?;
+        self.run(&Store::<M> { key, value, expiration, cas, flags, mode: PhantomData }).await
+    }
+
+    /// A value as the server gets it.
+    pub(super) fn encoded(&self, operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
+        self.options().compressed(operation, encoded(operation, value)?)
     }
 }
 
-/// A value as the server gets it.
 pub(super) fn encoded(operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
     value.encode().map_err(|error| Error::invalid(operation, format!("the value can't be encoded: {error}")))
 }
@@ -206,10 +312,11 @@ modes! {
 }
 
 struct Store<'a, M> {
-    key: &'a [u8],
+    key: Key<'a>,
     value: Encoded,
     expiration: Expiration,
     cas: u64,
+    flags: Option<Flags>,
     mode: PhantomData<M>,
 }
 
@@ -226,17 +333,21 @@ impl<M: Mode> Operation for Store<'_, M> {
 
 impl<M: Mode> Single for Store<'_, M> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.key)
+        Place::Key(self.key.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
         let Encoded { value, flags } = &self.value;
-        let (key, expiration) = (self.key, self.expiration);
+        let (key, expiration) = (self.key.sent(), self.expiration);
         Command::Store { mode: M::MODE, key, value, flags: *flags, expiration }
     }
 
     fn cas(&self) -> u64 {
         self.cas
+    }
+
+    fn flags(&self) -> Option<Flags> {
+        self.flags
     }
 
     fn reply(&self, reply: Reply) -> Result<Option<Cas>, Failure> {

@@ -5,8 +5,8 @@ use charioteer_proto::memcached::binary::{Command, Reply};
 
 use super::call::{Place, Single, found};
 use super::client::Client;
-use super::failure;
 use super::item::{Cas, Item};
+use super::key::Key;
 use super::ttl::Ttl;
 use crate::error::{Error, Failure};
 use crate::exec::{Effect, Operation};
@@ -34,8 +34,7 @@ impl Client {
     /// # Errors
     /// As [`get`](Self::get); and when the time to live makes no sense.
     pub async fn touch(&self, key: impl AsRef<[u8]>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
-        let key = key.as_ref();
-        failure::key(Touch::NAME, key)?;
+        let key = self.options().key(Touch::NAME, key.as_ref())?;
         let expiration = ttl.into().expiration(Touch::NAME)?;
         self.run(&Touch { key, expiration }).await
     }
@@ -45,21 +44,21 @@ impl Client {
     /// # Errors
     /// As [`touch`](Self::touch).
     pub async fn get_and_touch(&self, key: impl AsRef<[u8]>, ttl: impl Into<Ttl>) -> Result<Option<Item>, Error> {
-        let key = key.as_ref();
-        failure::key(GetAndTouch::NAME, key)?;
+        let key = self.options().key(GetAndTouch::NAME, key.as_ref())?;
         let expiration = ttl.into().expiration(GetAndTouch::NAME)?;
-        self.run(&GetAndTouch { key, expiration }).await
+        let item = self.run(&GetAndTouch { key, expiration }).await?;
+        item.map(|item| self.options().decompressed(GetAndTouch::NAME, item)).transpose()
     }
 
     async fn delete_item(&self, key: &[u8], cas: Option<Cas>) -> Result<bool, Error> {
-        failure::key(Delete::NAME, key)?;
+        let key = self.options().key(Delete::NAME, key)?;
         let cas = Cas::expected(cas, Delete::NAME)?;
         self.run(&Delete { key, cas }).await
     }
 }
 
 struct Delete<'a> {
-    key: &'a [u8],
+    key: Key<'a>,
     cas: u64,
 }
 
@@ -71,11 +70,11 @@ impl Operation for Delete<'_> {
 
 impl Single for Delete<'_> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.key)
+        Place::Key(self.key.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
-        Command::Delete { key: self.key }
+        Command::Delete { key: self.key.sent() }
     }
 
     fn cas(&self) -> u64 {
@@ -88,7 +87,7 @@ impl Single for Delete<'_> {
 }
 
 struct Touch<'a> {
-    key: &'a [u8],
+    key: Key<'a>,
     expiration: Expiration,
 }
 
@@ -100,11 +99,11 @@ impl Operation for Touch<'_> {
 
 impl Single for Touch<'_> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.key)
+        Place::Key(self.key.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
-        Command::Touch { key: self.key, expiration: self.expiration }
+        Command::Touch { key: self.key.sent(), expiration: self.expiration }
     }
 
     fn reply(&self, reply: Reply) -> Result<bool, Failure> {
@@ -113,7 +112,7 @@ impl Single for Touch<'_> {
 }
 
 struct GetAndTouch<'a> {
-    key: &'a [u8],
+    key: Key<'a>,
     expiration: Expiration,
 }
 
@@ -125,11 +124,11 @@ impl Operation for GetAndTouch<'_> {
 
 impl Single for GetAndTouch<'_> {
     fn place(&self) -> Place<'_> {
-        Place::Key(self.key)
+        Place::Key(self.key.placed())
     }
 
     fn command(&self) -> Command<&[u8]> {
-        Command::GetAndTouch { key: self.key, with_key: false, expiration: self.expiration }
+        Command::GetAndTouch { key: self.key.sent(), with_key: false, expiration: self.expiration }
     }
 
     fn reply(&self, reply: Reply) -> Result<Option<Item>, Failure> {

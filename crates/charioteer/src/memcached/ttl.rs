@@ -6,7 +6,7 @@ use charioteer_proto::memcached::Expiration;
 
 use crate::error::Error;
 
-/// How long an item is kept. Servers count whole seconds, and end an item up to a second early or late.
+/// How long an item is kept: for ever, for a `Duration`, or until a `SystemTime`. Servers count whole seconds, and end an item up to a second early or late.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,6 +30,12 @@ pub enum Ttl {
 impl From<Duration> for Ttl {
     fn from(lifetime: Duration) -> Self {
         Self::After(lifetime)
+    }
+}
+
+impl From<SystemTime> for Ttl {
+    fn from(moment: SystemTime) -> Self {
+        Self::At(moment)
     }
 }
 

@@ -1,4 +1,15 @@
 //! Values as bytes and flags, and back.
+//!
+//! What other clients mean by the flags, for those who read values of theirs:
+//!
+//! | client | flags |
+//! |---|---|
+//! | gomemcached | 1 MessagePack |
+//! | python-memcached, pylibmc, pymemcache | 0 bytes, 1 pickle, 2 or 4 an integer in decimal digits, 8 zlib (added to another), 16 text |
+//! | python-binary-memcached | 1 pickle, 2 or 4 an integer, 8 zlib (added to another), 16 bytes |
+//! | libmc | 1 pickle, 2 or 4 an integer, 8 a truth value, 16 zlib, 32 marshal, 4096 a value in several items |
+//! | spymemcached | 1 serialized by Java, 2 gzip, bits 8 to 15 the kind of a number |
+//! | mcrouter's | 1 PHP, 2 zlib, 0x10 an integer, 0x4000 snappy, 0x8000 a value in several items, 0x40000 zstd |
 
 use std::borrow::Cow;
 use std::fmt;
@@ -47,6 +58,40 @@ impl fmt::Debug for Encoded {
 
 /// What can be stored. Bytes and texts are stored as they are, with the flags 0; [`MessagePack`] stores what `serde` can write.
 ///
+/// Any other form is a type of its own. This one is JSON:
+///
+/// ```
+/// use charioteer::memcached::{Cas, CodecError, Decode, Encode, Encoded, Item};
+/// use serde::{Serialize, de::DeserializeOwned};
+///
+/// /// Flags that only clients which share the items have to agree on.
+/// const JSON: u32 = 0x100;
+///
+/// struct Json<T>(T);
+///
+/// impl<T: Serialize> Encode for Json<T> {
+///     fn encode(self) -> Result<Encoded, CodecError> {
+///         let text = serde_json::to_vec(&self.0).map_err(|_| CodecError::new("it can't be written as JSON"))?;
+///         Ok(Encoded::new(text, JSON))
+///     }
+/// }
+///
+/// impl<T: DeserializeOwned> Decode for Json<T> {
+///     fn decode(item: &Item) -> Result<Self, CodecError> {
+///         let value = (item.flags == JSON).then(|| serde_json::from_slice(&item.value).ok()).flatten();
+///         value.map(Self).ok_or(CodecError::new("it is no JSON of this type"))
+///     }
+/// }
+///
+/// // As `client.set("key", Json(…))` and `client.get_as::<Json<…>>("key")` use them:
+/// let Encoded { value, flags } = Json(("Paris", 2)).encode()?;
+/// let Json((city, number)) = Item::new(value, flags, Cas::new(1)).read::<Json<(String, u8)>>()?;
+/// assert_eq!((&*city, number), ("Paris", 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// And this one is a type that knows how it is stored:
+///
 /// ```
 /// use charioteer::memcached::{CodecError, Encode, Encoded};
 ///
@@ -67,6 +112,36 @@ pub trait Encode {
 }
 
 /// What can be read from an item. Bytes and texts are read whatever the flags say; [`MessagePack`] reads what was stored as such.
+///
+/// Values of other clients are read by what their flags mean. These are pymemcache's and pylibmc's:
+///
+/// ```
+/// use charioteer::memcached::{Cas, CodecError, Decode, Item};
+///
+/// enum Python {
+///     Bytes(Vec<u8>),
+///     Integer(i64),
+///     Text(String),
+/// }
+///
+/// impl Decode for Python {
+///     fn decode(item: &Item) -> Result<Self, CodecError> {
+///         let text = || String::from_utf8(item.value.to_vec()).map_err(|_| CodecError::new("it is no text in UTF-8"));
+///         match item.flags {
+///             0 => Ok(Self::Bytes(item.value.to_vec())),
+///             2 | 4 => text()?.parse().map(Self::Integer).map_err(|_| CodecError::new("it is no integer")),
+///             16 => text().map(Self::Text),
+///             _ => Err(CodecError::new("it was pickled or compressed")),
+///         }
+///     }
+/// }
+///
+/// let item = Item::new("-42", 2, Cas::new(1));
+/// assert!(matches!(item.read()?, Python::Integer(-42)));
+/// # Ok::<(), charioteer::Error>(())
+/// ```
+///
+/// A type may also know how it was stored:
 ///
 /// ```
 /// use charioteer::memcached::{CodecError, Decode, Item};

@@ -32,7 +32,7 @@ struct Owner<W: Wire>(Arc<Shared<W>>);
 
 /// What callers and the driver share.
 pub(super) struct Shared<W: Wire> {
-    pub(super) state: Mutex<State<W::Reply>>,
+    pub(super) state: Mutex<State<W::Reply, W::Expected>>,
     pub(super) writer: Writer,
     pub(super) peer: Arc<str>,
     pub(super) counters: Arc<Counters>,
@@ -43,8 +43,8 @@ pub(super) struct Shared<W: Wire> {
     ended: AtomicBool,
 }
 
-pub(super) struct State<R> {
-    pub(super) pending: Pending<R>,
+pub(super) struct State<R, E> {
+    pub(super) pending: Pending<R, E>,
     /// There while the driver rests; it has nothing to write then, as far as it knows.
     pub(super) driver: Option<Waker>,
     /// There while the driver waits for the peer to take more; it has much to write then, and looks up only when all is over.
@@ -89,7 +89,7 @@ impl<W: Wire> Connection<W> {
     pub(super) fn start(stream: Stream, wire: W, peer: Arc<str>, counters: Arc<Counters>) -> Self {
         let Stream { reader, writer } = stream;
         let state = State {
-            pending: Pending::default(),
+            pending: Pending::new(wire.is_ordered()),
             driver: None,
             blocked: None,
             caller_writes: false,
@@ -114,14 +114,20 @@ impl<W: Wire> Connection<W> {
         !self.shared().ended.load(Ordering::Acquire)
     }
 
-    /// Sends a request of about so many bytes, which `encode` appends under the number it is given, and waits for its answer.
+    /// Since when calls have been given up without any answer between them, to whichever call.
+    pub(crate) fn silent_since(&self) -> Option<Instant> {
+        self.shared().state.lock().silent_since
+    }
+
+    /// Sends a request of about so many bytes, which `encode` appends under the number it is given, to say what is expected in answer,
+    /// and waits for that.
     ///
     /// May be dropped at any moment: a request that has not left is not sent then, and the answer of one that has left is dropped.
     pub(crate) async fn call(
         &self,
         bytes: usize,
         progress: &Progress,
-        encode: impl FnOnce(&mut BytesMut, u32),
+        encode: impl FnOnce(&mut BytesMut, u32) -> W::Expected,
     ) -> Result<W::Reply, Lost> {
         let shared = self.shared();
         let steps = u32::try_from((1 + bytes / ROOM_STEP_BYTES).min(ROOM)).unwrap_or(1);
@@ -152,7 +158,7 @@ impl<W: Wire> Connection<W> {
 }
 
 impl<W: Wire> Shared<W> {
-    fn begin(&self, encode: impl FnOnce(&mut BytesMut, u32)) -> Result<CallId, Lost> {
+    fn begin(&self, encode: impl FnOnce(&mut BytesMut, u32) -> W::Expected) -> Result<CallId, Lost> {
         let mut state = self.state.lock();
         let alone = state.pending.is_idle();
         match state.pending.begin(encode) {
@@ -172,7 +178,7 @@ impl<W: Wire> Shared<W> {
 
     /// Sees to it that what is queued gets written: by the driver, together with what else has come until it gets its turn, or at
     /// once, when nobody else has anything under way.
-    fn pass_on(&self, mut state: MutexGuard<'_, State<W::Reply>>, alone: bool) {
+    fn pass_on(&self, mut state: MutexGuard<'_, State<W::Reply, W::Expected>>, alone: bool) {
         if state.caller_writes || state.driver.is_none() {
             return;
         }

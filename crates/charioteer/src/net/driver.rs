@@ -128,6 +128,9 @@ impl<W: Wire> Driver<W> {
 
     /// Takes the answers that have come whole to those who wait for them.
     fn deliver(&mut self) -> Result<(), End> {
+        if self.wire.is_ordered() {
+            self.note_sent();
+        }
         let unreadable = loop {
             self.pass_over();
             match self.wire.next_reply(&mut self.input) {
@@ -145,6 +148,14 @@ impl<W: Wire> Driver<W> {
             return Err(Arc::from(format!("the server answered a call that was not made: {id}")));
         }
         unreadable.map_or(Ok(()), Err)
+    }
+
+    /// Tells the wire what was sent. All of it is known before an answer to it can come.
+    fn note_sent(&mut self) {
+        let mut state = self.shared.state.lock();
+        for (id, expected) in state.pending.take_sent().into_iter().flatten() {
+            self.wire.expect(id, expected);
+        }
     }
 
     fn pass_over(&mut self) {

@@ -37,9 +37,21 @@ pub(crate) trait Wire: Send + Sync + Sized + 'static {
     /// An answer, whole, and not decoded any further than it takes to tell whose it is.
     type Reply: Send + 'static;
 
+    /// What must be known of a request to read its answer, where answers say by their order alone what they answer; `()` elsewhere.
+    type Expected: Send + 'static;
+
     /// Takes an answer off the front of `input`, or says `None` while some of it is missing. After an error, which says what is wrong
     /// in one line, the stream is not read any more.
     fn next_reply(&mut self, input: &mut BytesMut) -> Result<Option<Taken<Self::Reply>>, String>;
+
+    /// Whether answers are told apart by the order of their requests, which then has to be [noted](Self::expect).
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
+    /// Takes note that this call's request has been sent, or is about to be: in the order of sending, and before anything of its answer
+    /// is read.
+    fn expect(&mut self, _id: u32, _expected: Self::Expected) {}
 
     /// Says on a new connection, before anybody else has it, what the protocol wants to be said first.
     fn greet(&self, _connection: &Connection<Self>) -> impl Future<Output = Result<(), Unreachable>> + Send {

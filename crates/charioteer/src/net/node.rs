@@ -37,9 +37,17 @@ pub(crate) struct Node<W: Wire + Clone> {
 #[derive(Debug)]
 enum Link<W: Wire> {
     Idle,
-    Dialling(watch::Receiver<()>),
+    Dialling {
+        since: Instant,
+        dialled: watch::Receiver<()>,
+    },
     Connected(Connection<W>),
-    Failed { at: Instant, error: Unreachable },
+    /// `since` is when it was dialled for the first time in vain.
+    Failed {
+        since: Instant,
+        at: Instant,
+        error: Unreachable,
+    },
     Closed,
 }
 
@@ -107,24 +115,39 @@ impl<W: Wire + Clone> Node<W> {
         })
     }
 
+    /// Since when nothing at all has come from the server on one of its connections, though calls on it were given up meanwhile; or
+    /// since when there has been none.
+    pub(crate) fn silent_since(&self) -> Option<Instant> {
+        let since = |link: &Mutex<Link<W>>| match &*link.lock() {
+            Link::Connected(connection) => connection.silent_since(),
+            Link::Dialling { since, .. } | Link::Failed { since, .. } => Some(*since),
+            Link::Idle | Link::Closed => None,
+        };
+        self.links.iter().filter_map(since).min()
+    }
+
     /// The connection, or the dialling to wait for, which begins here if need be.
     fn look(self: &Arc<Self>, at: usize) -> Result<Result<Connection<W>, watch::Receiver<()>>, Unreachable> {
         let mut link = self.links[at].lock();
         match &*link {
             Link::Connected(connection) if connection.is_alive() => return Ok(Ok(connection.clone())),
-            Link::Dialling(dialled) if dialled.has_changed().is_ok() => return Ok(Err(dialled.clone())),
-            Link::Failed { at, error } if at.elapsed() < REST => return Err(error.clone()),
+            Link::Dialling { dialled, .. } if dialled.has_changed().is_ok() => return Ok(Err(dialled.clone())),
+            Link::Failed { at, error, .. } if at.elapsed() < REST => return Err(error.clone()),
             Link::Closed => return Err(Unreachable::new(Obstacle::Closed, "the client was closed")),
             _ => {}
         }
+        let since = match &*link {
+            Link::Failed { since, .. } => *since,
+            _ => Instant::now(),
+        };
         let (done, dialled) = watch::channel(());
-        *link = Link::Dialling(dialled.clone());
+        *link = Link::Dialling { since, dialled: dialled.clone() };
         // On a task of its own, so that it comes to an end even when those who wait give up.
-        tokio::spawn(Arc::clone(self).dial(at, done));
+        tokio::spawn(Arc::clone(self).dial(at, since, done));
         Ok(Err(dialled))
     }
 
-    async fn dial(self: Arc<Self>, at: usize, done: watch::Sender<()>) {
+    async fn dial(self: Arc<Self>, at: usize, since: Instant, done: watch::Sender<()>) {
         let patience = self.options.dialler.timeout;
         let dialled = tokio::time::timeout(patience, self.open())
             .await
@@ -141,7 +164,7 @@ impl<W: Wire + Clone> Node<W> {
             }
             Err(error) => {
                 count(&counters.dials_failed);
-                Link::Failed { at: Instant::now(), error }
+                Link::Failed { since, at: Instant::now(), error }
             }
         };
         // Those who wait look again only now, when there is something to see.

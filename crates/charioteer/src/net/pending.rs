@@ -24,16 +24,19 @@ const MAX_KEPT_BYTES: usize = 256 * 1024;
 
 /// The calls that wait, and the requests that have not been sent.
 #[derive(Debug)]
-pub(super) struct Pending<R> {
+pub(super) struct Pending<R, E = ()> {
     slots: Vec<Slot<R>>,
     free: Vec<usize>,
     /// Requests, one behind the other, in the order of `queue`.
     requests: BytesMut,
-    queue: Vec<Queued>,
+    queue: Vec<Queued<E>>,
     /// How many of the queue have been given up.
     given_up: usize,
     /// How much of `requests` is theirs.
     given_up_bytes: usize,
+    /// The calls that were sent and what is expected in answer, in the order of sending, until somebody takes note of it; `None` where
+    /// nobody does.
+    sent: Option<Vec<(CallId, E)>>,
     /// Why the connection is over, once it is.
     death: Option<Arc<str>>,
 }
@@ -58,11 +61,13 @@ enum State<R> {
 
 /// A request that has not been sent.
 #[derive(Debug)]
-struct Queued {
+struct Queued<E> {
     /// `None` for requests that are never answered, and for those that have been given up.
     slot: Option<usize>,
     end: usize,
     given_up: bool,
+    /// `None` for requests that are never answered.
+    expected: Option<E>,
 }
 
 /// How far a call had come when it was given up.
@@ -96,8 +101,9 @@ pub(super) enum Refused {
     Full,
 }
 
-impl<R> Default for Pending<R> {
-    fn default() -> Self {
+impl<R, E> Pending<R, E> {
+    /// None, of which the order of sending is kept or not.
+    pub(super) fn new(is_ordered: bool) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -105,14 +111,13 @@ impl<R> Default for Pending<R> {
             queue: Vec::new(),
             given_up: 0,
             given_up_bytes: 0,
+            sent: is_ordered.then(Vec::new),
             death: None,
         }
     }
-}
 
-impl<R> Pending<R> {
-    /// Queues a request, which `encode` appends with the number it is given.
-    pub(super) fn begin(&mut self, encode: impl FnOnce(&mut BytesMut, CallId)) -> Result<CallId, Refused> {
+    /// Queues a request, which `encode` appends with the number it is given, to say what is expected in answer.
+    pub(super) fn begin(&mut self, encode: impl FnOnce(&mut BytesMut, CallId) -> E) -> Result<CallId, Refused> {
         if let Some(death) = &self.death {
             return Err(Refused::Dead(Arc::clone(death)));
         }
@@ -128,8 +133,8 @@ impl<R> Pending<R> {
         slot.generation = (slot.generation + 1) % GENERATIONS;
         slot.state = State::Queued(self.queue.len(), None);
         let id = id(at, slot.generation);
-        encode(&mut self.requests, id);
-        self.queue.push(Queued { slot: Some(at), end: self.requests.len(), given_up: false });
+        let expected = Some(encode(&mut self.requests, id));
+        self.queue.push(Queued { slot: Some(at), end: self.requests.len(), given_up: false, expected });
         Ok(id)
     }
 
@@ -137,7 +142,7 @@ impl<R> Pending<R> {
     pub(super) fn post(&mut self, encode: impl FnOnce(&mut BytesMut, CallId)) {
         if self.death.is_none() && self.requests.len() - self.given_up_bytes <= MAX_KEPT_BYTES {
             encode(&mut self.requests, UNANSWERED);
-            self.queue.push(Queued { slot: None, end: self.requests.len(), given_up: false });
+            self.queue.push(Queued { slot: None, end: self.requests.len(), given_up: false, expected: None });
         }
     }
 
@@ -261,8 +266,16 @@ impl<R> Pending<R> {
                 && let State::Queued(_, waker) = &mut slot.state
             {
                 slot.state = State::Sent(waker.take());
+                if let (Some(sent), Some(at), Some(expected)) = (&mut self.sent, queued.slot, queued.expected) {
+                    sent.push((id(at, slot.generation), expected));
+                }
             }
         }
+    }
+
+    /// Takes the calls that were sent since the last time, in the order of sending.
+    pub(super) fn take_sent(&mut self) -> Option<impl Iterator<Item = (CallId, E)>> {
+        self.sent.as_mut().map(|sent| sent.drain(..))
     }
 
     /// Takes an answer for whoever waits for it.

@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use charioteer_proto::pegasus::data::KeyValue;
 use charioteer_proto::pegasus::key;
+use charioteer_proto::pegasus::rows::Rows;
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use futures_util::stream::{SelectAll, select_all};
@@ -125,7 +126,7 @@ pub struct Scanner {
     handed_out: Option<Lane>,
     /// What comes after this lane.
     lanes: VecDeque<Lane>,
-    rows: std::vec::IntoIter<KeyValue>,
+    rows: Rows,
     /// Whether the server has no more rows in this lane.
     lane_is_over: bool,
     /// What the server keeps for this scan.
@@ -202,7 +203,7 @@ impl Table {
             lane: None,
             handed_out: None,
             lanes,
-            rows: Vec::new().into_iter(),
+            rows: Rows::default(),
             lane_is_over: true,
             context: None,
             fetch: None,
@@ -240,7 +241,7 @@ impl Scanner {
     /// Where the scan is, so that another scanner, also of another process, can go on after the last row that was handed out.
     #[must_use]
     pub fn token(&self) -> ResumeToken {
-        let is_over = self.lane_is_over && self.rows.len() == 0;
+        let is_over = self.lane_is_over && self.rows.is_empty();
         let current = self.handed_out.iter().filter(|_| !is_over);
         ResumeToken::new(current.chain(&self.lanes).cloned().collect())
     }
@@ -303,16 +304,18 @@ impl Scanner {
 
     /// Takes a batch, and asks for the next one while its rows are handed out.
     fn accept(&mut self, batch: Batch, cx: &mut Context<'_>) -> Result<(), Error> {
-        if let (Some(last), Some(lane)) = (batch.rows.last(), &mut self.lane) {
+        if let Some(lane) = &mut self.lane {
+            let mut last = None;
             // Rows are deleted by what comes here, and the next range begins at it.
-            if !lane.can_hold(batch.rows.iter().map(|row| &row.key[..])) {
+            if !lane.can_hold(batch.rows.keys().inspect(|key| last = Some(*key))) {
                 let message = "the server gave rows out of order, or from outside of the range";
                 return Err(self.error(Failure::new(ErrorKind::Protocol, message)));
             }
-            lane.go_on_after(last.key.clone());
+            // A copy, which does not hold the whole batch.
+            last.into_iter().for_each(|last| lane.go_on_after(Bytes::copy_from_slice(last)));
         }
         let is_empty = batch.rows.is_empty();
-        self.rows = batch.rows.into_iter();
+        self.rows = batch.rows;
         match batch.end {
             End::Complete => self.lane_is_over = true,
             End::Expired => {}

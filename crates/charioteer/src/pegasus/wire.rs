@@ -20,6 +20,7 @@ pub(super) struct TooLong {
 
 impl Wire for Frames {
     type Reply = Result<Reply, TooLong>;
+    type Expected = ();
 
     fn next_reply(&mut self, input: &mut BytesMut) -> Result<Option<Taken<Self::Reply>>, String> {
         match read_reply(input, self.max_reply_bytes) {

@@ -1,61 +1,30 @@
 //! Commands on data: verbs over a URL. The shell's lines are the same commands.
+//!
+//! The URL's scheme says which kind of stores is meant (`kind`), and so which verbs there are. A kind is a folder: its verbs, and how
+//! they are carried out on a store. Nothing outside of that folder, but the row in the table of kinds, knows of it.
 
+mod kind;
+mod memcached;
 mod pegasus;
 mod session;
 mod settings;
+mod store;
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
+use clap::ArgMatches;
 
 use crate::exit::{Ended, Failure};
 use crate::say;
-use pegasus::Verb;
+pub(crate) use kind::{Kind, url_of_environment};
 pub(crate) use session::Session;
 pub(crate) use settings::Settings;
 
-/// Where the verbs stand among the commands in the help.
-const BEHIND_ALL_OTHERS: usize = 100;
-
-/// A verb with its arguments, and the options that all verbs have.
+/// A verb of some kind with its arguments, and the options that all verbs have.
 pub(crate) struct Request {
-    pub(crate) settings: Settings,
-    pub(crate) verb: Verb,
-}
-
-/// The options are given to each verb, so that neither `serve` nor the shell's own words have them.
-impl Subcommand for Request {
-    fn augment_subcommands(command: Command) -> Command {
-        let verbs = Verb::augment_subcommands(Command::new("verbs"));
-        let verbs = verbs.get_subcommands().enumerate().map(|(at, verb)| {
-            let about = verb.get_about().cloned().unwrap_or_default();
-            Settings::augment_args(verb.clone()).about(about).display_order(BEHIND_ALL_OTHERS + at)
-        });
-        command.subcommands(verbs)
-    }
-
-    fn augment_subcommands_for_update(command: Command) -> Command {
-        Self::augment_subcommands(command)
-    }
-
-    fn has_subcommand(name: &str) -> bool {
-        Verb::has_subcommand(name)
-    }
-}
-
-impl FromArgMatches for Request {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let settings = match matches.subcommand() {
-            Some((_, of_verb)) => Settings::from_arg_matches(of_verb)?,
-            None => Settings::default(),
-        };
-        Ok(Self { settings, verb: Verb::from_arg_matches(matches)? })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
+    kind: &'static Kind,
+    settings: Settings,
+    verb: ArgMatches,
 }
 
 /// Carries out one command.

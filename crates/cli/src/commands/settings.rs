@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use charioteer::pegasus::Options;
 use clap::{Args, ValueEnum};
 
+use super::kind::{Kind, URL_VARIABLE, url_of_environment};
 use crate::exit::Failure;
 use crate::output::Format;
-
-/// The environment's variable for the URL.
-const URL_VARIABLE: &str = "CHARIOTEER_URL";
 
 /// What every command on data may be told.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Options of all commands on data")]
 pub(crate) struct Settings {
-    /// Where the data is, such as pegasus://meta1:34601,meta2:34601/table; otherwise what CHARIOTEER_URL says.
+    /// Where the data is, such as pegasus://meta1:34601,meta2:34601/table or memcached://cache1,cache2:11212; otherwise what CHARIOTEER_URL says.
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) url: Option<String>,
 
@@ -43,7 +40,7 @@ pub(crate) struct Settings {
 /// How values are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Compression {
-    /// As the Java client does it
+    /// With zstd; in Pegasus as the Java client does it
     Zstd,
     /// Not at all
     None,
@@ -52,10 +49,10 @@ pub(crate) enum Compression {
 /// What makes one client differ from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Reach {
-    url: String,
-    timeout: Option<Duration>,
-    attempts: Option<u32>,
-    compression: Option<Compression>,
+    pub(super) url: String,
+    pub(super) timeout: Option<Duration>,
+    pub(super) attempts: Option<u32>,
+    pub(super) compression: Option<Compression>,
 }
 
 impl Settings {
@@ -78,8 +75,7 @@ impl Settings {
 
     /// How the servers are reached.
     pub(crate) fn reach(&self) -> Result<Reach, Failure> {
-        let from_environment = || std::env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty());
-        let url = self.url.clone().or_else(from_environment).ok_or_else(|| {
+        let url = self.url.clone().or_else(url_of_environment).ok_or_else(|| {
             Failure::Invalid(format!(
                 "no URL is given: --url or {URL_VARIABLE} is expected, such as pegasus://127.0.0.1:34601/temp"
             ))
@@ -89,20 +85,9 @@ impl Settings {
 }
 
 impl Reach {
-    /// What a client is told.
-    pub(crate) fn options(&self) -> Result<Options, Failure> {
-        let mut options = Options::from_url(&self.url)?;
-        if let Some(timeout) = self.timeout {
-            options.operation_timeout = timeout;
-            options.meta_timeout = timeout;
-        }
-        if let Some(attempts) = self.attempts {
-            options.attempts = attempts;
-        }
-        if let Some(compression) = self.compression {
-            options.compression = compression == Compression::Zstd;
-        }
-        Ok(options)
+    /// The kind of stores that the URL names.
+    pub(super) fn kind(&self) -> Result<&'static Kind, Failure> {
+        Kind::of(&self.url)
     }
 }
 
@@ -126,18 +111,5 @@ mod tests {
     fn another_url_brings_its_own_table() {
         let told = settings("pegasus://a/x", "users");
         assert_eq!(settings("pegasus://b/y", "").or(&told).table, None);
-    }
-
-    #[test]
-    fn options_come_before_those_of_the_url() {
-        let mut settings = settings("pegasus://a?operation_timeout=5s&attempts=7&compression=zstd", "");
-        let options = settings.reach().unwrap().options().unwrap();
-        assert_eq!((options.operation_timeout, options.attempts), (Duration::from_secs(5), 7));
-        assert!(options.compression);
-        settings.timeout = Some(Duration::from_secs(1));
-        settings.compression = Some(Compression::None);
-        let options = settings.reach().unwrap().options().unwrap();
-        assert_eq!((options.operation_timeout, options.meta_timeout), (Duration::from_secs(1), Duration::from_secs(1)));
-        assert!(!options.compression);
     }
 }

@@ -1,14 +1,15 @@
 //! How a word of a line may go on.
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
-use super::line::Line;
+use super::line;
 use super::split::{Split, Word};
+use crate::commands::Kind;
 use crate::output::escape;
 
 /// Completes verbs, options, what options may be, and names of tables.
@@ -18,9 +19,9 @@ pub(super) struct Completion<'a> {
 }
 
 impl<'a> Completion<'a> {
-    /// Completes what the shell knows, and the names of these tables.
-    pub(super) fn new(tables: impl Fn() -> Vec<String> + 'a) -> Self {
-        let mut grammar = Line::command();
+    /// Completes what can be said where this kind of stores is meant, and the names of these tables.
+    pub(super) fn new(kind: &Kind, tables: impl Fn() -> Vec<String> + 'a) -> Self {
+        let mut grammar = line::grammar(kind);
         grammar.build();
         Self { grammar, tables: Box::new(tables) }
     }
@@ -129,8 +130,13 @@ impl Helper for Completion<'_> {}
 mod tests {
     use super::*;
 
+    fn completion(url: &str, tables: fn() -> Vec<String>) -> Completion<'static> {
+        Completion::new(Kind::meant_by(&[], Some(url.to_owned())), tables)
+    }
+
     fn candidates(line: &str) -> Vec<String> {
-        let completion = Completion::new(|| vec!["temp".to_owned(), "users".to_owned(), "my table".to_owned()]);
+        let completion =
+            completion("pegasus://a", || vec!["temp".to_owned(), "users".to_owned(), "my table".to_owned()]);
         completion.candidates(line).1
     }
 
@@ -173,8 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn verbs_are_those_of_the_store_and_so_are_their_options() {
+        let candidates = |line: &str| completion("memcached://a", Vec::new).candidates(line).1;
+        assert_eq!(candidates("ga"), ["gat"]);
+        assert_eq!(candidates("create-t"), [""; 0]);
+        assert_eq!(candidates("set a b --t"), ["--timeout", "--ttl"]);
+    }
+
+    #[test]
     fn the_word_that_goes_on_begins_where_it_was_typed() {
-        let completion = Completion::new(Vec::new);
+        let completion = completion("pegasus://a", Vec::new);
         assert_eq!(completion.candidates("  get a --ou").0, 8);
         assert_eq!(completion.candidates("get a ").0, 6);
         assert_eq!(completion.candidates("get 'a ").1, [""; 0]);

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::complete::Completion;
 use super::history;
 use super::line::{self, Next};
-use crate::commands::Session;
+use crate::commands::{Kind, Session};
 use crate::exit::{Ended, Failure};
 use crate::say;
 
@@ -28,7 +28,7 @@ pub(super) fn run(session: &mut Session, runtime: &Runtime) -> Result<Ended, Fai
     let mut stdout = io::stdout();
     writeln!(stdout, "Charioteer {}: help tells what there is, Ctrl-D leaves", env!("CARGO_PKG_VERSION"))?;
     loop {
-        let line = match editor.readline(&prompt(session)) {
+        let line = match editor.readline(&format!("{}> ", session.place()?)) {
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => break,
@@ -56,23 +56,17 @@ fn editor<'a>(
     let config = Config::builder().auto_add_history(true).history_ignore_space(true);
     let config = config.completion_type(CompletionType::List).build();
     let mut editor = Editor::with_config(config).map_err(|error| unreadable(&error))?;
-    let admin = session.default_place()?.admin();
+    let store = session.default_store()?;
     let tables = move || {
-        let listed = async { tokio::time::timeout(PATIENCE, admin.list_tables()).await };
-        let tables = runtime.block_on(listed).ok().and_then(Result::ok).unwrap_or_default();
-        tables.into_iter().map(|table| table.name).collect()
+        let listed = store.tables().map(|tables| async { tokio::time::timeout(PATIENCE, tables.list()).await });
+        listed.and_then(|listed| runtime.block_on(listed).ok()?.ok()).unwrap_or_default()
     };
-    editor.set_helper(Some(Completion::new(tables)));
+    editor.set_helper(Some(Completion::new(Kind::meant_by(&[], session.url()), tables)));
     if let Some(history) = history {
         // There is none the first time.
         let _ = editor.load_history(history);
     }
     Ok(editor)
-}
-
-/// Which table is meant where none is named.
-fn prompt(session: &Session) -> String {
-    session.table().map_or_else(|| "(no table)> ".to_owned(), |table| format!("{table}> "))
 }
 
 /// Carries out a line, and drops it when Ctrl-C is pressed.

@@ -1,10 +1,10 @@
 //! What a line of the shell says.
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::split;
-use crate::commands::{Request, Session};
+use crate::commands::{Kind, Session};
 use crate::exit::{Ended, Failure};
 
 /// What stands below the list of all lines.
@@ -12,19 +12,17 @@ const HELP: &str = "\
 Words are parted by blanks and kept together by quotes. In keys and values, \\n, \\t, \\r, \\0, \\\\, \\\", \\' and \\xNN stand for other
 bytes. What begins with a dash stands behind --, unless it is a number. What is printed can be typed back.";
 
-/// A line is a command on data, or one of the shell's own words.
+/// A line is a command on data, or one of the shell's own words, which are these.
 #[derive(Parser)]
 #[command(multicall = true, arg_required_else_help = false, subcommand_required = true)]
 #[command(help_template = "{subcommands}\n\n{after-help}", after_help = HELP, disable_version_flag = true)]
-pub(super) struct Line {
+struct Line {
     #[command(subcommand)]
     words: Words,
 }
 
 #[derive(Subcommand)]
 enum Words {
-    #[command(flatten)]
-    Data(Box<Request>),
     /// Says which table is meant from now on.
     Use {
         /// Its name.
@@ -52,17 +50,32 @@ pub(super) async fn run(session: &mut Session, line: &str) -> Result<Next, Failu
         Err(_) if line.trim_start().starts_with('#') => return Ok(Next::Line(Ended::Done)),
         Err(message) => return Err(Line::wrong(message).into()),
     };
-    let ended = match Line::try_parse_from(words) {
-        Ok(Line { words: Words::Data(request) }) => session.run(*request).await?,
-        Ok(Line { words: Words::Use { table } }) => session.use_table(table).await?,
-        Ok(Line { words: Words::Exit }) => return Ok(Next::Leave),
+    let kind = Kind::meant_by(&words, session.url());
+    let mut grammar = grammar(kind);
+    let ended = match grammar.try_get_matches_from_mut(&words) {
+        Ok(matches) => match kind.request(matches) {
+            Ok(request) => session.run(request).await?,
+            Err(matches) => match Line::from_arg_matches(&matches)?.words {
+                Words::Use { table } => session.use_table(table).await?,
+                Words::Exit => return Ok(Next::Leave),
+            },
+        },
         Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             help.print()?;
             Ended::Done
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            // What makes no sense may only be so for want of a URL that does.
+            Kind::named_by(&words, session.url())?;
+            return Err(error.into());
+        }
     };
     Ok(Next::Line(ended))
+}
+
+/// What a line may say where this kind of stores is meant.
+pub(super) fn grammar(kind: &Kind) -> clap::Command {
+    kind.add_verbs(Line::command())
 }
 
 impl Line {

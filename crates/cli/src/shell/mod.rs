@@ -22,7 +22,7 @@ use crate::say;
 /// What `shell` is told.
 #[derive(Args)]
 pub(crate) struct ShellArguments {
-    /// Where the data is, such as pegasus://meta1:34601,meta2:34601/table; otherwise what CHARIOTEER_URL says.
+    /// Where the data is, such as pegasus://meta1:34601,meta2:34601/table or memcached://cache1,cache2:11212; otherwise what CHARIOTEER_URL says.
     #[arg(value_name = "URL", conflicts_with = "url")]
     at: Option<String>,
 
@@ -53,7 +53,7 @@ fn run_lines(arguments: ShellArguments) -> Result<ExitCode, Failure> {
     // A URL that makes no sense is told before anybody has typed anything.
     {
         let _on_it = runtime.enter();
-        session.default_place()?;
+        session.default_store()?;
     }
     let code = if io::stdin().is_terminal() {
         interactive::run(&mut session, &runtime).map(Ended::code)

@@ -14,6 +14,8 @@ use crate::support::charioteer;
 pub(crate) struct Cluster {
     pub(crate) runtime: Runtime,
     server: TestServer,
+    /// Where commands go that say nothing else.
+    place: String,
     /// Where commands find what their user has noted, instead of in the home of whoever runs the tests.
     pub(crate) home: TempDir,
 }
@@ -30,7 +32,20 @@ impl Cluster {
     pub(crate) fn start() -> Self {
         let runtime = Runtime::new().unwrap();
         let server = runtime.block_on(TestServer::start());
-        Self { runtime, server, home: tempfile::tempdir().unwrap() }
+        let place = format!("{}/temp", server.pegasus_url());
+        Self { runtime, server, place, home: tempfile::tempdir().unwrap() }
+    }
+
+    /// The same, where commands go to memcached.
+    pub(crate) fn start_memcached() -> Self {
+        let cluster = Self::start();
+        let place = cluster.server.memcached_url();
+        Self { place, ..cluster }
+    }
+
+    /// Where commands go that say nothing else.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
     }
 
     pub(crate) fn pegasus(&self) -> Pegasus {
@@ -42,10 +57,10 @@ impl Cluster {
         self.server.pegasus_url()
     }
 
-    /// `charioteer` with these arguments and the URL of the table in its environment, not started yet.
+    /// `charioteer` with these arguments and the URL in its environment, not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = charioteer(arguments);
-        command.env("CHARIOTEER_URL", format!("{}/temp", self.url()));
+        command.env("CHARIOTEER_URL", &self.place);
         command.env("XDG_STATE_HOME", self.home.path());
         command
     }

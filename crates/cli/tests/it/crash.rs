@@ -4,6 +4,7 @@
 
 mod dice;
 mod history;
+mod items;
 mod maker;
 mod rows;
 mod server;

@@ -6,6 +6,7 @@ mod care;
 mod cluster;
 mod crash;
 mod data;
+mod items;
 mod memcached;
 mod one_shot;
 mod serve;

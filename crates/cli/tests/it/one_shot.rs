@@ -275,7 +275,10 @@ fn an_argument_that_makes_no_sense_ends_with_3_and_nothing_is_sent_for_it() {
         (&["scan", "--parallel", "0"], "get_unordered_scanners on temp: at least one scanner must be asked for"),
         (&["get", "h", "s", "--timeout", "0s"], "operation_timeout: a time longer than nothing is expected"),
         (&["get", "h", "s", "--attempts", "0"], "attempts: at least 1 is expected"),
-        (&["get", "h", "s", "--url", "http://localhost"], "http://…: a URL of Pegasus begins with pegasus://"),
+        (
+            &["get", "h", "s", "--url", "http://localhost"],
+            "http://…: a URL is expected that begins with one of pegasus://…, memcached://…",
+        ),
         (&["get", "h", "s", "--url", &cluster.url()], "no table is named"),
     ];
     for (line, reason) in refused {

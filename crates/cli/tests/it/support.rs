@@ -25,7 +25,8 @@ impl Process {
         Self::run(serve_on(data))
     }
 
-    fn run(mut command: Command) -> Self {
+    /// Starts this, and waits until its banner is complete.
+    pub(crate) fn run(mut command: Command) -> Self {
         let ready_file = temporary_file("ready.json");
         let mut child = command
             .args(["--pegasus", "127.0.0.1:0", "--memcached", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file"])

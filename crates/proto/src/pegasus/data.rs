@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::rows::Rows;
 use super::special::Text;
 use super::thrift::thrift_structs;
 
@@ -255,7 +256,7 @@ thrift_structs! {
     /// A batch of a scan; the keys are raw keys.
     ScanResponse = "scan_response" {
         1 error: i32,
-        2 kvs: Vec<KeyValue>,
+        2 kvs: Rows,
         3 context_id: i64,
         4 app_id: i32,
         5 partition_index: i32,

@@ -9,7 +9,8 @@
 //! - [`frame`] reads and writes requests and replies;
 //! - [`rpc`] is the table of all calls: name, argument, result;
 //! - [`data`], [`meta`], [`admin`] and [`node`] declare the structs as the original's IDL does, field id by field id;
-//! - [`thrift`] is the encoding of values, [`special`] the six types that Pegasus encodes in its own way;
+//! - [`thrift`] is the encoding of values, [`special`] the six types that Pegasus encodes in its own way, [`rows`] a list that is not
+//!   taken apart before it is wanted;
 //! - [`key`] lays out keys and finds their partition.
 
 pub mod admin;
@@ -18,6 +19,7 @@ pub mod frame;
 pub mod key;
 pub mod meta;
 pub mod node;
+pub mod rows;
 pub mod rpc;
 pub mod special;
 pub mod thrift;

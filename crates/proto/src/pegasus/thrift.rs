@@ -21,18 +21,18 @@ const MAX_DEPTH: usize = 16;
 const ROOM_PER_BYTE: usize = 16;
 const SPARE_ROOM: usize = 4096;
 
-const STOP: u8 = 0;
+pub(super) const STOP: u8 = 0;
 const BOOL: u8 = 2;
 const BYTE: u8 = 3;
 const DOUBLE: u8 = 4;
 const I16: u8 = 6;
-const I32: u8 = 8;
+pub(super) const I32: u8 = 8;
 const I64: u8 = 10;
 pub(super) const STRING: u8 = 11;
 pub(super) const STRUCT: u8 = 12;
 const MAP: u8 = 13;
 const SET: u8 = 14;
-const LIST: u8 = 15;
+pub(super) const LIST: u8 = 15;
 
 /// A value that stands behind a field header or inside a container.
 pub trait Value: Sized {
@@ -175,6 +175,11 @@ impl Reader {
             0 => Ok(()),
             count => Err(self.fail(DecodeFailure::Trailing(count))),
         }
+    }
+
+    /// What has not been read.
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.rest
     }
 
     pub(super) fn rest(self) -> Bytes {

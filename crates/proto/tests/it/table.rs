@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bytes::{Bytes, BytesMut};
+use charioteer_proto::pegasus::rows::Rows;
 use charioteer_proto::pegasus::rpc::{self, Call, Rpc};
 use charioteer_proto::pegasus::special::{ErrorCode, HostPort, PartitionId, RpcAddress, Text};
 use charioteer_proto::pegasus::thrift::{self, Value};
@@ -141,6 +142,12 @@ impl<T: Sample> Sample for Option<T> {
 impl<T: Sample> Sample for Vec<T> {
     fn sample(entropy: &mut Entropy<'_>) -> Self {
         entropy.many()
+    }
+}
+
+impl Sample for Rows {
+    fn sample(entropy: &mut Entropy<'_>) -> Self {
+        Vec::sample(entropy).into_iter().collect()
     }
 }
 

@@ -55,6 +55,11 @@ impl Embedded {
         &self.db
     }
 
+    /// The threads that wait for the disk; `None` in memory, where no read waits.
+    pub(crate) const fn readers(&self) -> Option<&Arc<Readers>> {
+        self.readers.as_ref()
+    }
+
     /// How many scans wait to be gone on with, of all tables.
     pub(crate) fn open_scans(&self) -> usize {
         self.in_use().map(|table| table.open_scans()).sum()

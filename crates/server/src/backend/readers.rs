@@ -13,7 +13,7 @@ type Read = Box<dyn FnOnce() + Send>;
 
 /// A number of threads with a queue. They end when this is dropped, after what is in it.
 #[derive(Debug)]
-pub(super) struct Readers {
+pub(crate) struct Readers {
     queue: Arc<Queue>,
 }
 
@@ -42,7 +42,7 @@ impl Readers {
     }
 
     /// Reads on one of the threads. Dropping the future does not stop a read that has begun.
-    pub(super) async fn run<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) async fn run<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> T {
         let (answer, to_come) = oneshot::channel();
         self.queue.push(Box::new(move || {
             // Whoever asked may have left.

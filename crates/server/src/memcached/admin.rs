@@ -3,16 +3,18 @@
 use std::fmt::Write as _;
 
 use bytes::{BufMut, BytesMut};
-use charioteer_engine::cache::{Cursor, Listed};
+use charioteer_engine::cache::{Cursor, Listed, Listing};
 use charioteer_proto::memcached::key;
 use charioteer_proto::memcached::meta::{Flag, Flags, Request as MetaRequest, Verb, write_request};
 use charioteer_proto::memcached::text::{Admin, Refusal, Reply, Request};
 use tracing::{info, warn};
 
 use super::meta::CLASS;
-use super::text::{write_line, write_version};
-use super::{Service, Session, stats};
+use super::text::{refusal, write_line, write_version};
+use super::{Session, stats};
 use crate::connection::Output;
+
+type Done = Result<(), charioteer_engine::Error>;
 
 /// How many places of items a step of a dump looks at.
 const PLACES_PER_STEP: usize = 2000;
@@ -21,24 +23,26 @@ const PLACES_PER_STEP: usize = 2000;
 const MAX_CACHEDUMP_BYTES: usize = 2 << 20;
 
 /// Carries a command out, and writes its reply.
-pub(super) fn answer(session: &Session<'_>, request: &Request, out: &mut BytesMut) {
+pub(super) async fn answer(session: &Session<'_>, request: &Request, out: &mut BytesMut) -> Done {
     match request {
         Request::FlushAll { delay, noreply } => {
             let service = session.service;
             if !service.options.allows_flush {
-                return Refusal::line("CLIENT_ERROR flush_all not allowed").unless(*noreply).write(out);
+                Refusal::line("CLIENT_ERROR flush_all not allowed").unless(*noreply).write(out);
+                return Ok(());
             }
-            service.cache.flush(service.now().flush(*delay));
+            service.items.flush(service.now().flush(*delay)).await?;
             write_ok(*noreply, out);
         }
         Request::Version => write_version(out),
         // What is logged is the affair of whoever started the server.
         Request::Verbosity { noreply, .. } => write_ok(*noreply, out),
-        Request::Stats { arguments } => stats::answer_text(session, arguments, out),
+        Request::Stats { arguments } => stats::answer_text(session, arguments, out).await,
         Request::ConfigGet { name } if &name[..] == b"cluster" => config(session, out),
-        Request::Admin { command, noreply } => administrate(session, command, *noreply, out),
+        Request::Admin { command, noreply } => administrate(session, command, *noreply, out).await?,
         _ => Refusal::UNKNOWN_COMMAND.write(out),
     }
+    Ok(())
 }
 
 fn write_ok(noreply: bool, out: &mut BytesMut) {
@@ -49,17 +53,21 @@ fn write_ok(noreply: bool, out: &mut BytesMut) {
 
 /// There are neither classes of memory nor a segmented list here, nor anything that crawls: what tunes them is taken, and changes
 /// nothing.
-fn administrate(session: &Session<'_>, command: &Admin, noreply: bool, out: &mut BytesMut) {
+async fn administrate(session: &Session<'_>, command: &Admin, noreply: bool, out: &mut BytesMut) -> Done {
     let refusal = match command {
         Admin::CacheMemlimit { megabytes } => {
-            session.service.cache.set_memory_bytes((*megabytes as usize) << 20);
-            info!(megabytes, peer = %session.peer, "a client has set the memory for memcached's items");
-            return write_ok(noreply, out);
+            if session.service.items.set_memory_bytes((*megabytes as usize) << 20).await {
+                info!(megabytes, peer = %session.peer, "a client has set the memory for memcached's items");
+                write_ok(noreply, out);
+                return Ok(());
+            }
+            "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust"
         }
         Admin::Crawl { .. } => {
-            let items = session.service.cache.stats().items;
-            session.service.cache.sweep(items);
-            return write_ok(noreply, out);
+            let items = &session.service.items;
+            items.sweep(items.collect_stats().await.items).await?;
+            write_ok(noreply, out);
+            return Ok(());
         }
         Admin::SlabsAutomove { .. }
         | Admin::SlabsAutomoveTune { .. }
@@ -68,15 +76,29 @@ fn administrate(session: &Session<'_>, command: &Admin, noreply: bool, out: &mut
         | Admin::LruTemporary { .. }
         | Admin::Crawler { .. }
         | Admin::CrawlerSleep { .. }
-        | Admin::CrawlerItems { .. } => return write_ok(noreply, out),
+        | Admin::CrawlerItems { .. } => {
+            write_ok(noreply, out);
+            return Ok(());
+        }
         Admin::SlabsReassign { .. } => "CLIENT_ERROR slab reassignment disabled",
         Admin::Watch { .. } => "ERROR watch commands not allowed",
         Admin::Shutdown { .. } => "ERROR: shutdown not enabled",
         Admin::Metadump { .. } | Admin::Mgdump { .. } => "ERROR metadump not allowed",
-        // Where there are certificates, this is answered elsewhere: files are read for it.
-        Admin::RefreshCertificates | Admin::DebugTime(_) => "ERROR",
+        Admin::RefreshCertificates => match session.service.refresh_certificates().await {
+            Some(Ok(())) => {
+                write_ok(noreply, out);
+                return Ok(());
+            }
+            Some(Err(error)) => {
+                warn!(error, "cannot read the certificates again: those that were read before are used on");
+                "SERVER_ERROR the certificates cannot be read"
+            }
+            None => "ERROR",
+        },
+        Admin::DebugTime(_) => "ERROR",
     };
     Refusal::line(refusal).unless(noreply).write(out);
+    Ok(())
 }
 
 /// What ElastiCache tells of its servers.
@@ -90,25 +112,6 @@ fn config(session: &Session<'_>, out: &mut BytesMut) {
     write_line(out, &Reply::End);
 }
 
-/// Whether a command has the certificates read again.
-pub(super) const fn is_refresh(request: &Request) -> bool {
-    matches!(request, Request::Admin { command: Admin::RefreshCertificates, .. })
-}
-
-/// Reads the certificates again.
-pub(super) async fn refresh(session: &Session<'_>, request: Request, output: &Output) {
-    let noreply = matches!(request, Request::Admin { noreply: true, .. });
-    let refreshed = session.service.refresh_certificates().await;
-    session.write(output, |out| match refreshed {
-        Some(Ok(())) => write_ok(noreply, out),
-        Some(Err(error)) => {
-            warn!(error, "cannot read the certificates again: those that were read before are used on");
-            Refusal::line("SERVER_ERROR the certificates cannot be read").unless(noreply).write(out);
-        }
-        None => Refusal::UNKNOWN_COMMAND.unless(noreply).write(out),
-    });
-}
-
 /// Whether a command lists all items, which takes a while.
 pub(super) const fn is_dump(request: &Request) -> bool {
     matches!(request, Request::Admin { command: Admin::Metadump { .. } | Admin::Mgdump { .. }, .. })
@@ -116,21 +119,28 @@ pub(super) const fn is_dump(request: &Request) -> bool {
 
 /// Lists all items, a step at a time.
 pub(super) async fn dump(session: &Session<'_>, request: Request, output: &Output) {
-    let service = session.service;
     let Request::Admin { command, .. } = &request else { return };
-    let is_metadump = matches!(command, Admin::Metadump { .. });
+    let (write, end): (fn(&Listed, &mut BytesMut), _) = match command {
+        Admin::Metadump { .. } => (write_metadump, "END\r\n"),
+        _ => (write_mgdump, "EN\r\n"),
+    };
     let mut cursor = has_items(command).then(Cursor::default);
     while let Some(from) = cursor {
-        let listing = service.cache.list(from, PLACES_PER_STEP);
-        session.write(output, |out| {
-            for item in &listing.items {
-                if is_metadump { write_metadump(item, out) } else { write_mgdump(item, out) }
+        let step = move |listing: Listing| {
+            let mut lines = BytesMut::new();
+            listing.items.iter().for_each(|item| write(item, &mut lines));
+            (lines, listing.next)
+        };
+        match session.service.items.list(from, PLACES_PER_STEP, step).await {
+            Ok((lines, next)) => {
+                session.write(output, |out| out.extend_from_slice(&lines));
+                cursor = next;
             }
-        });
-        cursor = listing.next;
+            Err(error) => return session.write(output, |out| refusal(session, &error).write(out)),
+        }
         output.taken().await;
     }
-    session.write(output, |out| out.put_slice(if is_metadump { b"END\r\n" } else { b"EN\r\n" }));
+    session.write(output, |out| out.put_slice(end.as_bytes()));
 }
 
 /// Whether the classes named hold any items.
@@ -169,11 +179,14 @@ fn write_mgdump(listed: &Listed, out: &mut BytesMut) {
 }
 
 /// `stats cachedump`: some items, as many as are asked for, or as fit.
-pub(super) fn cachedump(service: &Service, class: u32, limit: usize, out: &mut BytesMut) {
+pub(super) async fn cachedump(session: &Session<'_>, class: u32, limit: usize, out: &mut BytesMut) {
     let limit = if limit == 0 { usize::MAX } else { limit };
     let (mut cursor, mut listed, end) = ((class == CLASS).then(Cursor::default), 0, out.len() + MAX_CACHEDUMP_BYTES);
     while let Some(from) = cursor {
-        let listing = service.cache.list(from, PLACES_PER_STEP);
+        let listing = match session.service.items.list(from, PLACES_PER_STEP, |listing| listing).await {
+            Ok(listing) => listing,
+            Err(error) => return refusal(session, &error).write(out),
+        };
         for item in listing.items {
             if listed >= limit || out.len() >= end {
                 return write_line(out, &Reply::End);

@@ -14,7 +14,7 @@ use super::stats::{self, Group};
 use super::{Service, Session, VERSION, auth};
 
 /// Carries a request out, and writes its reply. Says whether the connection goes on.
-pub(super) fn answer(session: &Session<'_>, mut request: Request, out: &mut BytesMut) -> bool {
+pub(super) async fn answer(session: &Session<'_>, mut request: Request, out: &mut BytesMut) -> bool {
     let service = session.service;
     if !session.is_admitted() && !is_for_anyone(&request.command) {
         auth::answer_binary(session, &request, out);
@@ -23,32 +23,44 @@ pub(super) fn answer(session: &Session<'_>, mut request: Request, out: &mut Byte
     let done = match &mut request.command {
         Command::Get { key, with_key } => {
             let (key, with_key) = (key.clone(), *with_key);
-            get(service, &request, &key, with_key, Read::get(), out)
+            get(service, &request, &key, with_key, Read::get(), out).await
         }
         Command::GetAndTouch { key, with_key, expiration } => {
             let (key, with_key) = (key.clone(), *with_key);
             let read = Read::get_and_touch(service.now().expiry(*expiration));
-            get(service, &request, &key, with_key, read, out)
+            get(service, &request, &key, with_key, read, out).await
         }
         Command::Touch { key, expiration } => {
             let (key, read) = (key.clone(), Read::touch(service.now().expiry(*expiration)));
-            get(service, &request, &key, false, read, out)
+            get(service, &request, &key, false, read, out).await
         }
-        Command::Store { .. } => store(service, &mut request, out),
-        Command::Delete { .. } => delete(service, &request, out),
-        Command::Count { .. } => count(service, &request, out),
+        Command::Store { .. } => store(service, &mut request, out).await,
+        Command::Delete { .. } => delete(service, &request, out).await,
+        Command::Count { .. } => count(service, &request, out).await,
         Command::TooLarge { key, forgets, .. } => {
-            service.cache.refuse(key, *forgets).map(|()| write_failure(out, &request, Status::TOO_LARGE))
+            service.items.refuse(key, *forgets).await.map(|()| write_failure(out, &request, Status::TOO_LARGE))
         }
         _ => {
-            return other(session, &request, out);
+            // Boxed, so that the answers to requests on items stay small.
+            return Box::pin(other(session, &request, out)).await;
         }
     };
-    if done.is_err() {
-        // The store's one error is that of a key which the reader has refused already.
-        write_failure(out, &request, Status::INVALID_ARGUMENTS);
+    if let Err(error) = done {
+        write_failure(out, &request, status(session, &error));
     }
     true
+}
+
+/// What a store that has failed means to a client. What is wrong with the request itself has been refused before.
+fn status(session: &Session<'_>, error: &charioteer_engine::Error) -> Status {
+    match error {
+        charioteer_engine::Error::ItemKey { .. } => Status::INVALID_ARGUMENTS,
+        charioteer_engine::Error::DiskFull { .. } => Status::OUT_OF_MEMORY,
+        error => {
+            session.store_failed(error);
+            Status::INTERNAL
+        }
+    }
 }
 
 /// Whether a command is answered before a client has said who it is.
@@ -58,8 +70,8 @@ const fn is_for_anyone(command: &Command) -> bool {
 
 type Done = Result<(), charioteer_engine::Error>;
 
-fn get(service: &Service, request: &Request, key: &[u8], with_key: bool, read: Read, out: &mut BytesMut) -> Done {
-    match service.cache.run(key, read)? {
+async fn get(service: &Service, request: &Request, key: &[u8], with_key: bool, read: Read, out: &mut BytesMut) -> Done {
+    match service.items.run(key, read).await? {
         Some(Hit { value, before, .. }) => {
             let key = if with_key { key } else { b"" };
             let value = value.as_deref().unwrap_or_default();
@@ -72,7 +84,7 @@ fn get(service: &Service, request: &Request, key: &[u8], with_key: bool, read: R
 }
 
 /// A number that compares makes a set of an add and of a replace, too.
-fn store(service: &Service, request: &mut Request, out: &mut BytesMut) -> Done {
+async fn store(service: &Service, request: &mut Request, out: &mut BytesMut) -> Done {
     let cas = request.cas;
     let Command::Store { mode: asked, key, value, flags, expiration } = &mut request.command else { return Ok(()) };
     let asked = *asked;
@@ -85,7 +97,7 @@ fn store(service: &Service, request: &mut Request, out: &mut BytesMut) -> Done {
             store.mode = Mode::Set;
         }
     }
-    let status = match service.cache.run(key, store)? {
+    let status = match service.items.run(key, store).await? {
         StoreReply::Stored(stored) => {
             if !request.hides(Status::OK) {
                 write_reply::<&[u8]>(out, &Reply { cas: stored.cas, ..request.reply() });
@@ -106,11 +118,11 @@ fn store(service: &Service, request: &mut Request, out: &mut BytesMut) -> Done {
     Ok(())
 }
 
-fn delete(service: &Service, request: &Request, out: &mut BytesMut) -> Done {
+async fn delete(service: &Service, request: &Request, out: &mut BytesMut) -> Done {
     let Command::Delete { key } = &request.command else { return Ok(()) };
     let mut delete = Delete::new();
     delete.compare = expected(request.cas);
-    let status = match service.cache.run(key, delete)? {
+    let status = match service.items.run(key, delete).await? {
         DeleteReply::Deleted => {
             write_done(out, request);
             return Ok(());
@@ -123,12 +135,12 @@ fn delete(service: &Service, request: &Request, out: &mut BytesMut) -> Done {
     Ok(())
 }
 
-fn count(service: &Service, request: &Request, out: &mut BytesMut) -> Done {
+async fn count(service: &Service, request: &Request, out: &mut BytesMut) -> Done {
     let Command::Count { direction, key, delta, initial, create } = &request.command else { return Ok(()) };
     let mut arithmetic = arithmetic(*direction, *delta);
     arithmetic.compare = expected(request.cas);
     arithmetic.create = create.map(|expiration| Initial { number: *initial, expiry: service.now().expiry(expiration) });
-    let status = match service.cache.run(key, arithmetic)? {
+    let status = match service.items.run(key, arithmetic).await? {
         ArithmeticReply::Computed(computed) => {
             if !request.hides(Status::OK) {
                 write_counter(out, request.opcode(), request.opaque, computed.cas, computed.number);
@@ -156,7 +168,7 @@ fn write_done(out: &mut BytesMut, request: &Request) {
 }
 
 /// Carries out what concerns no item of its own. Says whether the connection goes on.
-fn other(session: &Session<'_>, request: &Request, out: &mut BytesMut) -> bool {
+async fn other(session: &Session<'_>, request: &Request, out: &mut BytesMut) -> bool {
     let service = session.service;
     match &request.command {
         Command::Noop => write_done(out, request),
@@ -166,11 +178,13 @@ fn other(session: &Session<'_>, request: &Request, out: &mut BytesMut) -> bool {
             return false;
         }
         Command::Flush { delay } if service.options.allows_flush => {
-            service.cache.flush(service.now().flush(*delay));
-            write_done(out, request);
+            match service.items.flush(service.now().flush(*delay)).await {
+                Ok(()) => write_done(out, request),
+                Err(error) => write_failure(out, request, status(session, &error)),
+            }
         }
         Command::Flush { .. } => write_failure(out, request, Status::AUTH_FAILURE),
-        Command::Stat { group } => stat(session, request, group, out),
+        Command::Stat { group } => stat(session, request, group, out).await,
         Command::SaslMechanisms | Command::SaslAuth { .. } | Command::SaslStep { .. }
             if service.options.credentials.is_some() =>
         {
@@ -181,13 +195,14 @@ fn other(session: &Session<'_>, request: &Request, out: &mut BytesMut) -> bool {
     true
 }
 
-fn stat(session: &Session<'_>, request: &Request, group: &Bytes, out: &mut BytesMut) {
+async fn stat(session: &Session<'_>, request: &Request, group: &Bytes, out: &mut BytesMut) {
     let mut words = group.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     match Group::of(words.next(), words.next()) {
         Some(group) => {
             stats::each(session, group, |name, value| {
                 write_stat(out, request.opaque, name.as_bytes(), value.as_bytes());
-            });
+            })
+            .await;
             write_stat(out, request.opaque, b"", b"");
         }
         None => write_failure(out, request, Status::NOT_FOUND),

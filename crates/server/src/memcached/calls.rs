@@ -8,33 +8,61 @@ use prometheus_client::metrics::counter::Counter;
 use super::session::Request;
 use crate::metrics::Metrics;
 
-/// What a request asks for, as it is counted: by the same name in all protocols where that can be.
+/// What a request asks for: by the same name in all protocols where that can be.
+///
+/// ```
+/// use charioteer_server::testing::memcached::{Action, Call, Fault};
+///
+/// // Nobody learns that a value was stored, in whatever protocol.
+/// let fault = Fault::new(Action::DropReply).on(Call::Store).on(Call::MetaSet);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Call {
+#[non_exhaustive]
+pub enum Call {
+    /// Reading items: Get of the binary protocol, also with its key or quiet, and `get` and `gets`.
     Get,
+    /// Reading items that are kept longer: GAT, `gat`, `gats`.
     GetAndTouch,
+    /// Keeping an item longer.
     Touch,
+    /// Storing a value: set, add, replace, append, prepend, and `cas`.
     Store,
+    /// Deleting an item.
     Delete,
+    /// Counting up or down.
     Count,
+    /// Flushing everything.
     Flush,
+    /// `mg`.
     MetaGet,
+    /// `ms`.
     MetaSet,
+    /// `md`.
     MetaDelete,
+    /// `ma`.
     MetaArithmetic,
+    /// `me`.
     MetaDebug,
+    /// Nothing but an answer.
     Noop,
+    /// Statistics.
     Stats,
+    /// The server's version.
     Version,
+    /// Saying who one is.
     Authenticate,
+    /// What only those ask for who look after a server.
     Administer,
+    /// Ending the connection.
     Quit,
+    /// Storing a value that is too large to be taken in.
     TooLarge,
+    /// What the server does not know, or can't make sense of.
     Unknown,
 }
 
 impl Call {
-    const COUNT: usize = Self::Unknown as usize + 1;
+    pub(super) const COUNT: usize = Self::Unknown as usize + 1;
 
     pub(super) const fn of(request: &Request) -> Self {
         match request {
@@ -119,6 +147,27 @@ impl Call {
     /// Whether requests of this kind are refused, all of them.
     const fn is_refused(self) -> bool {
         matches!(self, Self::TooLarge | Self::Unknown)
+    }
+
+    /// Whether it only reads items.
+    pub(super) const fn is_read(self) -> bool {
+        matches!(self, Self::Get | Self::MetaGet | Self::MetaDebug)
+    }
+
+    /// Whether it changes items, or when they end.
+    pub(super) const fn is_write(self) -> bool {
+        matches!(
+            self,
+            Self::GetAndTouch
+                | Self::Touch
+                | Self::Store
+                | Self::Delete
+                | Self::Count
+                | Self::MetaSet
+                | Self::MetaDelete
+                | Self::MetaArithmetic
+                | Self::TooLarge
+        )
     }
 
     /// Whether this is a command of the meta protocol.

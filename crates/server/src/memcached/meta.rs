@@ -18,17 +18,21 @@ use super::time::Now;
 /// The class of memory that `me` and `metadump` tell: there is one for all items.
 pub(super) const CLASS: u32 = 1;
 
-/// Carries a command out, and writes its reply. The engine's error is that of a key that no reader lets through.
-pub(super) fn answer(service: &Service, request: Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
+/// Carries a command out, and writes its reply.
+pub(super) async fn answer(
+    service: &Service,
+    request: Request,
+    out: &mut BytesMut,
+) -> Result<(), charioteer_engine::Error> {
     match request.verb {
-        Verb::Get => get(service, &request, out),
-        Verb::Set => set(service, request, out),
-        Verb::Delete => delete(service, &request, out),
-        Verb::Arithmetic => count(service, &request, out),
+        Verb::Get => get(service, &request, out).await,
+        Verb::Set => set(service, request, out).await,
+        Verb::Delete => delete(service, &request, out).await,
+        Verb::Arithmetic => count(service, &request, out).await,
     }
 }
 
-fn get(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
+async fn get(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
     let (now, flags) = (service.now(), &request.flags);
     let mut read = Read::meta_get();
     read.value = flags.returns_value();
@@ -44,7 +48,7 @@ fn get(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(), c
         ),
     });
     read.compare = flags.compare_cas();
-    match service.cache.run(&request.key, read)? {
+    match service.items.run(&request.key, read).await? {
         Some(hit) => write_reply(out, request, Status::Done, &hit_facts(&hit, flags, now), hit.value.as_deref()),
         None => write_reply(out, request, Status::Missing, &ItemFacts::default(), None),
     }
@@ -87,7 +91,7 @@ fn created_expiry(flags: &Flags, now: Now) -> Expiry {
     last.last().map_or(Expiry::NEVER, |expiration| now.expiry(expiration))
 }
 
-fn set(service: &Service, mut request: Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
+async fn set(service: &Service, mut request: Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
     let (now, flags) = (service.now(), request.flags);
     let expiry = flags.lifetime().map_or(Expiry::NEVER, |lifetime| now.expiry(lifetime));
     let mut store = Store::set(std::mem::take(&mut request.value), flags.client_flags(), expiry);
@@ -98,7 +102,7 @@ fn set(service: &Service, mut request: Request, out: &mut BytesMut) -> Result<()
     store.create = flags.vivify().map(|vivify| now.expiry(vivify));
     store.base64_key = flags.is_base64_key();
     let mut facts = ItemFacts::default();
-    let status = match service.cache.run(&request.key, store)? {
+    let status = match service.items.run(&request.key, store).await? {
         StoreReply::Stored(stored) => {
             (facts.cas, facts.size) = (stored.cas, stored.value_bytes as u64);
             Status::Done
@@ -130,7 +134,7 @@ pub(super) const fn mode(mode: StoreMode) -> Mode {
     }
 }
 
-fn delete(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
+async fn delete(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
     let (now, flags) = (service.now(), &request.flags);
     let expiry = flags.lifetime().map(|lifetime| now.expiry(lifetime));
     let mut delete = Delete::new();
@@ -139,7 +143,7 @@ fn delete(service: &Service, request: &Request, out: &mut BytesMut) -> Result<()
     let emptied = RemoveValue { flags: flags.client_flags(), expiry: expiry.unwrap_or(Expiry::NEVER) };
     delete.remove_value = flags.removes_value().then_some(emptied);
     delete.cas = flags.new_cas();
-    let status = match service.cache.run(&request.key, delete)? {
+    let status = match service.items.run(&request.key, delete).await? {
         DeleteReply::Deleted => Status::Done,
         DeleteReply::NotFound => Status::NotFound,
         DeleteReply::Exists => Status::Exists,
@@ -152,14 +156,14 @@ fn delete(service: &Service, request: &Request, out: &mut BytesMut) -> Result<()
     Ok(())
 }
 
-fn count(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
+async fn count(service: &Service, request: &Request, out: &mut BytesMut) -> Result<(), charioteer_engine::Error> {
     let (now, flags) = (service.now(), &request.flags);
     let mut arithmetic = arithmetic(flags.direction().unwrap_or_default(), flags.delta());
     arithmetic.create = flags.vivify().map(|_| Initial { number: flags.initial(), expiry: created_expiry(flags, now) });
     arithmetic.compare = flags.compare_cas();
     arithmetic.touch = flags.lifetime().map(|lifetime| now.expiry(lifetime));
     arithmetic.cas = flags.new_cas();
-    let status = match service.cache.run(&request.key, arithmetic)? {
+    let status = match service.items.run(&request.key, arithmetic).await? {
         ArithmeticReply::Computed(computed) => {
             let sets = |flag: &Flag| sets_expiry(flag, computed.created);
             let is_told_after = stands_before(flags, sets, |flag| matches!(flag, Flag::ReturnLifetime));
@@ -193,14 +197,14 @@ pub(super) const fn arithmetic(direction: Direction, delta: u64) -> Arithmetic {
 }
 
 /// Tells what is known of an item.
-pub(super) fn debug(
+pub(super) async fn debug(
     service: &Service,
     key: &[u8],
     base64: bool,
     out: &mut BytesMut,
 ) -> Result<(), charioteer_engine::Error> {
     let now = service.now();
-    let facts = service.cache.run(key, Inspect)?.map(|item| DebugFacts {
+    let facts = service.items.run(key, Inspect).await?.map(|item| DebugFacts {
         remaining: now.remaining(item.attributes.expiry),
         idle_seconds: now.since(item.attributes.last_access),
         cas: item.attributes.cas,

@@ -6,8 +6,8 @@
 //!   client finds others;
 //! - `time` makes moments of the numbers by which clients say them.
 //!
-//! Items live in [`Cache`](charioteer_engine::cache::Cache), which is synchronous and quick: only what tells of many items is
-//! answered in steps.
+//! `items` says where the items are: in memory, where an operation is done at once, or in the store. What concerns many items is done in
+//! steps, and beside the threads that serve connections. `hooks` is where tests of clients have their say.
 
 mod admin;
 mod auth;
@@ -15,6 +15,8 @@ mod binary;
 mod calls;
 mod cluster;
 mod connections;
+pub(crate) mod hooks;
+mod items;
 mod meta;
 mod options;
 mod session;
@@ -22,6 +24,7 @@ mod stats;
 mod text;
 mod time;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,23 +32,26 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use charioteer_engine::Clock;
-use charioteer_engine::cache::Cache;
 use charioteer_proto::memcached::Limits as CodecLimits;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::Limits;
 use crate::backend::aside;
 use crate::connection;
 use crate::metrics::Metrics;
+use crate::port::Port;
 use crate::tls::Handshakes;
 pub use auth::Credentials;
+pub use calls::Call;
 use calls::Calls;
 pub use cluster::MemcachedCluster;
 use connections::Connections;
+use hooks::Hooks;
+pub(crate) use items::Items;
 pub use options::{MemcachedOptions, OverTls, UnixSocket};
 use session::Session;
 use time::Now;
@@ -60,14 +66,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEPS_PER_ROUND: usize = 60;
 const FEWEST_PLACES: usize = 10_000;
 
-/// A cache as these options want it.
-pub(crate) fn cache(options: &MemcachedOptions, clock: &Clock) -> Arc<Cache> {
-    Arc::new(Cache::new(options.cache(), clock.clone()))
-}
-
 /// What all connections of a server share.
 pub(crate) struct Service {
-    cache: Arc<Cache>,
+    items: Items,
     options: MemcachedOptions,
     /// What the codec takes.
     codec: CodecLimits,
@@ -82,17 +83,26 @@ pub(crate) struct Service {
     handshakes: Option<Arc<Handshakes>>,
     /// When the certificates were last read, in seconds by the clock.
     certificates_read: AtomicU64,
+    hooks: Option<Arc<Hooks>>,
+}
+
+/// A service, and the ports on which it is there.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) service: Arc<Service>,
+    pub(crate) ports: Vec<Port>,
 }
 
 /// What a service is made of.
 pub(crate) struct Parts {
-    pub(crate) cache: Arc<Cache>,
+    pub(crate) items: Items,
     pub(crate) options: MemcachedOptions,
     pub(crate) limits: Limits,
     pub(crate) latency: Duration,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) handshakes: Option<Arc<Handshakes>>,
+    pub(crate) hooks: Option<Arc<Hooks>>,
 }
 
 /// A connection's two ends.
@@ -109,9 +119,15 @@ impl Ends {
     }
 }
 
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("items", &self.items).finish_non_exhaustive()
+    }
+}
+
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { cache, options, limits, latency, clock, metrics, handshakes } = parts;
+        let Parts { items, options, limits, latency, clock, metrics, handshakes, hooks } = parts;
         let CodecLimits { line_bytes, keys_line_bytes, .. } = CodecLimits::default();
         let codec = CodecLimits {
             value_bytes: options.item_limit.min(limits.frame_bytes),
@@ -120,7 +136,7 @@ impl Service {
         };
         let (calls, started) = (Calls::new(Arc::clone(&metrics)), clock.now());
         Self {
-            cache,
+            items,
             options,
             codec,
             limits,
@@ -132,6 +148,7 @@ impl Service {
             calls,
             connections: Connections::default(),
             handshakes,
+            hooks,
         }
     }
 
@@ -145,7 +162,11 @@ impl Service {
         let _open = self.metrics.connection("memcached");
         let open = self.connections.add(ends.peer, self.now().second());
         let session = Session::new(&self, &open.connection, ends.local);
-        let ended = connection::serve(&session, stream, BytesMut::new(), &self.limits, &stop).await;
+        let serving = connection::serve(&session, stream, BytesMut::new(), &self.limits, &stop);
+        let ended = match &self.hooks {
+            None => serving.await,
+            Some(hooks) => hooks.until_closed(serving).await,
+        };
         let peer = session.peer;
         match ended.map(|ended| ended.reason()) {
             Ok(None) => {}
@@ -182,16 +203,21 @@ impl Service {
     }
 
     /// Removes the dead, a part of them every second, until told to stop.
-    pub(crate) async fn sweep(cache: Arc<Cache>, stop: CancellationToken) {
+    pub(crate) async fn sweep(items: Items, stop: CancellationToken) {
         let mut seconds = tokio::time::interval(SWEEP_EVERY);
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(seconds.tick()).await.is_some() {
-            let cache = Arc::clone(&cache);
-            aside(move || {
-                let places = (cache.stats().items / SWEEPS_PER_ROUND).max(FEWEST_PLACES);
-                cache.sweep(places)
-            })
-            .await;
+            let places = (items.collect_stats().await.items / SWEEPS_PER_ROUND).max(FEWEST_PLACES);
+            if let Err(error) = items.sweep(places).await {
+                warn!(%error, "cannot remove the dead among memcached's items");
+            }
+        }
+    }
+
+    /// Forgets all items.
+    pub(crate) async fn forget(&self) {
+        if let Err(error) = self.items.flush(self.now().second()).await {
+            warn!(%error, "cannot forget memcached's items");
         }
     }
 
@@ -207,8 +233,8 @@ impl Service {
         tokio::runtime::Handle::current().metrics().num_workers()
     }
 
-    fn reset_stats(&self) {
-        self.cache.reset_stats();
+    async fn reset_stats(&self) {
+        self.items.reset_stats().await;
         self.connections.reset();
     }
 }

@@ -25,11 +25,14 @@ pub struct MemcachedOptions {
     pub tls: Option<OverTls>,
     /// A Unix socket on which it is served too.
     pub unix_socket: Option<UnixSocket>,
-    /// How much memory the items may take, with all that belongs to them. Default 64 MiB.
+    /// Whether items are kept with the rest of the data, as durable as that: all of them, however many, as nothing is evicted.
+    /// Default no: they are in memory.
+    pub durable: bool,
+    /// How much memory the items may take, with all that belongs to them, where they are in memory. Default 64 MiB.
     pub memory_bytes: usize,
     /// How large an item may be, counted as memcached counts it. Default 1 MiB.
     pub item_limit: usize,
-    /// Whether items are evicted when there is no memory for another, which is refused otherwise. Default yes.
+    /// Whether items in memory are evicted when there is no room for another, which is refused otherwise. Default yes.
     pub evicts: bool,
     /// Who may connect; `None` for everybody.
     pub credentials: Option<Credentials>,
@@ -96,6 +99,7 @@ impl Default for MemcachedOptions {
             addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 11211))],
             tls: None,
             unix_socket: None,
+            durable: false,
             memory_bytes,
             item_limit,
             evicts,

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::BytesMut;
 use charioteer_proto::memcached::auth::{Attempt, read_credentials};
 use charioteer_proto::memcached::{Intake, Limits, Protocol, binary, text};
-use tracing::debug;
+use futures_util::FutureExt;
+use tracing::{debug, warn};
 
 use super::calls::Call;
 use super::connections::Connection;
@@ -33,6 +34,21 @@ pub(super) enum Request {
     Text(text::Request),
     /// What a client of the text protocols says that is not known yet.
     Credentials(Attempt),
+}
+
+impl Request {
+    /// Whether it looks at many items, or at all parts of what holds them, which is not done where others wait.
+    const fn takes_long(&self) -> bool {
+        use binary::Command;
+        match self {
+            Self::Binary(request) => matches!(request.command, Command::Flush { .. } | Command::Stat { .. }),
+            Self::Text(request) => matches!(
+                request,
+                text::Request::FlushAll { .. } | text::Request::Stats { .. } | text::Request::Admin { .. }
+            ),
+            Self::Credentials(_) => false,
+        }
+    }
 }
 
 /// What is remembered between two requests.
@@ -145,6 +161,17 @@ impl connection::Session for Session<'_> {
         if call.is_meta() {
             self.service.connections.meta_commands.fetch_add(1, Ordering::Relaxed);
         }
+        match &self.service.hooks {
+            None => self.respond(request, output).await,
+            // Boxed, so that it takes no room where there are none.
+            Some(hooks) => Box::pin(self.answer_under(hooks, call, request, output)).await,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Carries a request out, and writes its reply.
+    pub(super) async fn respond(&self, request: Request, output: &Output) {
         match request {
             Request::Text(text::Request::Get { keys, with_cas, touch }) => {
                 super::text::get(self, &keys, with_cas, touch, output).await;
@@ -153,29 +180,49 @@ impl connection::Session for Session<'_> {
             Request::Text(request) if admin::is_dump(&request) && self.service.options.allows_dump => {
                 Box::pin(admin::dump(self, request, output)).await;
             }
-            Request::Text(request) if admin::is_refresh(&request) => {
-                Box::pin(admin::refresh(self, request, output)).await;
-            }
-            request => self.answer_now(request, output),
+            request if self.service.items.never_wait() && !request.takes_long() => self.answer_now(request, output),
+            request => Box::pin(self.answer_in_time(request, output)).await,
         }
     }
-}
 
-impl Session<'_> {
     /// Appends to the replies, and counts them.
     pub(super) fn write(&self, output: &Output, write: impl FnOnce(&mut BytesMut)) {
         self.connection.count(0, output.write(write));
     }
 
+    /// Answers what waits for nothing, right where the replies are gathered.
     fn answer_now(&self, request: Request, output: &Output) {
-        let mut goes_on = true;
-        self.write(output, |out| match request {
-            Request::Binary(request) => goes_on = super::binary::answer(self, request, out),
-            Request::Text(request) => goes_on = super::text::answer(self, request, out),
-            Request::Credentials(attempt) => auth::answer_text(self, &attempt, out),
-        });
+        // Were it not ready at once after all, nobody could wait for it: the connection ends rather than leave its reply out.
+        let mut goes_on = Some(false);
+        self.write(output, |out| goes_on = self.answer_to(request, out).now_or_never());
+        if goes_on != Some(true) {
+            output.write_last(b"");
+        }
+    }
+
+    async fn answer_in_time(&self, request: Request, output: &Output) {
+        let mut reply = BytesMut::new();
+        let goes_on = self.answer_to(request, &mut reply).await;
+        self.write(output, |out| out.extend_from_slice(&reply));
         if !goes_on {
             output.write_last(b"");
         }
+    }
+
+    /// Carries a request out, and writes its reply. Says whether the connection goes on.
+    async fn answer_to(&self, request: Request, out: &mut BytesMut) -> bool {
+        match request {
+            Request::Binary(request) => super::binary::answer(self, request, out).await,
+            Request::Text(request) => super::text::answer(self, request, out).await,
+            Request::Credentials(attempt) => {
+                auth::answer_text(self, &attempt, out);
+                true
+            }
+        }
+    }
+
+    /// Notes that the store has failed, of which the client learns no more than that.
+    pub(super) fn store_failed(&self, error: &charioteer_engine::Error) {
+        warn!(peer = self.peer, %error, "a request on memcached's items failed");
     }
 }

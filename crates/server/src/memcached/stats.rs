@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
-use charioteer_engine::cache::Event;
+use charioteer_engine::cache::{CacheStats, Event};
 use charioteer_proto::memcached::Protocol;
 use charioteer_proto::memcached::text::{Refusal, Reply, Words};
 
@@ -47,11 +47,11 @@ impl Group {
 }
 
 /// Answers `stats` of the text protocol.
-pub(super) fn answer_text(session: &Session<'_>, arguments: &Words, out: &mut BytesMut) {
+pub(super) async fn answer_text(session: &Session<'_>, arguments: &Words, out: &mut BytesMut) {
     let mut words = arguments.iter();
     let (name, word, last) = (words.next(), words.next(), words.next());
     if name == Some(b"cachedump") {
-        return answer_cachedump(session, word, last, out);
+        return answer_cachedump(session, word, last, out).await;
     }
     let Some(group) = Group::of(name, word) else {
         let usage = Refusal::line("CLIENT_ERROR usage: stats detail on|off|dump");
@@ -59,7 +59,8 @@ pub(super) fn answer_text(session: &Session<'_>, arguments: &Words, out: &mut By
     };
     each(session, group, |name, value| {
         write_line(out, &Reply::Stat { name: name.as_bytes(), value: value.as_bytes() });
-    });
+    })
+    .await;
     let end = match group {
         Group::Reset => Reply::Reset,
         Group::DetailSwitch => Reply::Ok,
@@ -68,39 +69,41 @@ pub(super) fn answer_text(session: &Session<'_>, arguments: &Words, out: &mut By
     write_line(out, &end);
 }
 
-fn answer_cachedump(session: &Session<'_>, class: Option<&[u8]>, limit: Option<&[u8]>, out: &mut BytesMut) {
+async fn answer_cachedump(session: &Session<'_>, class: Option<&[u8]>, limit: Option<&[u8]>, out: &mut BytesMut) {
     if !session.service.options.allows_dump {
         return Refusal::line("CLIENT_ERROR stats cachedump not allowed").write(out);
     }
     let number = |word: Option<&[u8]>| std::str::from_utf8(word?).ok()?.parse::<u32>().ok();
     match (number(class), number(limit)) {
         (Some(class), Some(limit)) => {
-            admin::cachedump(session.service, class, usize::try_from(limit).unwrap_or(usize::MAX), out);
+            admin::cachedump(session, class, usize::try_from(limit).unwrap_or(usize::MAX), out).await;
         }
         _ => Refusal::line("CLIENT_ERROR bad command line").write(out),
     }
 }
 
 /// Tells each statistic of a group. Statistics by prefix, of which `detail` speaks, are not kept: there are none to tell.
-pub(super) fn each(session: &Session<'_>, group: Group, mut put: impl FnMut(&str, &str)) {
+pub(super) async fn each(session: &Session<'_>, group: Group, mut put: impl FnMut(&str, &str)) {
+    if group == Group::Reset {
+        return session.service.reset_stats().await;
+    }
+    let stats = session.service.items.collect_stats().await;
     let mut put = |name: &str, value: &dyn Display| put(name, &value.to_string());
     match group {
-        Group::General => general(session, &mut put),
+        Group::General => general(session, &stats, &mut put),
         Group::Settings => settings(session, &mut put),
-        Group::Items => items(session, &mut put),
-        Group::Slabs => slabs(session, &mut put),
+        Group::Items => items(&stats, &mut put),
+        Group::Slabs => slabs(&stats, &mut put),
         Group::Sizes => put("sizes_status", &"disabled"),
         Group::Connections => connections(session, &mut put),
-        Group::Reset => session.service.reset_stats(),
-        Group::DetailSwitch | Group::DetailDump => {}
+        Group::Reset | Group::DetailSwitch | Group::DetailDump => {}
     }
 }
 
 type Put<'a> = dyn FnMut(&str, &dyn Display) + 'a;
 
-fn general(session: &Session<'_>, put: &mut Put<'_>) {
+fn general(session: &Session<'_>, stats: &CacheStats, put: &mut Put<'_>) {
     let service = session.service;
-    let stats = service.cache.stats();
     let count = |event| stats.count(event);
     put("pid", &std::process::id());
     put("uptime", &service.uptime().as_secs());
@@ -130,7 +133,7 @@ fn general(session: &Session<'_>, put: &mut Put<'_>) {
     let (read, written) = service.connections.traffic();
     put("bytes_read", &read);
     put("bytes_written", &written);
-    put("limit_maxbytes", &service.cache.options().memory_bytes);
+    put("limit_maxbytes", &service.items.options().memory_bytes);
     put("accepting_conns", &1);
     put("listen_disabled_num", &0);
     put("threads", &service.threads());
@@ -168,7 +171,7 @@ const COUNTED: [(&str, Event); 17] = [
 
 fn settings(session: &Session<'_>, put: &mut Put<'_>) {
     let service = session.service;
-    let (options, cache) = (&service.options, service.cache.options());
+    let (options, cache) = (&service.options, service.items.options());
     put("maxbytes", &cache.memory_bytes);
     put("maxconns", &service.limits.connections);
     put("tcpport", &session.local.map_or(0, |local| local.port()));
@@ -228,8 +231,7 @@ fn ssl_settings(tls: Option<&Tls>, put: &mut Put<'_>) {
     put("ssl_min_version", &"tlsv1.2");
 }
 
-fn items(session: &Session<'_>, put: &mut Put<'_>) {
-    let stats = session.service.cache.stats();
+fn items(stats: &CacheStats, put: &mut Put<'_>) {
     if stats.items == 0 {
         return;
     }
@@ -247,8 +249,7 @@ fn items(session: &Session<'_>, put: &mut Put<'_>) {
     }
 }
 
-fn slabs(session: &Session<'_>, put: &mut Put<'_>) {
-    let stats = session.service.cache.stats();
+fn slabs(stats: &CacheStats, put: &mut Put<'_>) {
     let mut put_of_class = |name: &str, value: &dyn Display| put(&format!("{CLASS}:{name}"), value);
     put_of_class("used_chunks", &stats.items);
     put_of_class("mem_requested", &stats.item_bytes);

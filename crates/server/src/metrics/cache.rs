@@ -1,9 +1,8 @@
 //! What memcached's items come to, read when somebody asks.
 
 use std::fmt;
-use std::sync::Arc;
 
-use charioteer_engine::cache::{Cache, Event};
+use charioteer_engine::cache::Event;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -11,22 +10,23 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 use super::store::Encode;
+use crate::memcached::Items;
 
-/// Reads the counters of a cache.
+/// Reads the counters of all items.
 #[derive(Debug)]
 pub(super) struct CacheCollector {
-    cache: Arc<Cache>,
+    items: Items,
 }
 
 impl CacheCollector {
-    pub(super) const fn new(cache: Arc<Cache>) -> Self {
-        Self { cache }
+    pub(super) const fn new(items: Items) -> Self {
+        Self { items }
     }
 }
 
 impl Collector for CacheCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let stats = self.cache.stats();
+        let stats = self.items.stats();
         let mut put = |name: &str, help: &str, unit: Option<&Unit>, metric: &dyn Encode| {
             let descriptor = encoder.encode_descriptor(name, help, unit, metric.kind())?;
             metric.encode_into(descriptor)
@@ -41,7 +41,7 @@ impl Collector for CacheCollector {
         put("cache_items", "Items", None, &gauge(stats.items))?;
         put("cache_item", "Bytes of the items", Some(&Unit::Bytes), &gauge(stats.item_bytes))?;
         put("cache_memory", "Bytes of the items and all around them", Some(&Unit::Bytes), &gauge(stats.memory_bytes))?;
-        let limit = gauge(self.cache.options().memory_bytes);
+        let limit = gauge(self.items.options().memory_bytes);
         put("cache_memory_limit", "Bytes that the items may take", Some(&Unit::Bytes), &limit)
     }
 }

@@ -29,8 +29,6 @@ pub(crate) struct Cluster {
 /// One port and what it is.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// Where it listens.
-    pub(crate) address: SocketAddrV4,
     /// Which meta server it is, if one.
     pub(crate) meta: Option<usize>,
     /// Which replica server it is, if one.
@@ -52,13 +50,11 @@ impl Cluster {
         shape: Option<Arc<Shape>>,
     ) -> (Self, Vec<Endpoint>) {
         let mut endpoints = Vec::new();
-        for (index, address) in metas.iter().enumerate() {
+        for index in 0..metas.len() {
             let node = (index == 0 && nodes.is_empty()).then_some(0);
-            endpoints.push(Endpoint { address: *address, meta: Some(index), node });
+            endpoints.push(Endpoint { meta: Some(index), node });
         }
-        for (index, address) in nodes.iter().enumerate() {
-            endpoints.push(Endpoint { address: *address, meta: None, node: Some(index) });
-        }
+        endpoints.extend((0..nodes.len()).map(|index| Endpoint { meta: None, node: Some(index) }));
         let nodes = if nodes.is_empty() { metas.iter().take(1).copied().collect() } else { nodes };
         (Self { metas, nodes, shape }, endpoints)
     }

@@ -2,12 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use charioteer_engine::{Clock, DiskOptions};
 
-use super::{Pegasus, TestServer};
-use crate::pegasus::hooks::Hooks;
+use super::{Memcached, Pegasus, TestServer};
+use crate::server::Hooks;
 use crate::{Data, Error, Limits, MemcachedOptions, Options, PegasusOptions, Server};
 
 /// What a server for tests is to be: of one port and in memory, unless it is told otherwise.
@@ -65,6 +64,11 @@ impl Builder {
         self
     }
 
+    /// Keeps memcached's items with the data.
+    pub fn memcached_durable(self) -> Self {
+        self.memcached(|memcached| memcached.durable = true)
+    }
+
     /// What peers may take.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.options.limits = limits;
@@ -112,11 +116,12 @@ impl Builder {
             pegasus.tables = tables;
         }
         options.pegasus = Some(pegasus);
-        let (clock, hooks) = (options.clock.clone(), Arc::new(Hooks::default()));
-        let server = Server::start_with(options, Some(Arc::clone(&hooks))).await?;
+        let (clock, hooks) = (options.clock.clone(), Hooks::all());
+        let server = Server::start_with(options, hooks.clone()).await?;
         let cut_on_drop = server.cut().clone().drop_guard();
-        let pegasus = Pegasus::new(hooks, &server);
-        Ok(TestServer { server, clock, pegasus, cut_on_drop })
+        let pegasus = Pegasus::new(hooks.pegasus.unwrap_or_default(), &server);
+        let memcached = Memcached::new(hooks.memcached.unwrap_or_default(), &server);
+        Ok(TestServer { server, clock, pegasus, memcached, cut_on_drop })
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`TestServer::start`] serves a table `temp` of 8 partitions and memcached from memory, on ports that the system chooses, with a
 //! [clock](TestServer::clock) that a test can move. [`TestServer::builder`] makes a cluster of several meta servers and nodes, all
 //! in this process. What belongs to one protocol is behind a handle of its own, such as [`Pegasus`]: there a test moves partitions,
-//! stops nodes, and has requests go wrong.
+//! stops nodes, and has requests go wrong. Faults of memcached, and what else is about it, are in [`memcached`].
 //!
 //! ```
 //! use charioteer_server::testing::{Action, Call, ErrorCode, Fault, TestServer};
@@ -26,6 +26,7 @@ mod builder;
 #[cfg(feature = "test-certificates")]
 mod certificates;
 mod error;
+pub mod memcached;
 mod pegasus;
 
 use charioteer_engine::Clock;
@@ -34,12 +35,14 @@ pub use charioteer_proto::pegasus::rpc::Call;
 pub use charioteer_proto::pegasus::special::ErrorCode;
 use tokio_util::sync::DropGuard;
 
-pub use crate::pegasus::hooks::{Action, Arrival, Fault, Injected, Seen};
+pub use crate::hooks::Injected;
+pub use crate::pegasus::hooks::{Action, Arrival, Fault, Seen};
 use crate::{Addresses, Server};
 pub use builder::Builder;
 #[cfg(feature = "test-certificates")]
 pub use certificates::Certificates;
 pub use error::Error;
+pub use memcached::Memcached;
 pub use pegasus::Pegasus;
 
 /// A server for tests of clients. Dropping it cuts all connections and stops everything.
@@ -60,6 +63,7 @@ pub struct TestServer {
     server: Server,
     clock: Clock,
     pegasus: Pegasus,
+    memcached: Memcached,
     cut_on_drop: DropGuard,
 }
 
@@ -119,6 +123,12 @@ impl TestServer {
     #[must_use]
     pub fn pegasus(&self) -> Pegasus {
         self.pegasus.clone()
+    }
+
+    /// What a test can do to memcached.
+    #[must_use]
+    pub fn memcached(&self) -> Memcached {
+        self.memcached.clone()
     }
 
     /// Stops as [`Server::shutdown`] does, which waits a while for requests that faults hold. A folder can be opened again afterwards.

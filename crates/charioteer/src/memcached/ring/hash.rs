@@ -1,8 +1,7 @@
 //! The hashes that place keys, as clients in use compute them.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
-
-use super::md5::digest;
+use md5::{Digest, Md5};
 
 const CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
@@ -14,6 +13,13 @@ pub(super) fn crc32(key: &[u8]) -> u32 {
 /// What libmemcached calls CRC.
 pub(super) fn crc15(key: &[u8]) -> u32 {
     (crc32(key) >> 16) & 0x7fff
+}
+
+/// MD5, as four numbers of little-endian bytes.
+pub(super) fn digest(text: &[u8]) -> [u32; 4] {
+    let digest: [u8; 16] = Md5::digest(text).into();
+    let mut words = digest.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+    std::array::from_fn(|_| words.next().unwrap_or_default())
 }
 
 /// What libmemcached takes of MD5.

@@ -3,8 +3,8 @@
 use std::iter::repeat;
 
 use super::Spot;
+use super::hash::digest;
 use super::hash::one_at_a_time;
-use super::md5::digest;
 
 /// memcached's own port, which libmemcached leaves out of a server's name.
 const DEFAULT_PORT: u16 = 11211;

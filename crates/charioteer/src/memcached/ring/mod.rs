@@ -5,7 +5,6 @@
 
 mod hash;
 mod ketama;
-mod md5;
 mod rendezvous;
 
 use ketama::Ketama;
@@ -48,7 +47,7 @@ pub enum Hashing {
 
 impl Hashing {
     /// Each with its name in a URL.
-    const NAMES: [(&'static str, Self); 8] = [
+    pub(super) const NAMES: [(&'static str, Self); 8] = [
         ("rendezvous", Self::Rendezvous),
         ("gomemcached", Self::Gomemcached),
         ("ketama", Self::Ketama),
@@ -58,14 +57,6 @@ impl Hashing {
         ("modulo-crc", Self::ModuloCrc),
         ("gomemcache", Self::Gomemcache),
     ];
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, hashing)| *hashing)
-    }
-
-    pub(super) fn names() -> String {
-        Self::NAMES.map(|(name, _)| name).join(", ")
-    }
 
     /// Whether it makes a difference how much weight a server has.
     pub(super) const fn knows_weights(self) -> bool {

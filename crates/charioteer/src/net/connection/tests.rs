@@ -13,6 +13,7 @@ struct Silence;
 
 impl Wire for Silence {
     type Reply = ();
+    type Expected = ();
 
     fn next_reply(&mut self, _: &mut BytesMut) -> Result<Option<Taken<()>>, String> {
         Ok(None)

@@ -20,7 +20,7 @@ fn poll(calls: &mut Calls, call: CallId) -> Poll<Result<&'static str, (Stage, Ar
 
 #[test]
 fn answers_reach_those_who_asked_in_whatever_order_they_come() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     let (one, two) = (begin(&mut calls, "a"), begin(&mut calls, "b"));
     assert_eq!(sent(&mut calls), "ab");
     assert!(poll(&mut calls, one).is_pending());
@@ -33,7 +33,7 @@ fn answers_reach_those_who_asked_in_whatever_order_they_come() {
 
 #[test]
 fn a_request_given_up_in_the_queue_is_not_sent() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     let ids = ["a", "b", "c"].map(|request| begin(&mut calls, request));
     assert_eq!(calls.give_up(ids[1]), Some(Stage::Queued));
     // Its slot is used again at once, by a request of its own.
@@ -43,7 +43,7 @@ fn a_request_given_up_in_the_queue_is_not_sent() {
 
 #[test]
 fn what_was_given_up_does_not_gather_while_nothing_can_be_sent() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     let first = begin(&mut calls, "first ");
     let large = "x".repeat(MAX_KEPT_BYTES / 4);
     for _ in 0..100 {
@@ -61,7 +61,7 @@ fn what_was_given_up_does_not_gather_while_nothing_can_be_sent() {
 
 #[test]
 fn nothing_is_sent_when_everything_was_given_up() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     let id = begin(&mut calls, "a");
     assert!(calls.has_requests());
     calls.give_up(id);
@@ -73,7 +73,7 @@ fn nothing_is_sent_when_everything_was_given_up() {
 
 #[test]
 fn a_number_is_not_used_again_before_its_late_answer_has_come() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     let gone = begin(&mut calls, "a");
     sent(&mut calls);
     assert_eq!(calls.give_up(gone), Some(Stage::Sent));
@@ -91,7 +91,7 @@ fn a_number_is_not_used_again_before_its_late_answer_has_come() {
 
 #[test]
 fn an_answer_nobody_asked_for_is_told_apart() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     let id = begin(&mut calls, "a");
     // Before it was sent, with another number, or a second time.
     assert!(matches!(calls.answer(id, "early"), Delivered::Unasked));
@@ -106,7 +106,7 @@ fn an_answer_nobody_asked_for_is_told_apart() {
 
 #[test]
 fn the_end_tells_each_call_whether_it_had_been_sent() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     let sent_one = begin(&mut calls, "a");
     sent(&mut calls);
     let queued = begin(&mut calls, "b");
@@ -126,7 +126,7 @@ fn the_end_tells_each_call_whether_it_had_been_sent() {
 
 #[test]
 fn calls_that_are_never_answered_fill_the_table_and_no_more() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     for _ in 0..MAX_SLOTS {
         let id = begin(&mut calls, "");
         assert_ne!(id, UNANSWERED);
@@ -138,7 +138,7 @@ fn calls_that_are_never_answered_fill_the_table_and_no_more() {
 
 #[test]
 fn what_is_queued_at_the_end_is_not_sent_but_for_what_nobody_waits_for() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     let queued = begin(&mut calls, "a");
     calls.post(|out, _| out.put_slice(b"b"));
     let given_up = begin(&mut calls, "c");
@@ -151,9 +151,74 @@ fn what_is_queued_at_the_end_is_not_sent_but_for_what_nobody_waits_for() {
 
 #[test]
 fn requests_that_nobody_waits_for_do_not_gather_without_end() {
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(false);
     for _ in 0..10_000 {
         calls.post(|out, _| out.put_bytes(0, 100));
     }
     assert!(sent(&mut calls).len() <= MAX_KEPT_BYTES + 100);
+}
+
+type OrderedCalls = Pending<&'static str, char>;
+
+fn begin_expecting(calls: &mut OrderedCalls, expected: char) -> CallId {
+    let encode = |out: &mut BytesMut, _| {
+        out.put_slice(b"request ");
+        expected
+    };
+    calls.begin(encode).unwrap()
+}
+
+/// Sends what is queued, and says what is noted of it.
+fn noted(calls: &mut OrderedCalls) -> Vec<(CallId, char)> {
+    calls.take_requests(&mut BytesMut::new());
+    calls.take_sent().unwrap().collect()
+}
+
+#[test]
+fn the_order_of_sending_is_that_of_what_is_expected_without_what_was_never_sent() {
+    let mut calls = OrderedCalls::new(true);
+    let [first, cut, second] = ['a', 'b', 'c'].map(|expected| begin_expecting(&mut calls, expected));
+    calls.post(|out, _| out.put_slice(b"post "));
+    assert_eq!(calls.give_up(cut), Some(Stage::Queued));
+    // It has the slot of the one that was cut out, and yet its own place.
+    let third = begin_expecting(&mut calls, 'd');
+    assert_eq!(calls.take_sent().unwrap().count(), 0);
+    assert_eq!(noted(&mut calls), [(first, 'a'), (second, 'c'), (third, 'd')]);
+    assert_eq!(noted(&mut calls), []);
+}
+
+#[test]
+fn a_call_given_up_after_it_was_sent_keeps_its_place_in_the_order() {
+    let mut calls = OrderedCalls::new(true);
+    let [gone, next] = ['a', 'b'].map(|expected| begin_expecting(&mut calls, expected));
+    calls.take_requests(&mut BytesMut::new());
+    assert_eq!(calls.give_up(gone), Some(Stage::Sent));
+    let last = begin_expecting(&mut calls, 'c');
+    assert_eq!(noted(&mut calls), [(gone, 'a'), (next, 'b'), (last, 'c')]);
+    assert!(matches!(calls.answer(gone, "late"), Delivered::Late));
+    assert!(matches!(calls.answer(next, "it"), Delivered::To(None)));
+}
+
+#[test]
+fn what_is_cut_out_before_the_queue_is_taken_leaves_the_order_of_the_others() {
+    let mut calls = OrderedCalls::new(true);
+    let large = |out: &mut BytesMut, _| {
+        out.put_bytes(0, MAX_KEPT_BYTES);
+        'x'
+    };
+    let first = begin_expecting(&mut calls, 'a');
+    for _ in 0..3 {
+        let cut = calls.begin(large).unwrap();
+        assert_eq!(calls.give_up(cut), Some(Stage::Queued));
+    }
+    let last = begin_expecting(&mut calls, 'b');
+    assert_eq!(noted(&mut calls), [(first, 'a'), (last, 'b')]);
+}
+
+#[test]
+fn where_nobody_asks_for_the_order_none_is_kept() {
+    let mut calls = Calls::new(false);
+    begin(&mut calls, "a");
+    sent(&mut calls);
+    assert!(calls.take_sent().is_none());
 }

@@ -1,6 +1,7 @@
 //! One batch of a scan.
 
-use charioteer_proto::pegasus::data::{GetScannerRequest, KeyValue, SCAN_COMPLETED, ScanRequest, ScanResponse, status};
+use charioteer_proto::pegasus::data::{GetScannerRequest, SCAN_COMPLETED, ScanRequest, ScanResponse, status};
+use charioteer_proto::pegasus::rows::Rows;
 use charioteer_proto::pegasus::rpc;
 
 use super::ScanOptions;
@@ -14,7 +15,7 @@ use crate::pegasus::table::{DataOperation, Table};
 /// A batch, as it came.
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) rows: Vec<KeyValue>,
+    pub(super) rows: Rows,
     /// How many rows there are, where only that was asked for, or are here.
     pub(super) count: u64,
     pub(super) end: End,
@@ -113,7 +114,7 @@ fn batch(reply: ScanResponse) -> Result<Batch, Failure> {
         (code, _) => return Err(failure::status(code)),
     };
     // Servers that do not know of counting send the rows instead.
-    let count = reply.kv_count.map_or(reply.kvs.len() as u64, |count| u64::try_from(count).unwrap_or(0));
+    let count = reply.kv_count.map_or_else(|| reply.kvs.len() as u64, |count| u64::try_from(count).unwrap_or(0));
     Ok(Batch { rows: reply.kvs, count, end })
 }
 

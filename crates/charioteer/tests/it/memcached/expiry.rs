@@ -2,23 +2,28 @@
 
 use std::time::{Duration, SystemTime};
 
-use charioteer::memcached::{Client, CountOptions, StoreOptions, Ttl};
+use charioteer::memcached::{Client, CountOptions, Protocol, StoreOptions, Ttl};
 use charioteer_server::testing::TestServer;
 
-use super::support::patient;
+use super::support::{in_each_protocol, patient_in};
+
+in_each_protocol! {
+    items_are_kept_as_long_as_they_are_said_to_be,
+    what_is_touched_is_kept_from_then_on_and_counters_keep_what_they_began_with,
+    a_flush_with_a_delay_takes_what_is_there_when_it_has_passed,
+}
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-async fn start() -> (TestServer, Client) {
+async fn start(protocol: Protocol) -> (TestServer, Client) {
     let server = TestServer::start().await;
-    let client = patient(&server.memcached_url());
+    let client = patient_in(protocol, &server.memcached_url());
     (server, client)
 }
 
-#[tokio::test]
-async fn items_are_kept_as_long_as_they_are_said_to_be() {
-    let (server, client) = start().await;
+async fn items_are_kept_as_long_as_they_are_said_to_be(protocol: Protocol) {
+    let (server, client) = start(protocol).await;
     client.set_with("minute", "value", StoreOptions::ttl(MINUTE)).await.unwrap();
     client.set_with("days", "value", StoreOptions::ttl(40 * DAY)).await.unwrap();
     client.set_with("moment", "value", StoreOptions::ttl(Ttl::At(SystemTime::now() + 50 * DAY))).await.unwrap();
@@ -37,9 +42,8 @@ async fn items_are_kept_as_long_as_they_are_said_to_be() {
     }
 }
 
-#[tokio::test]
-async fn what_is_touched_is_kept_from_then_on_and_counters_keep_what_they_began_with() {
-    let (server, client) = start().await;
+async fn what_is_touched_is_kept_from_then_on_and_counters_keep_what_they_began_with(protocol: Protocol) {
+    let (server, client) = start(protocol).await;
     for key in ["touched", "got", "left"] {
         client.set_with(key, "value", StoreOptions::ttl(MINUTE)).await.unwrap();
     }
@@ -56,9 +60,8 @@ async fn what_is_touched_is_kept_from_then_on_and_counters_keep_what_they_began_
     );
 }
 
-#[tokio::test]
-async fn a_flush_with_a_delay_takes_what_is_there_when_it_has_passed() {
-    let (server, client) = start().await;
+async fn a_flush_with_a_delay_takes_what_is_there_when_it_has_passed(protocol: Protocol) {
+    let (server, client) = start(protocol).await;
     client.set("before", "value").await.unwrap();
     client.flush_all_after(MINUTE).await.unwrap();
     client.set("meanwhile", "value").await.unwrap();

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use charioteer::memcached::{Client, Encoded, Ttl};
+use charioteer::memcached::{Client, Encoded, Protocol, Ttl};
 use charioteer::{ErrorKind, Outcome};
 use charioteer_proto::memcached::binary::{Command, Status, write_failure};
 
 use super::fake::Fake;
-use super::support::{client, one_key_of_each, patient, url_of};
+use super::support::{client, in_each_protocol, one_key_of_each, patient, url_of};
 
-#[tokio::test]
-async fn many_items_come_back_in_the_order_of_their_keys() {
-    let (_server, client, prefix) = client("many").await;
+in_each_protocol! {
+    many_items_come_back_in_the_order_of_their_keys,
+    keys_may_be_asked_for_twice_and_not_at_all,
+    one_bad_key_leaves_the_others_alone,
+}
+
+async fn many_items_come_back_in_the_order_of_their_keys(protocol: Protocol) {
+    let (_server, client, prefix) = client(protocol, "many").await;
     let keys: Vec<_> = (0..3000).map(|number| format!("{prefix}{number}")).collect();
     let items = keys.iter().step_by(2).map(|key| (key, Encoded::new(key.clone(), 3)));
     let stored = client.set_many(items, Ttl::from(Duration::from_secs(60))).await;
@@ -27,20 +32,19 @@ async fn many_items_come_back_in_the_order_of_their_keys() {
     assert!(deleted.into_iter().enumerate().all(|(number, deleted)| deleted.unwrap() == (number % 2 == 0)));
 }
 
-#[tokio::test]
-async fn keys_may_be_asked_for_twice_and_not_at_all() {
-    let (_server, client, key) = client("twice").await;
+async fn keys_may_be_asked_for_twice_and_not_at_all(protocol: Protocol) {
+    let (_server, client, key) = client(protocol, "twice").await;
     let cas = client.set_many([(&key, "1"), (&key, "2")], Ttl::Never).await.pop().unwrap().unwrap();
-    let missing = format!("{key} missing");
+    let cas = if protocol == Protocol::Text { client.get(&key).await.unwrap().unwrap().cas } else { cas };
+    let missing = format!("{key}missing");
     let found = client.get_many([&key, &missing, &key]).await;
     let values: Vec<_> = found.into_iter().map(|item| item.unwrap().map(|item| (item.value, item.cas))).collect();
     assert_eq!(values, [Some(("2".into(), cas)), None, Some(("2".into(), cas))]);
     assert!(client.get_many::<&str>([]).await.is_empty());
 }
 
-#[tokio::test]
-async fn one_bad_key_leaves_the_others_alone() {
-    let (_server, client, key) = client("bad key").await;
+async fn one_bad_key_leaves_the_others_alone(protocol: Protocol) {
+    let (_server, client, key) = client(protocol, "bad key").await;
     let mut stored = client.set_many([(&*key, "value"), ("", "value")], Ttl::Never).await;
     assert_eq!(stored.pop().unwrap().unwrap_err().kind(), ErrorKind::InvalidArgument);
     assert!(stored.pop().unwrap().is_ok());

@@ -1,11 +1,15 @@
 //! The client of memcached.
 
 mod calls;
+mod compression;
+mod compute;
 #[cfg(feature = "tls")]
 mod discovery;
 mod expiry;
 mod fake;
 mod hostile;
+mod keys;
+mod leases;
 mod many;
 mod options;
 mod servers;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use charioteer::ErrorKind;
 use charioteer::memcached::{Client, Hashing, Options, ServerChange};
+use charioteer_server::testing::TestServer;
 use tokio::sync::mpsc;
 
 use super::fake::Fake;
@@ -70,6 +71,37 @@ async fn without_failover_calls_for_a_server_that_is_down_fail_at_once_and_heal(
     let _back = Fake::start_at(address).await;
     assert_eq!(changes.recv().await.map(|(_, change)| change), Some(ServerChange::Up));
     assert_eq!(client.get("key").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_server_that_is_slower_than_a_caller_is_hurried_is_not_taken_for_dead() {
+    const SLOWER: Duration = Duration::from_millis(10);
+    let builder = TestServer::builder().options(|options| options.latency = SLOWER);
+    let server = builder.start().await.unwrap();
+    let client = patient(&server.memcached_url());
+    let mut changes = changes(&client);
+    client.set("key", "value").await.unwrap();
+    let hurried = client.clone().with_timeout(SLOWER / 5).with_attempts(1);
+    for _ in 0..100 {
+        let error = hurried.get("key").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    }
+    assert!(changes.try_recv().is_err(), "it is not down");
+    assert_eq!(client.get_as::<String>("key").await.unwrap().as_deref(), Some("value"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_is_taken_for_dead_however_hurried_its_callers_are() {
+    let silent = Fake::scripted(|_, _| true).await;
+    let client = quick(&silent.url()).with_timeout(Duration::from_millis(5));
+    let mut changes = changes(&client);
+    let told = async {
+        while changes.try_recv() != Ok((silent.address.to_string(), ServerChange::Down)) {
+            let error = client.get("key").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        }
+    };
+    tokio::time::timeout(LONG, told).await.unwrap();
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charioteer::memcached::{Client, Options};
+use charioteer::memcached::{Client, Options, Protocol};
 use charioteer_server::testing::TestServer;
 
 use super::fake::Fake;
@@ -13,19 +13,46 @@ pub(super) const LONG: Duration = Duration::from_secs(60);
 /// The variable that names a memcached, on which tests of what servers do run instead of on one of their own.
 const REAL: &str = "CHARIOTEER_TEST_MEMCACHED";
 
-/// A client of a server, which lives as long as what is given first, and a beginning of keys that are this test's own.
-pub(super) async fn client(test: &str) -> (TestServer, Client, String) {
-    let server = TestServer::start().await;
-    let client = match std::env::var(REAL) {
-        Ok(url) => Client::from_url(&url).unwrap(),
-        Err(_) => patient(&server.memcached_url()),
+/// Runs tests of what a call does in each protocol, since it must do the same in all of them.
+macro_rules! in_each_protocol {
+    ($($test:ident,)*) => {
+        in_each_protocol! { binary Binary: $($test,)* }
+        in_each_protocol! { meta Meta: $($test,)* }
+        in_each_protocol! { text Text: $($test,)* }
     };
-    (server, client, format!("{test} {:?} ", std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap()))
+    ($name:ident $protocol:ident: $($test:ident,)*) => {
+        mod $name {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(charioteer::memcached::Protocol::$protocol).await;
+                }
+            )*
+        }
+    };
+}
+
+pub(super) use in_each_protocol;
+
+/// A client of a server, which lives as long as what is given first, and a beginning of keys that are this test's own. It has spaces
+/// in it where there can be any.
+pub(super) async fn client(protocol: Protocol, test: &str) -> (TestServer, Client, String) {
+    let server = TestServer::start().await;
+    let url = std::env::var(REAL).unwrap_or_else(|_| server.memcached_url());
+    let key = format!("{test} {:?} ", std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap());
+    let key = if protocol == Protocol::Text { key.replace(' ', "-") } else { key };
+    (server, patient_in(protocol, &url), key)
 }
 
 /// A client that waits longer than any test takes.
 pub(super) fn patient(url: &str) -> Client {
+    patient_in(Protocol::Binary, url)
+}
+
+/// The same in a protocol.
+pub(super) fn patient_in(protocol: Protocol, url: &str) -> Client {
     let mut options = Options::from_url(url).unwrap();
+    options.protocol = protocol;
     options.operation_timeout = LONG;
     options.connect_timeout = LONG;
     Client::new(options).unwrap()

@@ -5,9 +5,9 @@ use charioteer::pegasus::{Check, CheckOptions, CheckResult, Mutation};
 use clap::Args;
 use clap::error::ErrorKind;
 
+use super::place::Place;
 use super::rows::{Key, Lifetime};
 use super::words;
-use crate::commands::session::Place;
 use crate::exit::{Ended, Failure};
 use crate::output::{Output, escape};
 

@@ -3,7 +3,7 @@
 use charioteer::NetStats;
 use clap::Args;
 
-use crate::commands::session::Place;
+use super::place::Place;
 use crate::exit::{Ended, Failure};
 use crate::output::Output;
 

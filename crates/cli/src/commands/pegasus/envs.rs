@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::commands::session::Place;
+use super::place::Place;
 use crate::exit::{Ended, Failure};
 use crate::output::Output;
 

@@ -4,6 +4,7 @@ mod checked;
 mod cluster;
 mod envs;
 mod multi;
+mod place;
 mod range;
 mod rows;
 mod scan;
@@ -12,13 +13,23 @@ mod words;
 
 use clap::Subcommand;
 
-use super::session::Place;
+use super::kind::Kind;
 use crate::exit::{Ended, Failure};
 use crate::output::Output;
+use place::Place;
+
+/// Clusters of Apache Pegasus.
+pub(super) const KIND: Kind = Kind {
+    name: "Apache Pegasus",
+    schemes: &["pegasus"],
+    has_tables: true,
+    augment: <Verb as Subcommand>::augment_subcommands,
+    open: place::open,
+};
 
 /// What can be done. Keys and values are text in which \n \t \r \0 \\ \" \' and \xNN stand for other bytes.
 #[derive(Subcommand)]
-pub(crate) enum Verb {
+enum Verb {
     /// Tells a row's value.
     Get(rows::Get),
     /// Sets a row.
@@ -79,7 +90,7 @@ pub(crate) enum Verb {
 
 impl Verb {
     /// Does it, and writes what is answered.
-    pub(crate) async fn run(self, place: &Place, output: &mut Output<'_>) -> Result<Ended, Failure> {
+    async fn run(self, place: &Place, output: &mut Output<'_>) -> Result<Ended, Failure> {
         match self {
             Self::Get(verb) => verb.run(place, output).await,
             Self::Set(verb) => verb.run(place, output).await,

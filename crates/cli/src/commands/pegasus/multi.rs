@@ -5,8 +5,8 @@ use charioteer::pegasus::{Entries, MultiGetOptions};
 use clap::Args;
 use clap::error::ErrorKind;
 
+use super::place::Place;
 use super::rows::{Lifetime, told};
-use crate::commands::session::Place;
 use crate::exit::{Ended, Failure};
 use crate::output::{Output, escape};
 use crate::say;

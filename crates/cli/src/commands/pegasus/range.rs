@@ -5,8 +5,8 @@ use charioteer::pegasus::{DelRangeOptions, Filter};
 use clap::{ArgAction, Args};
 
 use super::multi::Amount;
+use super::place::Place;
 use super::words;
-use crate::commands::session::Place;
 use crate::exit::{Ended, Failure};
 use crate::output::{Output, escape};
 

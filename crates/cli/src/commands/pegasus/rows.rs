@@ -6,7 +6,7 @@ use bytes::Bytes;
 use charioteer::pegasus::{CounterTtl, IncrOptions, SetOptions};
 use clap::Args;
 
-use crate::commands::session::Place;
+use super::place::Place;
 use crate::exit::{Ended, Failure};
 use crate::output::{Output, escape};
 use crate::say;

@@ -5,9 +5,9 @@ use charioteer::pegasus::{Filter, Row, ScanOptions, Table};
 use clap::Args;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
+use super::place::Place;
 use super::range::Range;
 use super::words;
-use crate::commands::session::Place;
 use crate::exit::{Ended, Failure};
 use crate::output::{Cell, Output, escape};
 

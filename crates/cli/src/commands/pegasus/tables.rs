@@ -7,7 +7,7 @@ use charioteer::pegasus::{CreateTableOptions, PartitionInfo, TableInfo, TableSta
 use clap::Args;
 
 use super::envs;
-use crate::commands::session::Place;
+use super::place::Place;
 use crate::exit::{Ended, Failure};
 use crate::output::{Cell, Output};
 

@@ -1,6 +1,7 @@
 //! How a client reads replies.
 
 use bytes::{Bytes, BytesMut};
+use memchr::memmem;
 
 use super::{Opaque, Status};
 use crate::memcached::line::{Span, WordSpans, without_end};
@@ -215,7 +216,7 @@ fn parse(line: &[u8]) -> Option<(Reply<Span>, Option<u64>)> {
         b"NS" => (Status::NotStored, None),
         b"EX" => (Status::Exists, None),
         b"MN" => return Some((Reply::Noop, None)),
-        b"ME" => return Some((debug(words)?, None)),
+        b"ME" => return Some((debug(line)?, None)),
         _ => return None,
     };
     let mut item = Returned::new(status);
@@ -251,15 +252,19 @@ fn remaining(word: &[u8]) -> Option<Option<u32>> {
     if word == b"-1" { Some(None) } else { number::unsigned_32(word).map(Some) }
 }
 
-/// `ME key name=value…`
-fn debug(mut words: WordSpans<'_>) -> Option<Reply<Span>> {
-    let key = words.next()?;
-    let mut facts = DebugFacts::default();
+/// `ME key exp=value name=value…`, where 1.6.18 writes a key that was sent as base64 as it is, spaces and all.
+fn debug(line: &[u8]) -> Option<Reply<Span>> {
+    let start = b"ME ".len();
+    let end = start + memmem::rfind(line.get(start..)?, b" exp=")?;
+    let mut words = WordSpans::new(line.get(end..)?);
+    let (key, mut facts) = (start..end, DebugFacts::default());
     while let Some(word) = words.word() {
         let at = memchr::memchr(b'=', word)?;
         let value = word.get(at + 1..)?;
         match word.get(..at)? {
-            b"exp" => facts.remaining = remaining(value)?,
+            // memcached counts from the end of the item, so that what is left is negative.
+            b"exp" if value != b"-1" => facts.remaining = remaining(value.strip_prefix(b"-").unwrap_or(value))?,
+            b"exp" => {}
             b"la" => facts.idle_seconds = number::unsigned_32(value)?,
             b"cas" => facts.cas = number::unsigned(value)?,
             b"fetch" => facts.hit = value == b"yes",

@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 use charioteer_proto::memcached::meta::{
-    DebugFacts, Flag, Flags, FlagsFull, ItemFacts, Opaque, Request, Status, Verb, write_debug, write_debug_reply,
-    write_reply,
+    DebugFacts, Flag, Flags, FlagsFull, ItemFacts, Opaque, Reply, Request, Status, Verb, read_reply, write_debug,
+    write_debug_reply, write_reply,
 };
 use charioteer_proto::memcached::text::{self, read_request};
 use charioteer_proto::memcached::{Expiration, Intake, Limits};
@@ -228,4 +228,17 @@ fn what_is_known_of_an_item_can_be_asked_for() {
     let reply = written(|out| write_debug_reply(out, b"\0\xff", true, Some(&facts)));
     assert_eq!(reply, "ME AP8= exp=9 la=2 cas=90 fetch=yes cls=1 size=61\r\n");
     assert_eq!(written(|out| write_debug_reply(out, b"k", false, None)), "EN\r\n");
+}
+
+#[test]
+fn what_memcached_tells_of_an_item_is_read_in_its_own_way() {
+    // As 1.6.18 has said it: the seconds since the item's end, and a key as it is that was sent as base64.
+    let mut input = BytesMut::from("ME two words exp=-30 la=2 cas=4 fetch=yes cls=1 size=60\r\n");
+    let Ok(Some(Reply::Debug { key, facts })) = read_reply(&mut input, &Limits::default()) else { panic!("facts") };
+    assert_eq!(key, "two words");
+    let expected = DebugFacts { remaining: Some(30), idle_seconds: 2, cas: 4, hit: true, class: 1, total_size: 60 };
+    assert_eq!(facts, expected);
+    let mut input = BytesMut::from("ME k exp=-1 la=0\r\n");
+    let Ok(Some(Reply::Debug { facts, .. })) = read_reply(&mut input, &Limits::default()) else { panic!("facts") };
+    assert_eq!(facts.remaining, None);
 }

@@ -6,11 +6,11 @@ use charioteer_proto::pegasus::frame::Request;
 use charioteer_proto::pegasus::rpc::Call;
 
 use super::asked::Asked;
-use super::fault::Action;
-use super::injected::Rule;
+use super::fault::{Action, Fault};
 use super::{Hooks, stand_in};
 use crate::backend::Backend;
 use crate::connection::Output;
+use crate::hooks::Rule;
 use crate::metrics::CallResult;
 use crate::pegasus::session::{Session, refuse};
 
@@ -41,10 +41,16 @@ impl<B: Backend> Session<'_, B> {
         result
     }
 
-    async fn answer_wrong(&self, rules: &[Arc<Rule>], call: Call, mut request: Request, output: &Output) -> CallResult {
+    async fn answer_wrong(
+        &self,
+        rules: &[Arc<Rule<Fault>>],
+        call: Call,
+        mut request: Request,
+        output: &Output,
+    ) -> CallResult {
         let mut replacement = None;
         for rule in rules {
-            match rule.action() {
+            match &rule.fault().action {
                 Action::Delay(time) => tokio::time::sleep(*time).await,
                 Action::Hold => rule.released().await,
                 Action::Misnumber(number) => request.sequence_id = *number,
@@ -83,11 +89,11 @@ impl<B: Backend> Session<'_, B> {
 }
 
 /// Does to a reply what is to be done to it, and writes what is left.
-async fn damage_and_send(rules: &[Arc<Rule>], reply: &Output, output: &Output) {
+async fn damage_and_send(rules: &[Arc<Rule<Fault>>], reply: &Output, output: &Output) {
     let mut bytes = reply.take();
     let mut is_last = false;
     for rule in rules {
-        match rule.action() {
+        match &rule.fault().action {
             Action::DelayReply(time) => tokio::time::sleep(*time).await,
             Action::HoldReply => rule.released().await,
             Action::DropReply => bytes.clear(),

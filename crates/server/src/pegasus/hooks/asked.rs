@@ -16,7 +16,7 @@ use crate::backend::{Backend, Table};
 use crate::pegasus::{Endpoint, Service};
 
 /// A request, with what a fault can choose by.
-pub(super) struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     pub(super) call: Call,
     pub(super) endpoint: &'a Endpoint,
     /// The name of its table, if it is about one.

@@ -9,6 +9,7 @@ use charioteer_proto::pegasus::special::ErrorCode;
 
 use super::asked::{Asked, is_data, is_meta, is_read, is_write};
 use super::stand_in;
+use crate::hooks::{Mishap, Turns};
 
 /// What goes wrong.
 ///
@@ -96,9 +97,7 @@ pub struct Fault {
     pub(super) action: Action,
     filters: Vec<Filter>,
     calls: Vec<Call>,
-    pub(super) times: Option<u64>,
-    pub(super) skip: u64,
-    pub(super) odds: Option<Odds>,
+    turns: Turns,
 }
 
 /// One of those that must let a request pass.
@@ -132,28 +131,10 @@ impl Filter {
     }
 }
 
-/// Every `chances`-th request on average, the same ones for the same seed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Odds {
-    chances: u64,
-    seed: u64,
-}
-
-impl Odds {
-    /// Whether the `number`-th request is one of them.
-    pub(super) const fn hit(self, number: u64) -> bool {
-        // SplitMix64, whose every output looks random whatever the inputs have in common.
-        let mut mixed = self.seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)).is_multiple_of(self.chances)
-    }
-}
-
 impl Fault {
     /// This for every request of every port.
     pub fn new(action: Action) -> Self {
-        Self { action, filters: Vec::new(), calls: Vec::new(), times: None, skip: 0, odds: None }
+        Self { action, filters: Vec::new(), calls: Vec::new(), turns: Turns::default() }
     }
 
     /// For this call only; or, said more than once, for any of these.
@@ -218,20 +199,20 @@ impl Fault {
 
     /// So often only.
     pub const fn times(mut self, count: u64) -> Self {
-        self.times = Some(count);
+        self.turns.times = Some(count);
         self
     }
 
     /// Not for the first `count` requests that it would be for.
     pub const fn skip(mut self, count: u64) -> Self {
-        self.skip = count;
+        self.turns.skip = count;
         self
     }
 
     /// For one in so many requests on average (0 counts as 1), chosen at random. With the same seed it is the same ones of those
     /// that arrive.
     pub fn one_in(mut self, chances: u64, seed: u64) -> Self {
-        self.odds = Some(Odds { chances: chances.max(1), seed });
+        self.turns.one_in(chances, seed);
         self
     }
 
@@ -239,12 +220,27 @@ impl Fault {
         self.filters.push(filter);
         self
     }
+}
 
-    /// Whether it is meant for such a request.
-    pub(super) fn is_for(&self, asked: &Asked<'_>) -> bool {
+impl Mishap for Fault {
+    type Asked<'a> = Asked<'a>;
+
+    fn is_for(&self, asked: &Asked<'_>) -> bool {
         self.action.applies_to(asked.call)
             && (self.calls.is_empty() || self.calls.contains(&asked.call))
             && self.filters.iter().all(|filter| filter.lets_pass(asked))
+    }
+
+    fn turns(&self) -> Turns {
+        self.turns
+    }
+
+    fn replaces(&self) -> bool {
+        self.action.replaces()
+    }
+
+    fn is_final(&self) -> bool {
+        self.action.is_final()
     }
 }
 
@@ -253,9 +249,7 @@ impl fmt::Debug for Fault {
         f.debug_struct("Fault")
             .field("action", &self.action)
             .field("calls", &self.calls)
-            .field("times", &self.times)
-            .field("skip", &self.skip)
-            .field("odds", &self.odds)
+            .field("turns", &self.turns)
             .finish_non_exhaustive()
     }
 }
@@ -263,15 +257,6 @@ impl fmt::Debug for Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn odds_are_as_given_and_the_same_for_the_same_seed() {
-        let hits =
-            |seed| -> Vec<u64> { (1..=10_000).filter(|number| Odds { chances: 10, seed }.hit(*number)).collect() };
-        assert!((900..=1100).contains(&hits(1).len()), "{}", hits(1).len());
-        assert_eq!(hits(1), hits(1));
-        assert_ne!(hits(1), hits(2));
-    }
 
     #[test]
     fn every_call_that_travels_is_of_one_kind() {

@@ -5,16 +5,14 @@
 mod answer;
 mod asked;
 mod fault;
-mod injected;
 mod seen;
 mod stand_in;
 
 use std::sync::Arc;
 
 use super::shape::Shape;
+use crate::hooks::Faults;
 pub use fault::{Action, Fault};
-pub(crate) use injected::Faults;
-pub use injected::Injected;
 pub(crate) use seen::Watch;
 pub use seen::{Arrival, Seen};
 
@@ -22,6 +20,6 @@ pub use seen::{Arrival, Seen};
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
     pub(crate) shape: Arc<Shape>,
-    pub(crate) faults: Arc<Faults>,
+    pub(crate) faults: Arc<Faults<Fault>>,
     pub(crate) seen: Watch,
 }

@@ -2,9 +2,12 @@
 
 mod admin;
 mod authentication;
+mod beside;
 mod binary;
 mod classic;
+mod durable;
 mod expiry;
+mod hooks;
 mod hostile;
 mod limits;
 mod meta;

@@ -3,9 +3,7 @@ use charioteer_proto::memcached::binary::{write_reply, write_stat};
 use super::*;
 
 fn packets(max_value_bytes: usize) -> Packets {
-    let mut options = Options::new(["127.0.0.1"]).unwrap();
-    options.max_value_bytes = max_value_bytes;
-    Packets::new(&options)
+    Packets::new(max_value_bytes)
 }
 
 fn put(out: &mut BytesMut, opcode: Opcode, opaque: u32, value: &[u8]) {
@@ -18,7 +16,7 @@ fn read(packets: &mut Packets, stream: &[u8]) -> (Vec<(u32, Answer)>, Option<Str
     let (mut input, mut answers) = (BytesMut::new(), Vec::new());
     for byte in stream {
         input.extend_from_slice(&[*byte]);
-        match packets.next_reply(&mut input) {
+        match packets.next_answer(&mut input) {
             Ok(Some(taken)) => answers.push((taken.id, taken.reply)),
             Ok(None) => {}
             Err(reason) => return (answers, Some(reason)),
@@ -79,11 +77,11 @@ fn parts_without_end_take_no_memory_without_end() {
     let mut stream = BytesMut::new();
     for _ in 0..100_000 {
         put(&mut stream, Opcode::GET_WITH_KEY, 7 | MORE, b"");
-        assert!(packets.next_reply(&mut stream).unwrap().is_none());
-        assert!(packets.parts.len() * PART_BYTES <= 1000 * LONGEST_VALUES);
+        assert!(packets.next_answer(&mut stream).unwrap().is_none());
+        assert!(packets.parts.bytes_kept() <= 4 * 1000);
     }
     put(&mut stream, Opcode::NOOP, 7, b"");
-    let taken = packets.next_reply(&mut stream).unwrap().unwrap();
+    let taken = packets.next_answer(&mut stream).unwrap().unwrap();
     assert!(taken.reply.too_long.is_some());
 }
 
