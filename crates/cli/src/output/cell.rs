@@ -25,8 +25,8 @@ pub(crate) enum Cell {
     Number(Number),
     /// Yes or no.
     Flag(bool),
-    /// How long a row has to live.
-    Ttl(Ttl),
+    /// How long a row or an item has to live, unless it is for ever.
+    Ttl(Option<Duration>),
     /// Seconds since 1970.
     Time(u64),
 }
@@ -42,8 +42,8 @@ impl Cell {
             Self::Texts(texts) => texts.iter().map(|text| escape::word(text.as_bytes())).collect::<Vec<_>>().join(","),
             Self::Number(number) => number.to_string(),
             Self::Flag(flag) => flag.to_string(),
-            Self::Ttl(Ttl::Forever) => "forever".to_owned(),
-            Self::Ttl(Ttl::Remaining(left)) => humantime::format_duration(*left).to_string(),
+            Self::Ttl(None) => "forever".to_owned(),
+            Self::Ttl(Some(left)) => humantime::format_duration(*left).to_string(),
             Self::Time(seconds) => time(*seconds),
         }
     }
@@ -60,8 +60,8 @@ impl Cell {
             Self::Texts(texts) => texts.as_slice().into(),
             Self::Number(number) => number.clone().into(),
             Self::Flag(flag) => (*flag).into(),
-            Self::Ttl(Ttl::Forever) => "forever".into(),
-            Self::Ttl(Ttl::Remaining(left)) => left.as_secs().into(),
+            Self::Ttl(None) => "forever".into(),
+            Self::Ttl(Some(left)) => left.as_secs().into(),
             Self::Time(seconds) => time(*seconds).into(),
         }
     }
@@ -133,7 +133,10 @@ impl From<u64> for Cell {
 
 impl From<Ttl> for Cell {
     fn from(ttl: Ttl) -> Self {
-        Self::Ttl(ttl)
+        match ttl {
+            Ttl::Forever => Self::Ttl(None),
+            Ttl::Remaining(left) => Self::Ttl(Some(left)),
+        }
     }
 }
 

@@ -115,6 +115,23 @@ fn items_live_as_long_as_they_are_told_to() {
 }
 
 #[test]
+fn what_the_meta_protocol_alone_can_say_is_refused_in_others() {
+    let cluster = Cluster::start_memcached();
+    cluster.answer(&["set", "key", "value", "--ttl", "1h"]);
+    let said = cluster.run(&["inspect", "key"]);
+    assert_eq!(said.code, Some(5));
+    assert!(said.stderr.contains("protocol=meta"), "{said:?}");
+    let meta = format!("{}?protocol=meta", cluster.place());
+    let told = cluster.json(&["inspect", "key", "--url", &meta]);
+    assert!((3500..=3600).contains(&told["ttl"].as_u64().unwrap()), "{told}");
+    assert_eq!((&told["cas"], &told["hit_before"]), (&cluster.json(&["gets", "key"])["cas"], &json!(false)));
+    assert_eq!(asked(&cluster, &["invalidate", "key", "--ttl", "1m", "--url", &meta]), yes());
+    assert_eq!(asked(&cluster, &["invalidate", "none", "--url", &meta]), no());
+    assert_eq!(asked(&cluster, &["invalidate", "key", "--cas", "1", "--url", &meta]), no());
+    assert_eq!(cluster.run(&["inspect", "none", "--url", &meta]).code, Some(1));
+}
+
+#[test]
 fn several_items_are_told_and_deleted_at_once() {
     let cluster = Cluster::start_memcached();
     cluster.answer(&["set", "a", "1"]);

@@ -1,14 +1,23 @@
 //! Values that are compressed, and what becomes of them.
 
 use charioteer::memcached::{
-    COMPRESSED_FLAG, Client, ComputeOptions, Encoded, GetOptions, MessagePack, StoreOptions, Ttl,
+    COMPRESSED_FLAG, Client, ComputeOptions, Encoded, GetOptions, MessagePack, Protocol, StoreOptions, Ttl,
 };
 use charioteer::{Error, ErrorKind};
 use charioteer_server::testing::TestServer;
 
-async fn start(query: &str) -> (TestServer, Client, Client) {
+use super::support::{in_each_protocol, patient_in};
+
+in_each_protocol! {
+    long_values_are_stored_shorter_and_come_back_as_they_were,
+    what_is_short_or_would_not_become_shorter_or_is_not_to_be_compressed_is_stored_as_it_is,
+    a_value_that_can_t_be_decompressed_is_an_error_and_leaves_others_alone,
+}
+
+/// A server, and clients of it without and with compression.
+async fn start(protocol: Protocol, query: &str) -> (TestServer, Client, Client) {
     let server = TestServer::start().await;
-    let client = |query: &str| Client::from_url(&format!("{}?{query}", server.memcached_url())).unwrap();
+    let client = |query: &str| patient_in(protocol, &format!("{}?{query}", server.memcached_url()));
     let (plain, zstd) = (client(""), client(&format!("compression=zstd{query}")));
     (server, plain, zstd)
 }
@@ -17,13 +26,12 @@ fn long() -> String {
     "a value that says the same again and again ".repeat(1000)
 }
 
-#[tokio::test]
-async fn long_values_are_stored_shorter_and_come_back_as_they_were() {
-    let (_server, plain, zstd) = start("").await;
+async fn long_values_are_stored_shorter_and_come_back_as_they_were(protocol: Protocol) {
+    let (_server, plain, zstd) = start(protocol, "").await;
     let value = Encoded::new(long(), 7);
-    let cas = zstd.set("key", value.clone()).await.unwrap();
+    zstd.set("key", value.clone()).await.unwrap();
     let stored = plain.get("key").await.unwrap().unwrap();
-    assert_eq!((stored.flags, stored.cas), (COMPRESSED_FLAG | 7, cas));
+    assert_eq!(stored.flags, COMPRESSED_FLAG | 7);
     assert!(stored.value.len() < long().len() / 20, "{} bytes", stored.value.len());
     let items = [
         zstd.get("key").await.unwrap().unwrap(),
@@ -31,7 +39,7 @@ async fn long_values_are_stored_shorter_and_come_back_as_they_were() {
         zstd.get_many(["none", "key"]).await.remove(1).unwrap().unwrap(),
     ];
     for item in items {
-        assert_eq!((&item.value, item.flags, item.cas), (&value.value, 7, cas));
+        assert_eq!((&item.value, item.flags, item.cas), (&value.value, 7, stored.cas));
     }
     zstd.set_many([("many", MessagePack(long()))], Ttl::Never).await.remove(0).unwrap();
     assert_eq!(plain.get("many").await.unwrap().unwrap().flags, COMPRESSED_FLAG | 1);
@@ -40,7 +48,7 @@ async fn long_values_are_stored_shorter_and_come_back_as_they_were() {
 
 #[tokio::test]
 async fn values_of_leases_and_computed_ones_are_compressed_too() {
-    let (_server, plain, zstd) = start("&protocol=meta").await;
+    let (_server, plain, zstd) = start(Protocol::Meta, "").await;
     for _ in 0..2 {
         let computed = zstd.get_or_compute("key", ComputeOptions::default(), async || Ok::<_, Error>(long())).await;
         assert_eq!(computed.unwrap(), long());
@@ -54,15 +62,14 @@ async fn values_of_leases_and_computed_ones_are_compressed_too() {
 async fn a_frame_that_zstd_itself_has_written_is_read() {
     // printf 'written by zstd, written by zstd, written by zstd' | zstd -19
     let frame = b"\x28\xb5\x2f\xfd\x04\x68\xbd\x00\x00\x88\x77\x72\x69\x74\x74\x65\x6e\x20\x62\x79\x20\x7a\x73\x74\x64\x2c\x20\x01\x00\x09\x9f\x4b\x7b\xbe\xc7\xb6";
-    let (_server, plain, zstd) = start("").await;
+    let (_server, plain, zstd) = start(Protocol::Binary, "").await;
     plain.set("key", Encoded::new(&frame[..], COMPRESSED_FLAG)).await.unwrap();
     let value = zstd.get_as::<String>("key").await.unwrap().unwrap();
     assert_eq!(value, "written by zstd, written by zstd, written by zstd");
 }
 
-#[tokio::test]
-async fn what_is_short_or_would_not_become_shorter_or_is_not_to_be_compressed_is_stored_as_it_is() {
-    let (_server, plain, zstd) = start("&compression_min_bytes=0").await;
+async fn what_is_short_or_would_not_become_shorter_or_is_not_to_be_compressed_is_stored_as_it_is(protocol: Protocol) {
+    let (_server, plain, zstd) = start(protocol, "&compression_min_bytes=0").await;
     let random: Vec<u8> =
         (0..2000_u32).flat_map(|number| number.wrapping_mul(0x9E37_79B1).rotate_left(13).to_be_bytes()).collect();
     let counter = "11111111111111111111";
@@ -88,7 +95,7 @@ async fn what_is_short_or_would_not_become_shorter_or_is_not_to_be_compressed_is
 
 #[tokio::test]
 async fn values_below_the_threshold_are_not_compressed() {
-    let (_server, plain, zstd) = start("&compression_min_bytes=100").await;
+    let (_server, plain, zstd) = start(Protocol::Binary, "&compression_min_bytes=100").await;
     for (bytes, flags) in [(99, 0), (100, COMPRESSED_FLAG)] {
         zstd.set("key", "v".repeat(bytes)).await.unwrap();
         assert_eq!(plain.get("key").await.unwrap().unwrap().flags, flags);
@@ -97,7 +104,7 @@ async fn values_below_the_threshold_are_not_compressed() {
 
 #[tokio::test]
 async fn without_compression_a_compressed_value_is_given_as_it_is_and_read_as_nothing_else() {
-    let (_server, plain, zstd) = start("").await;
+    let (_server, plain, zstd) = start(Protocol::Binary, "").await;
     zstd.set("key", long()).await.unwrap();
     assert!(plain.get("key").await.unwrap().unwrap().value.starts_with(b"\x28\xb5\x2f\xfd"));
     let error = plain.get_as::<Vec<u8>>("key").await.unwrap_err();
@@ -108,9 +115,8 @@ async fn without_compression_a_compressed_value_is_given_as_it_is_and_read_as_no
     assert_eq!(plain.get_as::<String>("own").await.unwrap().as_deref(), Some("value"));
 }
 
-#[tokio::test]
-async fn a_value_that_can_t_be_decompressed_is_an_error_and_leaves_others_alone() {
-    let (_server, plain, zstd) = start("").await;
+async fn a_value_that_can_t_be_decompressed_is_an_error_and_leaves_others_alone(protocol: Protocol) {
+    let (_server, plain, zstd) = start(protocol, "").await;
     zstd.set("good", long()).await.unwrap();
     zstd.set("appended", long()).await.unwrap();
     zstd.append("appended", "more").await.unwrap().unwrap();
@@ -129,8 +135,8 @@ async fn a_value_that_can_t_be_decompressed_is_an_error_and_leaves_others_alone(
 
 #[tokio::test]
 async fn a_bomb_is_an_error_alone_and_in_company() {
-    let (_server, _, zstd) = start("").await;
-    let (_other, _, bounded) = start("&max_value_bytes=500000").await;
+    let (_server, _, zstd) = start(Protocol::Binary, "").await;
+    let (_other, _, bounded) = start(Protocol::Binary, "&max_value_bytes=500000").await;
     bounded.set("bomb", vec![0; 1 << 20]).await.unwrap();
     assert_eq!(bounded.get("bomb").await.unwrap_err().kind(), ErrorKind::TooLarge);
     zstd.set("bomb", vec![0; 1 << 20]).await.unwrap();

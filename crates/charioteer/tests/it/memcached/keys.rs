@@ -1,17 +1,24 @@
 //! What servers see of callers' keys.
 
 use charioteer::ErrorKind;
-use charioteer::memcached::{Client, Options, Ttl};
+use charioteer::memcached::{Client, Options, Protocol, Ttl};
 use charioteer_server::testing::TestServer;
 
-fn client(server: &TestServer, query: &str) -> Client {
-    Client::from_url(&format!("{}?{query}", server.memcached_url())).unwrap()
+use super::support::{in_each_protocol, patient_in};
+
+in_each_protocol! {
+    every_call_puts_the_prefix_before_the_key_and_hands_none_back,
+    statistics_have_no_prefix,
+    a_long_key_is_refused_or_hashed_as_the_options_say,
 }
 
-#[tokio::test]
-async fn every_call_puts_the_prefix_before_the_key_and_hands_none_back() {
+fn client(protocol: Protocol, server: &TestServer, query: &str) -> Client {
+    patient_in(protocol, &format!("{}?{query}", server.memcached_url()))
+}
+
+async fn every_call_puts_the_prefix_before_the_key_and_hands_none_back(protocol: Protocol) {
     let server = TestServer::start().await;
-    let (plain, ours) = (client(&server, ""), client(&server, "key_prefix=app%3A"));
+    let (plain, ours) = (client(protocol, &server, ""), client(protocol, &server, "key_prefix=app%3A"));
     ours.set("set", "1").await.unwrap();
     ours.add("add", "1").await.unwrap().unwrap();
     ours.replace("set", "2").await.unwrap().unwrap();
@@ -33,17 +40,15 @@ async fn every_call_puts_the_prefix_before_the_key_and_hands_none_back() {
     assert!(plain.get("app:set").await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn statistics_have_no_prefix() {
+async fn statistics_have_no_prefix(protocol: Protocol) {
     let server = TestServer::start().await;
-    let ours = client(&server, "key_prefix=app%3A");
+    let ours = client(protocol, &server, "key_prefix=app%3A");
     assert!(ours.stats("settings").await.unwrap().remove(0).reply.is_ok());
 }
 
-#[tokio::test]
-async fn a_long_key_is_refused_or_hashed_as_the_options_say() {
+async fn a_long_key_is_refused_or_hashed_as_the_options_say(protocol: Protocol) {
     let server = TestServer::start().await;
-    let (refusing, hashing) = (client(&server, ""), client(&server, "long_keys=hash"));
+    let (refusing, hashing) = (client(protocol, &server, ""), client(protocol, &server, "long_keys=hash"));
     let long = "k".repeat(10_000);
     assert_eq!(refusing.set(&long, "1").await.unwrap_err().kind(), ErrorKind::TooLarge);
     hashing.set(&long, "1").await.unwrap();

@@ -30,10 +30,11 @@ enum Verb {
     /// Tells an item's value.
     Get(one::Get),
     /// Tells an item's value, its flags and its version.
-    #[command(alias = "inspect")]
     Gets(one::Gets),
     /// Tells an item's value, and sets how long it lives from now on.
     Gat(one::GetAndTouch),
+    /// Tells what the server knows of an item; with protocol=meta in the URL.
+    Inspect(one::Inspect),
     /// Tells the items of several keys.
     Mget(many::GetMany),
     /// Stores an item, whatever there was.
@@ -54,6 +55,8 @@ enum Verb {
     Decr(counters::Decr),
     /// Sets how long an item lives from now on.
     Touch(one::Touch),
+    /// Has the next who asks for an item make it anew, while others use it; with protocol=meta in the URL.
+    Invalidate(one::Invalidate),
     /// Deletes an item.
     #[command(alias = "del")]
     Delete(one::Delete),
@@ -78,6 +81,7 @@ impl Verb {
             Self::Get(verb) => verb.run(client, output).await,
             Self::Gets(verb) => verb.run(client, output).await,
             Self::Gat(verb) => verb.run(client, output).await,
+            Self::Inspect(verb) => verb.run(client, output).await,
             Self::Mget(verb) => verb.run(client, output).await,
             Self::Set(verb) => verb.run(client, output).await,
             Self::Add(verb) => verb.run(client, output).await,
@@ -88,6 +92,7 @@ impl Verb {
             Self::Incr(verb) => verb.run(client, output).await,
             Self::Decr(verb) => verb.run(client, output).await,
             Self::Touch(verb) => verb.run(client, output).await,
+            Self::Invalidate(verb) => verb.run(client, output).await,
             Self::Delete(verb) => verb.run(client, output).await,
             Self::Mdelete(verb) => verb.run(client, output).await,
             Self::Flush(verb) => verb.run(client, output).await,

@@ -1,13 +1,13 @@
 //! Verbs that read an item, or say when it ends.
 
 use bytes::Bytes;
-use charioteer::memcached::{Cas, Client, Ttl};
+use charioteer::memcached::{Cas, Client, InvalidateOptions, Ttl};
 use charioteer::{Error, ErrorKind};
 use clap::Args;
 
 use super::words;
 use crate::exit::{Ended, Failure};
-use crate::output::{Output, escape};
+use crate::output::{Cell, Output, escape};
 use crate::say;
 
 /// Which item.
@@ -89,6 +89,30 @@ impl Gets {
 }
 
 #[derive(Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    key: Key,
+}
+
+impl Inspect {
+    pub(super) async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<Ended, Failure> {
+        let Some(item) = client.inspect(self.key.key).await? else {
+            output.fact("ttl", Cell::Nothing)?;
+            return Ok(told(false));
+        };
+        output.facts([
+            ("ttl", Cell::Ttl(item.facts.remaining)),
+            ("size", item.facts.size.into()),
+            ("idle_seconds", item.facts.idle.as_secs().into()),
+            ("hit_before", item.facts.hit_before.into()),
+            ("class", u64::from(item.class).into()),
+            ("cas", item.cas.get().into()),
+        ])?;
+        Ok(Ended::Done)
+    }
+}
+
+#[derive(Args)]
 pub(crate) struct GetAndTouch {
     #[command(flatten)]
     key: Key,
@@ -122,6 +146,30 @@ impl Touch {
         let touched = client.touch(self.key.key, self.ttl).await?;
         output.fact("touched", touched)?;
         Ok(Ended::found(touched))
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Invalidate {
+    #[command(flatten)]
+    key: Key,
+
+    /// How long the old value is used at most, such as 10s, 5m or 1d; without it, as long as the item lives.
+    #[arg(long, value_name = "TIME", value_parser = words::ttl)]
+    ttl: Option<Ttl>,
+
+    #[command(flatten)]
+    version: Version,
+}
+
+impl Invalidate {
+    pub(super) async fn run(self, client: &Client, output: &mut Output<'_>) -> Result<Ended, Failure> {
+        let mut options = InvalidateOptions::default();
+        options.ttl = self.ttl;
+        options.cas = self.version.cas();
+        let invalidated = if_unchanged(client.invalidate_with(self.key.key, options).await)?.unwrap_or(false);
+        output.fact("invalidated", invalidated)?;
+        Ok(Ended::found(invalidated))
     }
 }
 
