@@ -47,8 +47,8 @@ enum Form {
     Packets,
     /// So many replies of the meta protocol.
     Meta(usize),
-    /// Those replies of the meta protocol that are not left out, and the one of a no-op behind them.
-    Quiet,
+    /// Those of so many replies of the meta protocol that are not left out, and the one of a no-op behind them.
+    Quiet(usize),
     /// One reply of the meta protocol, all of which is handed on.
     Told,
     /// What is told of an item for people who look for errors.
@@ -58,11 +58,12 @@ enum Form {
 }
 
 impl Form {
-    /// How many replies come, if each is one.
+    /// How many replies come at most.
     const fn replies(self) -> usize {
         match self {
             Self::Meta(count) | Self::Text(_, count) => count,
-            Self::Packets | Self::Quiet | Self::Told | Self::Debug => 1,
+            Self::Quiet(items) => items + 1,
+            Self::Packets | Self::Told | Self::Debug => 1,
         }
     }
 }
