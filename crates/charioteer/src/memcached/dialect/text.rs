@@ -38,6 +38,7 @@ pub(super) fn write(out: &mut BytesMut, command: &Command<&[u8]>, cas: u64) -> F
             (Request::Count { direction, key, delta, noreply }, Awaited::Number)
         }
         Command::Flush { delay } => (Request::FlushAll { delay, noreply }, Awaited::Ok),
+        Command::Verbosity { level } => (Request::Verbosity { level, noreply }, Awaited::Ok),
         Command::Stat { group } => (Request::Stats { arguments: Words::of(group) }, Awaited::Stats),
         _ => (Request::Version, Awaited::Version),
     };
@@ -73,7 +74,8 @@ pub(super) fn reply(opcode: Opcode, line: text::Reply) -> Reply {
         Line::Stat { name, value } | Line::Config { name, value } => Reply { key: name, value, ..done },
         Line::Number(number) => Reply { value: counter(number), ..done },
         Line::Version(version) => Reply { value: version, ..done },
-        Line::Stored | Line::Deleted | Line::Touched | Line::Ok | Line::Reset | Line::End | Line::Line(_) => done,
+        Line::Stored | Line::Deleted | Line::Touched | Line::Ok | Line::Reset | Line::End => done,
+        Line::Line(words) => Reply { value: words, ..bare(Status::INTERNAL) },
         Line::NotStored => bare(Status::NOT_STORED),
         Line::Exists => bare(Status::EXISTS),
         Line::NotFound => bare(Status::NOT_FOUND),

@@ -1,7 +1,9 @@
 //! Values that are compressed, and what becomes of them.
 
-use charioteer::ErrorKind;
-use charioteer::memcached::{COMPRESSED_FLAG, Client, Encoded, MessagePack, StoreOptions, Ttl};
+use charioteer::memcached::{
+    COMPRESSED_FLAG, Client, ComputeOptions, Encoded, GetOptions, MessagePack, StoreOptions, Ttl,
+};
+use charioteer::{Error, ErrorKind};
 use charioteer_server::testing::TestServer;
 
 async fn start(query: &str) -> (TestServer, Client, Client) {
@@ -34,6 +36,18 @@ async fn long_values_are_stored_shorter_and_come_back_as_they_were() {
     zstd.set_many([("many", MessagePack(long()))], Ttl::Never).await.remove(0).unwrap();
     assert_eq!(plain.get("many").await.unwrap().unwrap().flags, COMPRESSED_FLAG | 1);
     assert_eq!(zstd.get_as::<MessagePack<String>>("many").await.unwrap(), Some(MessagePack(long())));
+}
+
+#[tokio::test]
+async fn values_of_leases_and_computed_ones_are_compressed_too() {
+    let (_server, plain, zstd) = start("&protocol=meta").await;
+    for _ in 0..2 {
+        let computed = zstd.get_or_compute("key", ComputeOptions::default(), async || Ok::<_, Error>(long())).await;
+        assert_eq!(computed.unwrap(), long());
+        assert_eq!(plain.get("key").await.unwrap().unwrap().flags, COMPRESSED_FLAG);
+    }
+    let hit = zstd.get_with("key", GetOptions::default()).await.unwrap().unwrap();
+    assert_eq!((&hit.item.value[..], hit.item.flags), (long().as_bytes(), 0));
 }
 
 #[tokio::test]

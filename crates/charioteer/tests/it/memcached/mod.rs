@@ -1,6 +1,7 @@
 //! The client of memcached.
 
 mod calls;
+mod chaos;
 mod compression;
 mod compute;
 mod expiry;
@@ -13,4 +14,5 @@ mod many;
 mod options;
 mod servers;
 mod sign_on;
+mod storm;
 mod support;
