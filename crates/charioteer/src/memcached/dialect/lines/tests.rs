@@ -215,7 +215,8 @@ fn whatever_a_server_says_no_call_is_answered_twice_or_out_of_order_and_nothing_
         let (whole, end) = read_bytes(&asked, &stream, stream.len().max(1));
         let (pieces, end_of_pieces) = read_bytes(&asked, &stream, 1);
         let numbers = |answers: &Answers| answers.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-        assert_eq!((numbers(&whole), end), (numbers(&pieces), end_of_pieces), "{}", stream.escape_ascii());
+        let same = (numbers(&whole), end.is_some()) == (numbers(&pieces), end_of_pieces.is_some());
+        assert!(same, "{}", stream.escape_ascii());
         assert!(numbers(&whole).into_iter().eq((1..).take(whole.len())), "{}", stream.escape_ascii());
     }
 }
