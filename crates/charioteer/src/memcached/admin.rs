@@ -80,8 +80,8 @@ impl Client {
         self.ask_all(|server| Stats { server, group }).await
     }
 
-    /// Sets how much each server writes into its log: 0 is the least. In the binary protocol memcached has no such command, and the
-    /// replies are [`Unsupported`](crate::ErrorKind::Unsupported).
+    /// Sets how much each server writes into its log: 0 is the least. In the binary protocol memcached has no such command: nothing
+    /// is sent, and the replies are [`Unsupported`](crate::ErrorKind::Unsupported).
     ///
     /// # Errors
     /// As [`version`](Self::version).

@@ -5,9 +5,13 @@
 //! items.
 //!
 //! # The protocol
-//! The binary protocol, though the meta protocol is the newer one. Each of its replies carries the number of its request, so that an
-//! answer that comes late is told apart without trusting the order; it takes any bytes as a key, knows SASL, and can say all that the
-//! Go client gomemcached says. The meta protocol and the text protocol are not there yet.
+//! [`Options::protocol`] chooses one of three, in all of which the calls do the same:
+//! - [binary](Protocol::Binary), which is chosen unless something else is: each reply carries the number of its request, so that an
+//!   answer that comes late is told apart without trusting the order; it takes any bytes as a key, and can say all that the Go client
+//!   gomemcached says;
+//! - [meta](Protocol::Meta), the newest: it can say all of that too, and besides has leases, stale items and facts about items
+//!   ([`Client::get_with`], [`Client::invalidate`], [`Client::inspect`]), on which [`Client::get_or_compute`] stands;
+//! - [text](Protocol::Text), for servers and proxies that know nothing else. What it has no words for fails before anything is sent.
 //!
 //! # Values
 //! A value is bytes and 32 bits of flags. [`Encode`] and [`Decode`] say what becomes of a type of yours: bytes and texts are
@@ -18,6 +22,9 @@
 //! Each change of an item gives it another version, a [`Cas`]. What is done with [`StoreOptions::cas`] is done only if the item still
 //! has that version; otherwise the call fails with [`ErrorKind::Conflict`](crate::ErrorKind::Conflict).
 //!
+//! # When many want what is not there
+//! [`Client::get_or_compute`] has one of them compute it, where the meta protocol is spoken.
+//!
 //! # When a server does not answer
 //! After a few failures in a row a server counts as down: [`Client::on_server_change`] tells so, its keys are taken over by the others
 //! (or are without a server, see [`Options::failover`]), and it is asked again and again until it answers. Items that were changed
@@ -25,8 +32,10 @@
 //!
 //! - `options` says how the servers are found, `client` is the handle, `servers` knows them and which of them are down, `ring` places
 //!   keys on them, `discovery` asks them for others;
-//! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`;
-//! - `key` says what becomes of keys, `value` and `compression` what becomes of values, `call` is what the calls have in common, `wire` reads packets, `failure` says what the servers' errors mean.
+//! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`, and of the meta
+//!   protocol alone `leases`, of which `compute` is made;
+//! - `key` says what becomes of keys, `value` and `compression` what becomes of values;
+//! - `call` is what the calls have in common, `dialect` says it in one of the protocols, `failure` says what the servers' errors mean.
 
 mod admin;
 mod call;

@@ -108,9 +108,15 @@ pub enum Protocol {
     /// The binary protocol. Keys are any bytes, from 1 to 250 of them. `binary` in a URL.
     #[default]
     Binary,
-    /// The meta protocol. Keys are from 1 to 250 bytes, or 186 if there are spaces or control bytes among them. `meta` in a URL.
+    /// The meta protocol, which servers know since 1.6. Keys are from 1 to 250 bytes, or 186 if there are spaces or control bytes among
+    /// them, as base64. No item can be kept beyond 2038 but for ever. `meta` in a URL.
     Meta,
-    /// The text protocol. Keys are from 1 to 250 bytes, none of them a space or a control byte. `text` in a URL.
+    /// The text protocol. Keys are from 1 to 250 bytes, none of them a space or a control byte. No item can be kept beyond 2038 but for
+    /// ever. `text` in a URL.
+    ///
+    /// It does not tell the version of what is stored or counted: that is [`Cas`](super::Cas) 0. Items can be set, added and replaced, but
+    /// not deleted, appended to or counted with, only if they have a version. A counter is made in several steps where there is none.
+    /// A reply says by its place alone what it answers, and an item's by its key.
     Text,
 }
 
@@ -151,7 +157,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// This name and this password, for SASL's mechanism `PLAIN`.
+    /// This name and this password, for SASL's mechanism `PLAIN`, or as the lines of the meta and the text protocol carry them; these
+    /// take no name with a space in it.
     pub fn new(user: impl Into<String>, password: impl Into<String>) -> Self {
         Self { user: user.into(), password: password.into() }
     }

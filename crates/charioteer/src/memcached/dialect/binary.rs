@@ -11,10 +11,21 @@ use charioteer_proto::memcached::{Limits, ReplyError};
 
 use super::answer::{Answer, Parts};
 use super::{Form, Protocol};
+use crate::error::{ErrorKind, Failure};
 use crate::net::Taken;
 
 /// The bit that says of a packet that others follow which belong to the same call.
 const MORE: u32 = 1 << 31;
+
+/// Whether memcached knows the command. Of one that it does not know, it takes the bytes behind it for a part of that, so that nothing
+/// is understood any more.
+pub(super) fn check(command: &Command<&[u8]>) -> Result<(), Failure> {
+    if matches!(command, Command::Verbosity { .. }) {
+        let message = "memcached has no such command in the binary protocol: choose protocol=meta or protocol=text";
+        return Err(Failure::new(ErrorKind::Unsupported, message));
+    }
+    Ok(())
+}
 
 /// The number under which a packet is written that others follow.
 pub(super) fn more(protocol: Protocol, id: u32) -> u32 {

@@ -149,7 +149,7 @@ impl Lines {
                 let (status, words) = refusal::status(error);
                 return Ok(Some(self.refused(expected, Reply { value: words, ..bare(opcode, status) })));
             }
-            meta::Reply::Noop if form == Form::Quiet => {
+            meta::Reply::Noop if is_quiet(form) => {
                 return Ok(Some(Step::Last(self.parts.complete(bare(opcode, Status::OK)))));
             }
             line if form == Form::Debug && is_debug(&line) => return Ok(Some(self.told(opcode, line))),
@@ -158,7 +158,7 @@ impl Lines {
             _ => return Err(OTHER_COMMAND.to_owned()),
         };
         match form {
-            Form::Quiet if is_too_long => Ok(Some(Step::TooLong)),
+            Form::Quiet(_) if is_too_long => Ok(Some(Step::TooLong)),
             _ if is_too_long => Ok(Some(Step::Last(self.parts.complete(bare(opcode, Status::OK))))),
             Form::Told => Ok(Some(self.told(opcode, meta::Reply::Item(item)))),
             _ => self.item(expected, item).map(Some),
@@ -167,9 +167,8 @@ impl Lines {
 
     fn item(&mut self, expected: Expected, item: meta::Returned) -> Result<Step, String> {
         let reply = super::meta::reply(part_of(expected.opcode), item).ok_or(OTHER_COMMAND)?;
-        if expected.form == Form::Quiet {
-            self.parts.keep(reply);
-            return Ok(Step::Part);
+        if is_quiet(expected.form) && self.replies + 1 == expected.form.replies() {
+            return Err("the server answered with more items than it was asked for".to_owned());
         }
         Ok(self.reply_of(expected, reply))
     }
@@ -203,10 +202,10 @@ impl Lines {
     fn reply_of(&mut self, expected: Expected, reply: Reply) -> Step {
         self.replies += 1;
         if self.replies < expected.form.replies() {
-            self.parts.keep(reply);
+            self.parts.keep(Reply { opcode: part_of(expected.opcode), ..reply });
             return Step::Part;
         }
-        Step::Last(self.parts.complete(reply))
+        Step::Last(self.parts.complete(Reply { opcode: expected.opcode, ..reply }))
     }
 
     fn refused(&mut self, expected: Expected, refusal: Reply) -> Step {
@@ -215,16 +214,12 @@ impl Lines {
             Status::TOO_LARGE | Status::OUT_OF_MEMORY | Status::INTERNAL | Status::TEMPORARY_FAILURE
         );
         let is_deaf = refusal.status.is_auth_failure() || refusal.status == Status::BUSY;
-        let is_out_of_step = !is_servers && (is_store(expected.opcode) || expected.form == Form::Quiet);
+        let is_out_of_step = !is_servers && (is_store(expected.opcode) || is_quiet(expected.form));
         if is_deaf || is_out_of_step {
             let words = refusal.value.escape_ascii();
             self.over = Some(format!("the server refused what was said: {words} ({})", refusal.status));
             let rest = if is_deaf { refusal.status } else { Status::INTERNAL };
             return Step::Last(self.cut_short(expected, refusal, rest));
-        }
-        if expected.form == Form::Quiet {
-            self.parts.keep(refusal);
-            return Step::Part;
         }
         self.reply_of(expected, refusal)
     }
@@ -232,7 +227,8 @@ impl Lines {
     /// Ends an answer at a refusal. Nobody will learn what becomes of the rest.
     fn cut_short(&mut self, expected: Expected, refusal: Reply, rest: Status) -> Answer {
         let mut last = Reply { opcode: expected.opcode, ..refusal };
-        for _ in self.replies + 1..expected.form.replies() {
+        let left = if is_quiet(expected.form) { 0..0 } else { self.replies + 1..expected.form.replies() };
+        for _ in left {
             self.parts.keep(std::mem::replace(&mut last, bare(expected.opcode, rest)));
         }
         self.parts.complete(last)
@@ -243,6 +239,10 @@ impl Lines {
 fn unasked(input: &[u8]) -> String {
     let line = input.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
     format!("the server said {} though nothing was asked", Excerpt::of(line))
+}
+
+const fn is_quiet(form: Form) -> bool {
+    matches!(form, Form::Quiet(_))
 }
 
 /// The command of an answer's parts: those of a no-op are the items that were asked for before it.

@@ -14,7 +14,7 @@ pub(super) fn write(out: &mut BytesMut, id: u32, command: &Command<&[u8]>, cas: 
     let Some(mut request) = request(command, cas) else {
         if *command == Command::Noop {
             meta::write_noop(out);
-            return Form::Quiet;
+            return Form::Quiet(0);
         }
         return text::write(out, command, cas);
     };
@@ -73,7 +73,7 @@ pub(super) fn write_items(out: &mut BytesMut, id: u32, keys: &[&[u8]]) -> Form {
         write_request(out, id, Request { verb: Verb::Get, key: *key, flags, value: b"" });
     }
     meta::write_noop(out);
-    Form::Quiet
+    Form::Quiet(keys.len())
 }
 
 /// Writes a command under its call's number, with the key as base64 where it can't stand in a line as it is.

@@ -47,8 +47,8 @@ enum Form {
     Packets,
     /// So many replies of the meta protocol.
     Meta(usize),
-    /// Those replies of the meta protocol that are not left out, and the one of a no-op behind them.
-    Quiet,
+    /// Those of so many replies of the meta protocol that are not left out, and the one of a no-op behind them.
+    Quiet(usize),
     /// One reply of the meta protocol, all of which is handed on.
     Told,
     /// What is told of an item for people who look for errors.
@@ -58,11 +58,12 @@ enum Form {
 }
 
 impl Form {
-    /// How many replies come, if each is one.
+    /// How many replies come at most.
     const fn replies(self) -> usize {
         match self {
             Self::Meta(count) | Self::Text(_, count) => count,
-            Self::Packets | Self::Quiet | Self::Told | Self::Debug => 1,
+            Self::Quiet(items) => items + 1,
+            Self::Packets | Self::Told | Self::Debug => 1,
         }
     }
 }
@@ -148,14 +149,29 @@ pub(super) fn check(protocol: Protocol, command: &Command<&[u8]>, cas: u64) -> R
     check_expiration(protocol, expiration.unwrap_or_default())?;
     if let Command::Stat { group } = command
         && protocol != Protocol::Binary
-        && group.iter().any(u8::is_ascii_control)
     {
+        check_group(group)?;
+    }
+    match protocol {
+        Protocol::Binary => binary::check(command),
+        Protocol::Meta => Ok(()),
+        Protocol::Text => text::check(command, cas),
+    }
+}
+
+/// Whether a group of statistics can stand in a line, and comes in lines of names and values.
+fn check_group(group: &[u8]) -> Result<(), Failure> {
+    if group.iter().any(u8::is_ascii_control) {
         return Err(Failure::new(
             ErrorKind::InvalidArgument,
             "a group of statistics without control bytes is expected",
         ));
     }
-    if protocol == Protocol::Text { text::check(command, cas) } else { Ok(()) }
+    if group.starts_with(b"cachedump") || group == b"detail dump" {
+        let message = "these are no statistics in the meta and the text protocol: choose protocol=binary";
+        return Err(Failure::new(ErrorKind::Unsupported, message));
+    }
+    Ok(())
 }
 
 /// Whether a protocol can say this time: lines carry 31 bits of seconds.

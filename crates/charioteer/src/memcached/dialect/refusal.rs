@@ -4,14 +4,18 @@ use charioteer_proto::memcached::binary::Status;
 use charioteer_proto::memcached::text::Error;
 
 /// The beginnings of what servers say, and what is meant.
-const SERVER: [(&[u8], Status); 3] = [
+const SERVER: [(&[u8], Status); 4] = [
     (b"object too large", Status::TOO_LARGE),
     (b"out of memory", Status::OUT_OF_MEMORY),
     (b"temporary failure", Status::TEMPORARY_FAILURE),
+    (b"busy", Status::TEMPORARY_FAILURE),
 ];
-const CLIENT: [(&[u8], Status); 6] = [
+const CLIENT: [(&[u8], Status); 8] = [
     (b"unauthenticated", Status::AUTH_FAILURE),
     (b"authentication failure", Status::AUTH_FAILURE),
+    // The value of a store, taken for a name and a password.
+    (b"bad authentication token", Status::AUTH_FAILURE),
+    (b"auth token too long", Status::AUTH_FAILURE),
     (b"cannot increment or decrement non-numeric", Status::NON_NUMERIC),
     // An older server than the flag.
     (b"invalid flag", Status::NOT_SUPPORTED),

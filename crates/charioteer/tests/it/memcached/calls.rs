@@ -172,6 +172,8 @@ async fn what_the_text_protocol_can_t_say_is_refused_before_anything_is_sent() {
     }
     let error = client.stats("items\r\nflush_all").await.unwrap().remove(0).reply.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    let error = client.stats("cachedump 1 1").await.unwrap().remove(0).reply.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 31);
     let error = client.touch(&key, Ttl::At(far)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
@@ -297,6 +299,7 @@ async fn servers_are_told_how_much_to_log_where_the_protocol_can_say_it(protocol
     let told = client.verbosity(0).await.unwrap().remove(0).reply;
     if protocol == Protocol::Binary {
         assert_eq!(told.unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(client.net_stats().connections_opened, 0);
     } else {
         told.unwrap();
     }

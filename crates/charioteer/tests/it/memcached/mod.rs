@@ -11,6 +11,7 @@ mod fake;
 mod hostile;
 mod keys;
 mod leases;
+mod lines;
 mod many;
 mod options;
 mod servers;

@@ -168,7 +168,8 @@ pub fn write_debug_reply(out: &mut BytesMut, key: &[u8], base64: bool, facts: Op
     write_key(out, key, base64);
     out.put_slice(b" exp=");
     match facts.remaining {
-        Some(seconds) => number::write(out, seconds.into()),
+        // memcached counts from the item's end.
+        Some(seconds) => number::write_signed(out, -i64::from(seconds)),
         None => out.put_slice(b"-1"),
     }
     for (name, number) in [(" la=", facts.idle_seconds.into()), (" cas=", facts.cas)] {

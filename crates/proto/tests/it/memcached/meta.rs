@@ -226,7 +226,7 @@ fn what_is_known_of_an_item_can_be_asked_for() {
     assert_eq!(read(std::str::from_utf8(&base64).unwrap()), expected);
     let facts = DebugFacts { remaining: Some(9), idle_seconds: 2, cas: 90, hit: true, class: 1, total_size: 61 };
     let reply = written(|out| write_debug_reply(out, b"\0\xff", true, Some(&facts)));
-    assert_eq!(reply, "ME AP8= exp=9 la=2 cas=90 fetch=yes cls=1 size=61\r\n");
+    assert_eq!(reply, "ME AP8= exp=-9 la=2 cas=90 fetch=yes cls=1 size=61\r\n");
     assert_eq!(written(|out| write_debug_reply(out, b"k", false, None)), "EN\r\n");
 }
 

@@ -2,7 +2,7 @@ use super::*;
 
 const GET: Expected = Expected { opcode: Opcode::GET, form: Form::Meta(1) };
 const SETS: Expected = Expected { opcode: Opcode::SET, form: Form::Meta(2) };
-const ITEMS: Expected = Expected { opcode: Opcode::NOOP, form: Form::Quiet };
+const ITEMS: Expected = Expected { opcode: Opcode::NOOP, form: Form::Quiet(2) };
 const TEXT_GET: Expected = Expected { opcode: Opcode::GET, form: Form::Text(Awaited::Values, 1) };
 const TEXT_ITEMS: Expected = Expected { opcode: Opcode::NOOP, form: Form::Text(Awaited::Values, 1) };
 const TEXT_SET: Expected = Expected { opcode: Opcode::SET, form: Form::Text(Awaited::Stored, 1) };
@@ -10,12 +10,12 @@ const TEXT_SETS: Expected = Expected { opcode: Opcode::SET, form: Form::Text(Awa
 
 type Answers = Vec<(u32, Answer)>;
 
-/// The answers that a stream brings to calls 1, 2, … when it comes a byte at a time, and why it ends if it does.
-fn read_within(max_value_bytes: usize, calls: &[Expected], stream: &str) -> (Answers, Option<String>) {
-    let (mut input, mut answers, mut lines) = (BytesMut::new(), Vec::new(), Lines::new(max_value_bytes));
+/// The answers that a stream brings to calls 1, 2, … when it comes in such pieces, and why it ends if it does.
+fn read_bytes(calls: &[Expected], stream: &[u8], piece: usize) -> (Answers, Option<String>) {
+    let (mut input, mut answers, mut lines) = (BytesMut::new(), Vec::new(), Lines::new(100));
     (1..).zip(calls).for_each(|(id, expected)| lines.expect(id, *expected));
-    for byte in stream.bytes() {
-        input.extend_from_slice(&[byte]);
+    for piece in stream.chunks(piece) {
+        input.extend_from_slice(piece);
         loop {
             match lines.next_answer(&mut input) {
                 Ok(Some(taken)) => answers.push((taken.id, taken.reply)),
@@ -27,8 +27,9 @@ fn read_within(max_value_bytes: usize, calls: &[Expected], stream: &str) -> (Ans
     (answers, None)
 }
 
+/// The same, a byte at a time.
 fn read(calls: &[Expected], stream: &str) -> (Answers, Option<String>) {
-    read_within(100, calls, stream)
+    read_bytes(calls, stream.as_bytes(), 1)
 }
 
 /// What the last replies of answers say.
@@ -141,7 +142,7 @@ fn a_refusal_is_one_of_the_replies() {
     let stream = "SERVER_ERROR object too large for cache\r\nHD c1 O1\r\nHD O2\r\n";
     let (answers, end) = read(&[SETS, TEXT_SET], stream);
     assert_eq!(answers[0].1.parts[0].status, Status::TOO_LARGE);
-    // The second call was of another protocol, and its answer too.
+    // A line of the meta protocol answers no call of the text protocol.
     assert_eq!((answers[0].1.last.status, answers.len(), end.is_some()), (Status::OK, 1, true));
     let (answers, end) = read(&[TEXT_ITEMS, TEXT_SET], "SERVER_ERROR out of memory\r\nSTORED\r\n");
     assert_eq!((answers[0].1.last.status, end), (Status::OUT_OF_MEMORY, None));
@@ -171,4 +172,51 @@ fn who_is_not_let_in_is_told_so_once() {
 fn a_server_without_the_meta_protocol_is_not_waited_for() {
     let (answers, end) = read(&[ITEMS], "ERROR\r\nERROR\r\n");
     assert!(answers[0].1.last.status == Status::UNKNOWN_COMMAND && end.is_some());
+}
+
+/// What servers may say, well and badly.
+const SAID: [&str; 22] = [
+    "VA 1 f0 c1 O1\r\nx\r\n",
+    "VA 1 f0 c1 ka O2\r\nx\r\n",
+    "VA 101 O1\r\n",
+    "VA 99999999999999999999 O1\r\n",
+    "HD O1\r\n",
+    "HD c1 O2\r\n",
+    "EN O1\r\n",
+    "NF O1\r\n",
+    "EX O2\r\n",
+    "MN\r\n",
+    "ME key exp=-1 la=0\r\n",
+    "VALUE key 0 1 1\r\nx\r\n",
+    "VALUE key 0 200 1\r\n",
+    "END\r\n",
+    "STORED\r\n",
+    "NOT_STORED\r\n",
+    "STAT a b\r\n",
+    "1\r\n",
+    "ERROR\r\n",
+    "CLIENT_ERROR bad data chunk\r\n",
+    "SERVER_ERROR out of memory\r\n",
+    "\r\n\0xx",
+];
+
+#[test]
+fn whatever_a_server_says_no_call_is_answered_twice_or_out_of_order_and_nothing_is_kept_without_end() {
+    let calls = [GET, SETS, ITEMS, TEXT_GET, TEXT_ITEMS, TEXT_SET, TEXT_SETS];
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..20_000 {
+        let asked: Vec<_> = (0..random.usize(..5)).map(|_| calls[random.usize(..calls.len())]).collect();
+        let mut stream: Vec<u8> =
+            (0..random.usize(..8)).flat_map(|_| SAID[random.usize(..SAID.len())].bytes()).collect();
+        for _ in 0..random.usize(..3).min(stream.len()) {
+            let at = random.usize(..stream.len());
+            stream[at] = random.u8(..);
+        }
+        let (whole, end) = read_bytes(&asked, &stream, stream.len().max(1));
+        let (pieces, end_of_pieces) = read_bytes(&asked, &stream, 1);
+        let numbers = |answers: &Answers| answers.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+        let same = (numbers(&whole), end.is_some()) == (numbers(&pieces), end_of_pieces.is_some());
+        assert!(same, "{}", stream.escape_ascii());
+        assert!(numbers(&whole).into_iter().eq((1..).take(whole.len())), "{}", stream.escape_ascii());
+    }
 }
