@@ -1,6 +1,7 @@
 //! The client of memcached.
 
 mod calls;
+mod chaos;
 mod compression;
 mod compute;
 #[cfg(feature = "tls")]
@@ -15,6 +16,7 @@ mod options;
 mod servers;
 mod sign_on;
 mod sockets;
+mod storm;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::chaos::disturber::{Disturber, faults};
 use super::chaos::ledger::{Ledger, Told, Verdict};
 use super::chaos::worker::{Group, Office, Worker};
-use super::chaos::{seed, setting};
+use crate::chaos::{seed, setting};
 
 const PARTITIONS: u32 = 8;
 const WORKERS: usize = 32;

@@ -12,11 +12,8 @@ use tokio::task::JoinSet;
 
 use super::chaos::caller::Caller;
 use super::chaos::swapper::Swapper;
-use super::chaos::tally::Tally;
-use super::chaos::{seed, setting};
-
-/// Longer than anything takes here that comes to an end.
-const EVER: Duration = Duration::from_secs(600);
+use crate::chaos::tally::Tally;
+use crate::chaos::{all_end, seed, setting};
 
 /// Has callers make so many calls altogether.
 async fn storm(table: &Table, callers: u32, calls: u64, seed: u64, fickle: bool) -> Arc<Tally> {
@@ -28,8 +25,7 @@ async fn storm(table: &Table, callers: u32, calls: u64, seed: u64, fickle: bool)
         let calls = calls.div_ceil(u64::from(callers));
         running.spawn(async move { caller.make(calls).await });
     }
-    let ended = tokio::time::timeout(EVER, running.join_all()).await;
-    assert!(ended.is_ok(), "somebody hangs; {tally}");
+    all_end(running, &tally).await;
     tally
 }
 

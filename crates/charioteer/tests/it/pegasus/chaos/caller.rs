@@ -6,9 +6,9 @@ use bytes::Bytes;
 use charioteer::pegasus::{Entries, MultiGetOptions, Table};
 use charioteer::{Error, Outcome};
 
-use super::patience::Patience;
-use super::tagged::Tag;
-use super::tally::Tally;
+use crate::chaos::patience::Patience;
+use crate::chaos::tagged::Tag;
+use crate::chaos::tally::Tally;
 
 const ROWS: u32 = 4;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How a caller behaves who may go away.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::pegasus) enum Patience {
+pub(crate) enum Patience {
     /// It waits for the answer.
     Whole,
     /// It gives the call this time by its terms.
@@ -19,7 +19,7 @@ pub(in crate::pegasus) enum Patience {
 
 impl Patience {
     /// One for a caller who goes away half of the time.
-    pub(in crate::pegasus) fn any(dice: &mut fastrand::Rng) -> Self {
+    pub(crate) fn any(dice: &mut fastrand::Rng) -> Self {
         // Mostly few: an answer is there after some.
         let doublings = dice.u32(..7);
         let turns = if dice.u32(..3) == 0 { 0 } else { dice.u32(..1 << doublings) };
@@ -32,7 +32,7 @@ impl Patience {
     }
 
     /// What a call gives to such a caller, `None` when it was dropped.
-    pub(in crate::pegasus) async fn wait<T>(self, call: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn wait<T>(self, call: impl Future<Output = T>) -> Option<T> {
         match self {
             Self::Whole | Self::Timeout(_) => Some(call.await),
             Self::Attentive(turns) => tokio::select! {

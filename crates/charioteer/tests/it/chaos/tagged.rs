@@ -7,15 +7,15 @@ const TAG_BYTES: usize = 16;
 /// Which row a value is for, and which of its values it is. It stands in the value over and over, so that no part of another value
 /// passes for a part of this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pegasus) struct Tag {
-    pub(in crate::pegasus) caller: u32,
-    pub(in crate::pegasus) row: u32,
-    pub(in crate::pegasus) number: u64,
+pub(crate) struct Tag {
+    pub(crate) caller: u32,
+    pub(crate) row: u32,
+    pub(crate) number: u64,
 }
 
 impl Tag {
     /// The value, which has at least the size of the tag.
-    pub(in crate::pegasus) fn value(self, bytes: usize) -> Bytes {
+    pub(crate) fn value(self, bytes: usize) -> Bytes {
         let mut tag = BytesMut::with_capacity(TAG_BYTES);
         tag.put_u32(self.caller);
         tag.put_u32(self.row);
@@ -24,7 +24,7 @@ impl Tag {
     }
 
     /// The tag of a value, unless it is none, or not whole.
-    pub(in crate::pegasus) fn read(value: &[u8]) -> Option<Self> {
+    pub(crate) fn read(value: &[u8]) -> Option<Self> {
         let (caller, rest) = value.split_first_chunk()?;
         let (row, rest) = rest.split_first_chunk()?;
         let (number, rest) = rest.split_first_chunk()?;

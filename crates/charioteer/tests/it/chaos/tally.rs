@@ -11,7 +11,7 @@ const TOLD: usize = 5;
 
 /// What became of many calls.
 #[derive(Debug, Default)]
-pub(in crate::pegasus) struct Tally {
+pub(crate) struct Tally {
     answered: AtomicU64,
     dropped: AtomicU64,
     not_applied: AtomicU64,
@@ -21,7 +21,7 @@ pub(in crate::pegasus) struct Tally {
 }
 
 impl Tally {
-    pub(in crate::pegasus) fn count<T>(&self, result: Option<&Result<T, Error>>) {
+    pub(crate) fn count<T>(&self, result: Option<&Result<T, Error>>) {
         let counter = match result {
             None => &self.dropped,
             Some(Ok(_)) => &self.answered,
@@ -32,7 +32,7 @@ impl Tally {
     }
 
     /// Takes note of an answer that can't be right.
-    pub(in crate::pegasus) fn wrong(&self, what: String) {
+    pub(crate) fn wrong(&self, what: String) {
         self.wrong.fetch_add(1, Ordering::Relaxed);
         let mut told = self.told.lock();
         if told.len() < TOLD {
@@ -40,12 +40,12 @@ impl Tally {
         }
     }
 
-    pub(in crate::pegasus) fn wrong_answers(&self) -> u64 {
+    pub(crate) fn wrong_answers(&self) -> u64 {
         self.wrong.load(Ordering::Relaxed)
     }
 
     /// Calls that have ended, in whatever way.
-    pub(in crate::pegasus) fn calls(&self) -> u64 {
+    pub(crate) fn calls(&self) -> u64 {
         [&self.answered, &self.dropped, &self.not_applied, &self.unknown]
             .into_iter()
             .map(|counter| counter.load(Ordering::Relaxed))
