@@ -102,7 +102,7 @@ impl Client {
         self.servers.view().and_then(find).map_err(|failure| Error::from(failure).during(NAME))
     }
 
-    /// Adds a server, `host:port` or `host`, with this weight; 1 is as much as any other. It takes over keys at once, none of whose
+    /// Adds a server, written as in [`Options::new`], with this weight; 1 is as much as any other. It takes over keys at once, none of whose
     /// items it has.
     ///
     /// # Errors

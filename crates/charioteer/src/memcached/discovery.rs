@@ -105,14 +105,17 @@ impl Asking {
         let known = servers.view().ok()?;
         let given = servers.options.servers.iter().map(|named| &named.address);
         let found = known.servers.iter().map(|server| server.node.address());
-        if let Some(config) = first_answer(&servers, given.chain(found)).await
+        let answer = first_answer(&servers, given.chain(found)).await;
+        let wait =
+            if answer.is_some() { discovery.interval } else { discovery.interval.min(servers.options.retry_interval) };
+        if let Some(config) = answer.flatten()
             && discovery.is_newer(config.version)
         {
             servers.replace(named(config));
         }
         discovery.settled.store(true, Ordering::Release);
         self.tell.send_replace(());
-        Some(discovery.interval)
+        Some(wait)
     }
 }
 
@@ -124,15 +127,18 @@ impl Drop for Asking {
     }
 }
 
-/// What the first of some servers says that answers.
-async fn first_answer<'a>(servers: &Servers, endpoints: impl Iterator<Item = &'a Address>) -> Option<ClusterConfig> {
+/// What the first of some servers says that answers, which may be that it knows of no cluster.
+async fn first_answer<'a>(
+    servers: &Servers,
+    endpoints: impl Iterator<Item = &'a Address>,
+) -> Option<Option<ClusterConfig>> {
     let (dialler, credentials) = (&servers.dialler, servers.options.credentials.as_ref());
     for endpoint in endpoints {
         match tokio::time::timeout(dialler.timeout, ask(dialler, endpoint, credentials)).await {
-            Ok(Ok(Some(config))) if !config.nodes.is_empty() => return Some(config),
+            Ok(Ok(Some(config))) if !config.nodes.is_empty() => return Some(Some(config)),
             Ok(Ok(_)) => {
                 debug!(%endpoint, "the server knows of no cluster: the servers stay as they are");
-                return None;
+                return Some(None);
             }
             Ok(Err(reason)) => debug!(%endpoint, reason, "the server does not tell its cluster"),
             Err(_) => debug!(%endpoint, "the server does not tell its cluster in time"),

@@ -119,6 +119,11 @@ impl<W: Wire> Connection<W> {
         self.shared().state.lock().silent_since
     }
 
+    /// Whether the peer has turned this client away before it answered anything.
+    pub(super) fn is_refused(&self) -> bool {
+        self.shared().refused.load(Ordering::Acquire)
+    }
+
     /// Sends a request of about so many bytes, which `encode` appends under the number it is given, to say what is expected in answer,
     /// and waits for that.
     ///

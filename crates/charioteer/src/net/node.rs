@@ -176,8 +176,11 @@ impl<W: Wire + Clone> Node<W> {
         let stream = self.options.dialler.dial(&self.address).await?;
         let (wire, peer) = (self.wire.clone(), Arc::clone(&self.peer));
         let connection = Connection::start(stream, wire, peer, Arc::clone(&self.options.counters));
-        self.wire.greet(&connection).await?;
-        Ok(connection)
+        match self.wire.greet(&connection).await {
+            Ok(()) => Ok(connection),
+            Err(error) if connection.is_refused() => Err(Unreachable::new(Obstacle::Denied, error.reason)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Ends all connections, for good.

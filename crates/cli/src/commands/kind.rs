@@ -146,6 +146,7 @@ mod tests {
         let memcached = Some("memcached://a");
         assert_eq!(meant("get a", memcached), "memcached");
         assert_eq!(meant("get a", Some("MEMCACHE://a")), "memcached");
+        assert_eq!(meant("get a", Some("memcacheds://a")), "memcached");
         assert_eq!(meant("get a --url pegasus://a/b", memcached), "pegasus");
         assert_eq!(meant("get a --url=pegasus://a/b", memcached), "pegasus");
         assert_eq!(meant("set a -- --url pegasus://a/b", memcached), "memcached");

@@ -91,6 +91,20 @@ fn pymemcache_places_keys_of_ascii_alike() {
     assert_eq!(counts(&ring), [24990, 25154, 24983, 24873]);
 }
 
+/// Computed by pymemcache 4.0.0 and libmemcached 1.1.4, with two servers on Unix sockets and one with a port.
+#[test]
+fn the_originals_place_keys_alike_on_unix_sockets() {
+    for (hashing, eight, all) in [
+        (Hashing::Rendezvous, [2, 2, 2, 0, 1, 2, 0, 2], [33346, 33353, 33301, 0]),
+        (Hashing::Ketama, [2, 2, 2, 1, 0, 0, 0, 1], [34783, 33608, 31609, 0]),
+        (Hashing::KetamaWeighted, [0, 0, 0, 2, 2, 0, 1, 2], [33346, 31441, 35213, 0]),
+    ] {
+        let hosts = [("/run/a.sock", 0), ("/run/b.sock", 0), ("10.0.1.1", 11211)];
+        let ring = Ring::new(hashing, &hosts.map(|(host, port)| Spot { name: host, host, port, weight: 1 }));
+        assert_eq!((places(&ring), counts(&ring)), (eight, all), "{hashing:?}");
+    }
+}
+
 #[test]
 fn rendezvous_gives_each_server_what_its_weight_says() {
     let equal = counts(&ring(Hashing::Rendezvous, [7; 4]));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charioteer::memcached::{Client, Options};
+use charioteer::memcached::{Client, Credentials, Options};
 use charioteer::{ErrorKind, Outcome, Tls};
 use charioteer_server::testing::{Certificates, TestServer};
 use charioteer_server::{ClientCertificates, Pem};
@@ -115,6 +115,10 @@ async fn who_has_no_certificate_or_a_wrong_one_is_denied_and_does_not_try_again(
     let (certificates, others) = (Certificates::new(), Certificates::new());
     let server = serve_known(&certificates).await;
     is_denied(&client(&server, trusting(&certificates)), "CertificateRequired").await;
+    let mut options = Options::from_url(&server.memcached_tls_url().unwrap()).unwrap();
+    options.tls = Some(trusting(&certificates));
+    options.credentials = Some(Credentials::new("alice", "secret"));
+    is_denied(&Client::new(options).unwrap(), "CertificateRequired").await;
     let tls = trusting(&certificates);
     let wrong = tls.certificate_pem(&others.client_certificate).key_pem(&others.client_key);
     is_denied(&client(&server, wrong), "alert").await;

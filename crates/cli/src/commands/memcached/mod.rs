@@ -18,7 +18,7 @@ use crate::output::Output;
 /// Servers that speak memcached's protocols.
 pub(super) const KIND: Kind = Kind {
     name: "memcached",
-    schemes: &["memcached", "memcache"],
+    schemes: &["memcached", "memcache", "memcacheds"],
     has_tables: false,
     augment: <Verb as Subcommand>::augment_subcommands,
     open: place::open,
