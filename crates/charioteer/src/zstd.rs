@@ -79,6 +79,19 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_with_a_bit_turned_is_an_error_or_another_value_and_never_more_than_that() {
+        let text: String = (0..200_u32).map(|number| format!("key {} has {};", number, number * number % 97)).collect();
+        let frame = compressed(text.as_bytes());
+        for bit in 0..frame.len() * 8 {
+            let mut turned = frame.to_vec();
+            turned[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(value) = decompressed(&turned, MIB) {
+                assert!(value.len() <= MIB);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_whole_frame_is_told_from_one_that_something_stands_behind() {
         let frame = compressed(b"a value that is cut short, as no writer would leave it");
         let followed = [&frame[..], b"and more"].concat();

@@ -80,6 +80,15 @@ impl Client {
         self.ask_all(|server| Stats { server, group }).await
     }
 
+    /// Sets how much each server writes into its log: 0 is the least. In the binary protocol memcached has no such command, and the
+    /// replies are [`Unsupported`](crate::ErrorKind::Unsupported).
+    ///
+    /// # Errors
+    /// As [`version`](Self::version).
+    pub async fn verbosity(&self, level: u32) -> Result<Vec<ServerReply<()>>, Error> {
+        self.ask_all(|server| Verbosity { server, level }).await
+    }
+
     /// Whether each server answers.
     ///
     /// # Errors
@@ -149,6 +158,31 @@ impl Single for Noop {
 
     fn command(&self) -> Command<&[u8]> {
         Command::Noop
+    }
+
+    fn reply(&self, reply: Reply) -> Result<(), Failure> {
+        done(&reply)
+    }
+}
+
+struct Verbosity {
+    server: Arc<Server>,
+    level: u32,
+}
+
+impl Operation for Verbosity {
+    const NAME: &'static str = "verbosity";
+    const EFFECT: Effect = Effect::Idempotent;
+    type Reply = ();
+}
+
+impl Single for Verbosity {
+    fn place(&self) -> Place<'_> {
+        Place::Server(&self.server)
+    }
+
+    fn command(&self) -> Command<&[u8]> {
+        Command::Verbosity { level: self.level }
     }
 
     fn reply(&self, reply: Reply) -> Result<(), Failure> {

@@ -70,7 +70,10 @@ impl Key<'_> {
 impl Options {
     /// A caller's key as it is sent.
     pub(super) fn key<'a>(&self, operation: &'static str, key: &'a [u8]) -> Result<Key<'a>, Error> {
-        self.sendable(key).map_err(|error| refused(&error).during(operation))
+        self.sendable(key).map_err(|error| {
+            let with_prefix = if self.key_prefix.is_empty() { "" } else { ", counted with its prefix" };
+            refused(&error, with_prefix).during(operation)
+        })
     }
 
     fn sendable<'a>(&self, key: &'a [u8]) -> Result<Key<'a>, KeyError> {
@@ -122,12 +125,15 @@ impl Protocol {
 
 /// A group of statistics has a name like a key, but it is none.
 pub(super) fn check_group(operation: &'static str, group: &str) -> Result<(), Error> {
-    key::check_binary(group.as_bytes()).map_err(|error| refused(&error).during(operation))
+    key::check_binary(group.as_bytes()).map_err(|error| refused(&error, "").during(operation))
 }
 
-fn refused(error: &KeyError) -> Error {
+fn refused(error: &KeyError, with_prefix: &str) -> Error {
     let kind = if matches!(error, KeyError::TooLong { .. }) { ErrorKind::TooLarge } else { ErrorKind::InvalidArgument };
-    Failure::new(kind, error.to_string()).into()
+    match error {
+        KeyError::Empty => Failure::new(kind, error.to_string()).into(),
+        _ => Failure::new(kind, format!("{error}{with_prefix}")).into(),
+    }
 }
 
 fn looks_hashed(key: &[u8]) -> bool {

@@ -291,11 +291,11 @@ impl Client {
     ) -> Result<Option<Hit>, Error> {
         let key = self.options().key(GetWith::NAME, key)?;
         let flags = options.flags(GetWith::NAME)?;
-        let Some(hit) = self.run_within(&GetWith { key, flags }, timeout).await? else {
+        let Some(mut hit) = self.run_within(&GetWith { key, flags }, timeout).await? else {
             return Ok(None);
         };
-        let item = self.options().decompressed(GetWith::NAME, hit.item)?;
-        Ok(Some(Hit { item, ..hit }))
+        hit.item = self.options().decompressed(GetWith::NAME, hit.item)?;
+        Ok(Some(hit))
     }
 
     /// Makes an item stale that is kept so long from now on, and says whether there was one. The next who [gets](Self::get_with) it

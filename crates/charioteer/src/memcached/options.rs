@@ -91,10 +91,9 @@ pub enum Protocol {
     /// The binary protocol. Keys are any bytes, from 1 to 250 of them. `binary` in a URL.
     #[default]
     Binary,
-    /// The meta protocol. Keys are from 1 to 250 bytes, or 186 if there are spaces or control bytes among them. Not there yet. `meta` in
-    /// a URL.
+    /// The meta protocol. Keys are from 1 to 250 bytes, or 186 if there are spaces or control bytes among them. `meta` in a URL.
     Meta,
-    /// The text protocol. Keys are from 1 to 250 bytes, none of them a space or a control byte. Not there yet. `text` in a URL.
+    /// The text protocol. Keys are from 1 to 250 bytes, none of them a space or a control byte. `text` in a URL.
     Text,
 }
 

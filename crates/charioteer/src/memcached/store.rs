@@ -34,9 +34,6 @@ pub struct StoreOptions {
     pub ttl: Ttl,
     /// Stores only if there is an item of this version. Default `None`.
     pub cas: Option<Cas>,
-    /// Stores the value as it is, whatever [`Options::compression`](super::Options::compression) says: for values that are appended to.
-    /// Default no.
-    pub uncompressed: bool,
     /// The version that the item gets, instead of the server's next. Default `None`. In the meta protocol alone; servers know it since
     /// 1.6.19.
     pub new_cas: Option<Cas>,
@@ -46,6 +43,9 @@ pub struct StoreOptions {
     /// What is appended or prepended makes an item where there is none, which is kept so long. Default `None`. In the meta protocol
     /// alone; servers know it since 1.6.19 or later.
     pub vivify: Option<Ttl>,
+    /// Stores the value as it is, whatever [`Options::compression`](super::Options::compression) says: for values that are appended to.
+    /// Default no.
+    pub uncompressed: bool,
 }
 
 impl StoreOptions {
@@ -58,13 +58,6 @@ impl StoreOptions {
     #[must_use]
     pub const fn cas(mut self, cas: Cas) -> Self {
         self.cas = Some(cas);
-        self
-    }
-
-    /// The same for a value that is stored as it is.
-    #[must_use]
-    pub const fn uncompressed(mut self) -> Self {
-        self.uncompressed = true;
         self
     }
 
@@ -102,6 +95,13 @@ impl StoreOptions {
             .flatten()
             .fold(None, |flags: Option<Flags>, flag| Some(flags.unwrap_or_default().with(flag)));
         Ok(flags)
+    }
+
+    /// The same for a value that is stored as it is.
+    #[must_use]
+    pub const fn uncompressed(mut self) -> Self {
+        self.uncompressed = true;
+        self
     }
 }
 
@@ -278,6 +278,7 @@ impl Client {
     }
 }
 
+/// A value as it is before it is compressed.
 pub(super) fn encoded(operation: &'static str, value: impl Encode) -> Result<Encoded, Error> {
     value.encode().map_err(|error| Error::invalid(operation, format!("the value can't be encoded: {error}")))
 }

@@ -9,11 +9,12 @@ use crate::error::Error;
 /// How long an item is kept: for ever, for a `Duration`, or until a `SystemTime`. Servers count whole seconds, and end an item up to a second early or late.
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::{Duration, UNIX_EPOCH};
 /// use charioteer::memcached::Ttl;
 ///
 /// assert_eq!(Ttl::default(), Ttl::Never);
 /// assert_eq!(Ttl::from(Duration::from_secs(60)), Ttl::After(Duration::from_secs(60)));
+/// assert_eq!(Ttl::from(UNIX_EPOCH), Ttl::At(UNIX_EPOCH));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ttl {

@@ -88,10 +88,24 @@ impl Kind {
             let grammar = (kind.augment)(Command::new("verbs"));
             let verbs: Vec<_> = grammar.get_subcommands().map(Command::get_name).collect();
             let (name, scheme) = (kind.name, kind.schemes[0]);
-            format!("Commands on {name}, with --url {scheme}://…; --help tells them then:\n  {}\n", verbs.join(", "))
+            format!("Commands on {name}, of which --help tells with --url {scheme}://…:\n{}\n", in_lines(&verbs))
         });
         told.collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Words with commas between them, in lines that fit a terminal.
+fn in_lines(words: &[&str]) -> String {
+    const WIDTH: usize = 100;
+    let mut lines = vec![String::from("  ")];
+    for (at, word) in words.iter().enumerate() {
+        let end = if at + 1 < words.len() { ", " } else { "" };
+        match lines.last_mut().filter(|line| line.len() + word.len() < WIDTH) {
+            Some(line) => line.extend([word, end]),
+            None => lines.push(format!("  {word}{end}")),
+        }
+    }
+    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
 /// The URL that a command names itself.

@@ -88,7 +88,7 @@ impl Call {
             Command::Stat { .. } => Self::Stats,
             Command::SaslMechanisms | Command::SaslAuth { .. } | Command::SaslStep { .. } => Self::Authenticate,
             Command::TooLarge { .. } => Self::TooLarge,
-            Command::Unknown { .. } => Self::Unknown,
+            Command::Verbosity { .. } | Command::Unknown { .. } => Self::Unknown,
         }
     }
 

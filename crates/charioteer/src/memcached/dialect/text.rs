@@ -38,6 +38,7 @@ pub(super) fn write(out: &mut BytesMut, command: &Command<&[u8]>, cas: u64) -> F
             (Request::Count { direction, key, delta, noreply }, Awaited::Number)
         }
         Command::Flush { delay } => (Request::FlushAll { delay, noreply }, Awaited::Ok),
+        Command::Verbosity { level } => (Request::Verbosity { level, noreply }, Awaited::Ok),
         Command::Stat { group } => (Request::Stats { arguments: Words::of(group) }, Awaited::Stats),
         _ => (Request::Version, Awaited::Version),
     };

@@ -56,6 +56,8 @@ fn a_prefix_stands_before_the_key_and_says_nothing_of_its_place_unless_told() {
         assert_eq!(kind(&options, &[b'k'; 246]), None);
         assert_eq!(kind(&options, &[b'k'; 247]), Some(ErrorKind::TooLarge));
         assert_eq!(kind(&options, b""), Some(ErrorKind::InvalidArgument));
+        let error = options.key("get", &[b'k'; 247]).unwrap_err();
+        assert_eq!(error.to_string(), "get: key of 251 bytes, allowed are 250, counted with its prefix");
     }
 }
 

@@ -21,6 +21,7 @@ in_each_protocol! {
     items_are_deleted_and_touched_where_they_are,
     a_key_that_can_t_be_is_refused_before_anything_is_sent,
     servers_tell_their_versions_and_statistics,
+    servers_are_told_how_much_to_log_where_the_protocol_can_say_it,
     a_closed_client_says_so,
     calls_are_counted_by_their_names,
 }
@@ -289,4 +290,14 @@ async fn calls_are_counted_by_their_names(protocol: Protocol) {
     let stats: Vec<_> = client.call_stats().into_iter().map(|(name, stats)| (name, stats.calls)).collect();
     assert_eq!(stats, [("get", 2), ("set", 1)]);
     assert_eq!(client.net_stats().connections_opened, 1);
+}
+
+async fn servers_are_told_how_much_to_log_where_the_protocol_can_say_it(protocol: Protocol) {
+    let (_server, client, _) = client(protocol, "verbosity").await;
+    let told = client.verbosity(0).await.unwrap().remove(0).reply;
+    if protocol == Protocol::Binary {
+        assert_eq!(told.unwrap_err().kind(), ErrorKind::Unsupported);
+    } else {
+        told.unwrap();
+    }
 }

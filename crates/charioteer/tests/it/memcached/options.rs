@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use charioteer::ErrorKind;
-use charioteer::memcached::{Client, Hashing, LongKeys, Options, Protocol};
+use charioteer::memcached::{Client, Compression, Hashing, LongKeys, Options, Protocol};
 
 #[test]
 fn a_url_says_all_there_is_to_say() {
     let url = "memcache://a:1,b?hashing=ketama-weighted&weights=3,1&operation_timeout=2s&connect_timeout=300ms&connections=2\
                &attempts=5&failures=7&failover=false&retry_interval=9s&max_value_bytes=100&protocol=binary\
-               &key_prefix=app%3A&prefix_places=true&long_keys=hash";
+               &key_prefix=app%3A&prefix_places=true&long_keys=hash&compression=zstd&compression_min_bytes=5";
     let options = Options::from_url(url).unwrap();
     assert_eq!(options.servers(), ["a:1", "b:11211"]);
     assert_eq!((options.hashing, &options.weights[..]), (Hashing::KetamaWeighted, &[3, 1][..]));
@@ -20,6 +20,7 @@ fn a_url_says_all_there_is_to_say() {
     assert_eq!((options.failover, options.max_value_bytes), (false, 100));
     assert_eq!((options.protocol, options.long_keys), (Protocol::Binary, LongKeys::Hash));
     assert_eq!((&options.key_prefix[..], options.prefix_places), (&b"app:"[..], true));
+    assert_eq!((options.compression, options.compression_min_bytes), (Compression::Zstd, 5));
     assert!(Client::new(options).is_ok());
 }
 
@@ -34,6 +35,7 @@ fn what_makes_no_sense_is_refused_and_named() {
         ("memcached://a?hashing=best", "rendezvous, gomemcached, ketama"),
         ("memcached://a?protocol=telnet", "binary, meta, text"),
         ("memcached://a?long_keys=cut", "refuse, hash"),
+        ("memcached://a?compression=lz4", "none, zstd"),
         ("memcached://a?prefix_places=perhaps", "prefix_places=perhaps"),
         (&format!("memcached://a?key_prefix={}", "p".repeat(250)), "key_prefix"),
         ("memcached://a?colour=red", "colour=red"),

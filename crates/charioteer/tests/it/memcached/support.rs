@@ -40,7 +40,7 @@ pub(super) async fn client(protocol: Protocol, test: &str) -> (TestServer, Clien
     let server = TestServer::start().await;
     let url = std::env::var(REAL).unwrap_or_else(|_| server.memcached_url());
     let key = format!("{test} {:?} ", std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap());
-    let key = if protocol == Protocol::Text { key.replace(' ', "-") } else { key };
+    let key = if protocol == Protocol::Text { key.replace(' ', "_") } else { key };
     (server, patient_in(protocol, &url), key)
 }
 

@@ -30,6 +30,7 @@ enum Verb {
     /// Tells an item's value.
     Get(one::Get),
     /// Tells an item's value, its flags and its version.
+    #[command(alias = "inspect")]
     Gets(one::Gets),
     /// Tells an item's value, and sets how long it lives from now on.
     Gat(one::GetAndTouch),
@@ -54,10 +55,13 @@ enum Verb {
     /// Sets how long an item lives from now on.
     Touch(one::Touch),
     /// Deletes an item.
+    #[command(alias = "del")]
     Delete(one::Delete),
     /// Deletes the items of several keys.
+    #[command(alias = "mdel")]
     Mdelete(many::DeleteMany),
     /// Removes all items of all servers.
+    #[command(alias = "flush_all")]
     Flush(servers::Flush),
     /// Tells what the servers say of themselves.
     Stats(servers::Stats),

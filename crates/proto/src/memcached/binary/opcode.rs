@@ -43,6 +43,8 @@ impl Opcode {
     pub const PREPEND: Self = Self(0x0f);
     /// Asks for counters and settings.
     pub const STAT: Self = Self(0x10);
+    /// Sets how much is written into the log.
+    pub const VERBOSITY: Self = Self(0x1b);
     /// Sets an item's expiration.
     pub const TOUCH: Self = Self(0x1c);
     /// Gets an item and sets its expiration.

@@ -111,6 +111,12 @@ pub enum Command<B = Bytes> {
         /// Which; the general ones if it is empty.
         group: B,
     },
+    /// Write more or less into the log. memcached's documentation has it, memcached does not: its servers, and the reader here, take it
+    /// for [`Unknown`](Self::Unknown).
+    Verbosity {
+        /// How much; 0 is the least.
+        level: u32,
+    },
     /// Tell how one can say who one is.
     SaslMechanisms,
     /// Take the client for whom it says it is.
@@ -198,6 +204,7 @@ impl<B> Command<B> {
             Self::Version => Opcode::VERSION,
             Self::Quit => Opcode::QUIT,
             Self::Stat { .. } => Opcode::STAT,
+            Self::Verbosity { .. } => Opcode::VERBOSITY,
             Self::SaslMechanisms => Opcode::SASL_MECHANISMS,
             Self::SaslAuth { .. } => Opcode::SASL_AUTH,
             Self::SaslStep { .. } => Opcode::SASL_STEP,
@@ -243,6 +250,7 @@ fn key_and_value<B: AsRef<[u8]>>(command: &Command<B>) -> (&[u8], &[u8]) {
         | Command::Noop
         | Command::Version
         | Command::Quit
+        | Command::Verbosity { .. }
         | Command::SaslMechanisms
         | Command::Unknown { .. } => (b"", b""),
     }
@@ -266,6 +274,7 @@ fn put_extras<B>(extras: &mut [u8; 20], command: &Command<B>) -> usize {
             // The greatest number says that there is no expiration, as no counter is to be made.
             rest.put_u32(create.map_or(u32::MAX, |expiration| expiration.unsigned().min(u32::MAX - 1)));
         }
+        Command::Verbosity { level } => rest.put_u32(*level),
         Command::Flush { delay: Some(delay) } => rest.put_u32(delay.unsigned()),
         _ => {}
     }
