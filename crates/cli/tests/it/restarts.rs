@@ -254,10 +254,10 @@ async fn a_server_is_away_under_load(protocol: Protocol, absence: Absence, times
     }
     let late = late.await.unwrap();
     let Seen { calls, failed, longest_overrun } = all;
-    println!(
+    eprintln!(
         "{protocol:?}: {absence:?} {times} times; {calls} calls, {failed} failed; the longest took {longest_overrun:?} beyond its time, the latest timer {late:?}"
     );
-    println!("{:?}", client.net_stats());
+    eprintln!("{:?}", client.net_stats());
     assert!(changes.try_recv().is_err(), "there was other news");
     assert!(longest_overrun <= ALLOWANCE + late, "{longest_overrun:?}, with timers up to {late:?} late");
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
+
 use super::support::Memcached;
+use crate::support::soon;
 
 #[tokio::test]
 async fn where_items_make_no_room_for_others_those_are_refused() {
@@ -55,4 +58,33 @@ async fn a_request_that_stays_half_ends_the_connection() {
 async fn an_idle_connection_is_ended_where_that_is_wanted() {
     let mut memcached = Memcached::with_options(|options| options.limits.idle = Some(Duration::from_millis(20))).await;
     memcached.client.hung_up().await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_until_another_ends() {
+    let mut memcached = Memcached::with_options(|options| options.limits.connections = 2).await;
+    memcached.talk("mn\n", "MN\n").await;
+    let mut second = memcached.connect().await;
+    second.talk("mn\n", "MN\n").await;
+    let mut third = memcached.connect().await;
+    third.send("mn\r\n").await;
+    for _ in 0..50 {
+        memcached.talk("mn\n", "MN\n").await;
+    }
+    let nothing = third.stream.try_read(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock, "it has not been let in");
+    drop(second);
+    third.talk("", "MN\n").await;
+    memcached.talk("mn\n", "MN\n").await;
+}
+
+#[tokio::test]
+async fn half_a_packet_and_half_a_line_end_their_connections_and_no_others() {
+    let mut memcached = Memcached::with_options(|options| options.limits.stalled = Duration::from_millis(50)).await;
+    for half in [&b"\x80"[..], &[0x80; 23], b"get", b"mg a v\r\nms a 5", b"set a 0 0 10\r\n", b"x\r\nget a"] {
+        let mut client = memcached.connect().await;
+        client.send(half).await;
+        let _ = soon(client.stream.read_to_end(&mut Vec::new())).await;
+    }
+    memcached.talk("get a\n", "END\n").await;
 }
