@@ -19,7 +19,7 @@ use std::future::{Future, ready};
 use bytes::BytesMut;
 
 pub(crate) use address::Address;
-pub(crate) use connection::{Connection, Lost, Progress};
+pub(crate) use connection::{Connection, Lost, Progress, ROUND};
 pub(crate) use node::{Node, NodeOptions, Obstacle, Unreachable};
 pub(crate) use stats::Counters;
 pub use stats::NetStats;
