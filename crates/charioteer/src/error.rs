@@ -33,7 +33,7 @@ pub enum ErrorKind {
     Unsupported,
     /// The peer sent what its protocol does not allow.
     Protocol,
-    /// The server does not let this client do it.
+    /// The server does not let this client do it, or is not one that the client trusts.
     Denied,
     /// What is stored, or what came back, is damaged.
     Corrupt,

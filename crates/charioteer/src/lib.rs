@@ -27,6 +27,8 @@ mod error;
 mod exec;
 mod net;
 mod stats;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
 #[cfg(any(feature = "memcached", feature = "pegasus"))]
 mod zstd;
@@ -40,3 +42,5 @@ pub use blocking::block_on;
 pub use error::{Error, ErrorKind, Outcome};
 pub use net::NetStats;
 pub use stats::CallStats;
+#[cfg(feature = "tls")]
+pub use tls::Tls;

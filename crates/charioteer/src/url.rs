@@ -10,7 +10,7 @@ use crate::error::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
     pub(crate) scheme: String,
-    /// As they stand in the text, with or without ports.
+    /// With or without ports.
     pub(crate) hosts: Vec<String>,
     /// What stands between the slashes behind the hosts.
     pub(crate) path: Vec<String>,
@@ -31,7 +31,7 @@ impl Url {
                 "{scheme}://…: no user names and passwords are known here; an @ elsewhere is written %40"
             )));
         }
-        let hosts = hosts.split(',').filter(|host| !host.is_empty()).map(str::to_owned).collect();
+        let hosts = hosts.split(',').filter(|host| !host.is_empty()).map(decoded).collect::<Result<_, _>>()?;
         let path = path.split('/').filter(|segment| !segment.is_empty()).map(decoded).collect::<Result<_, _>>()?;
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let query = pairs.map(|pair| {

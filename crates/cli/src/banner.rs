@@ -17,7 +17,7 @@ pub(crate) struct Banner<'a> {
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Addresses { pegasus, pegasus_metas, pegasus_nodes, memcached, memcached_socket, http, .. } = self.addresses;
+        let Addresses { pegasus, pegasus_metas, pegasus_nodes, http, .. } = self.addresses;
         writeln!(f, "Charioteer {} is ready", env!("CARGO_PKG_VERSION"))?;
         if let Some(address) = pegasus {
             writeln!(f, "  Pegasus   {address}")?;
@@ -28,11 +28,8 @@ impl fmt::Display for Banner<'_> {
                 writeln!(f, "            {node} (replica server)")?;
             }
         }
-        for (index, address) in memcached.iter().enumerate() {
-            writeln!(f, "  {:10}{address}", if index == 0 { "memcached" } else { "" })?;
-        }
-        if let Some(path) = memcached_socket {
-            writeln!(f, "  {:10}{}", if memcached.is_empty() { "memcached" } else { "" }, path.display())?;
+        for (index, place) in memcached(self.addresses).enumerate() {
+            writeln!(f, "  {:10}{place}", if index == 0 { "memcached" } else { "" })?;
         }
         if let Some(address) = http {
             writeln!(f, "  HTTP      http://{address}/metrics /healthz /readyz")?;
@@ -50,6 +47,14 @@ impl fmt::Display for Banner<'_> {
         }
         Ok(())
     }
+}
+
+/// All places where memcached is served.
+fn memcached(addresses: &Addresses) -> impl Iterator<Item = String> {
+    let plain = addresses.memcached.iter().map(ToString::to_string);
+    let over_tls = addresses.memcached_tls.iter().map(|address| format!("{address} (TLS)"));
+    let socket = addresses.memcached_socket.iter().map(|path| path.display().to_string());
+    plain.chain(over_tls).chain(socket)
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! `charioteer memcached`: started as a memcached is, with its options.
 
+mod extended;
+
 use std::error::Error;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use charioteer_proto::memcached::Protocol;
-use charioteer_server::{Limits, MemcachedOptions, Options, Server, UnixSocket};
+use charioteer_server::{Limits, MemcachedOptions, Options, OverTls, Server, UnixSocket};
 use clap::{ArgAction, Args};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
+use self::extended::Extended;
 use crate::logging;
 use crate::serve::{Signals, read_credentials, until_stopped};
 
@@ -32,7 +35,8 @@ pub(crate) struct MemcachedArguments {
     #[arg(short = 'U', long = "udp-port", value_name = "0", default_value_t = 0, allow_negative_numbers = true)]
     udp_port: i32,
 
-    /// Where to listen, with commas between addresses, each with a port if it has one of its own. Without -l this is 127.0.0.1,
+    /// Where to listen, with commas between addresses, each with a port if it has one of its own, and with notls: before it where
+    /// -Z is not meant. Without -l this is 127.0.0.1,
     /// where memcached listens on all addresses.
     #[arg(short = 'l', long = "listen", value_name = "ADDRESS[:PORT],…", value_delimiter = ',')]
     listen: Vec<String>,
@@ -93,6 +97,10 @@ pub(crate) struct MemcachedArguments {
     #[arg(short = 'Y', long = "auth-file", value_name = "FILE")]
     auth_file: Option<PathBuf>,
 
+    /// Speaks TLS, which needs -o ssl_chain_cert=FILE and ssl_key=FILE; but not on Unix sockets.
+    #[arg(short = 'Z', long = "enable-ssl")]
+    tls: bool,
+
     /// Logs more; twice more than that.
     #[arg(short = 'v', long = "verbose", action = ArgAction::Count)]
     verbose: u8,
@@ -102,67 +110,12 @@ pub(crate) struct MemcachedArguments {
     user: Option<String>,
 
     /// Further options, with commas between them.
-    #[arg(short = 'o', long = "extended", value_name = "NAME[=VALUE],…", value_delimiter = ',', value_parser = extended)]
+    #[arg(short = 'o', long = "extended", value_name = "NAME[=VALUE],…", value_delimiter = ',', value_parser = extended::parse)]
     extended: Vec<Extended>,
 }
 
 /// `auto` is none.
 type Wanted = Option<Protocol>;
-
-/// An option of `-o`.
-#[derive(Clone, Copy)]
-enum Extended {
-    /// It tunes what there is not, or is so anyway.
-    Nothing,
-    /// Seconds after which an idle connection is closed.
-    IdleTimeout(u64),
-}
-
-/// These tune memory classes, hash tables and background threads that there are not, or switch on what is always on.
-const WITHOUT_EFFECT: [&str; 30] = [
-    "modern",
-    "maxconns_fast",
-    "no_maxconns_fast",
-    "hashpower",
-    "no_hashexpand",
-    "tail_repair_time",
-    "hash_algorithm",
-    "slab_reassign",
-    "no_slab_reassign",
-    "slab_automove",
-    "slab_automove_ratio",
-    "slab_automove_window",
-    "slab_automove_freeratio",
-    "slab_chunk_max",
-    "lru_crawler",
-    "no_lru_crawler",
-    "lru_crawler_sleep",
-    "lru_crawler_tocrawl",
-    "lru_maintainer",
-    "no_lru_maintainer",
-    "hot_lru_pct",
-    "warm_lru_pct",
-    "hot_max_factor",
-    "warm_max_factor",
-    "temporary_ttl",
-    "no_modern",
-    "worker_logbuf_size",
-    "watcher_logbuf_size",
-    "read_buf_mem_limit",
-    "track_sizes",
-];
-
-fn extended(text: &str) -> Result<Extended, String> {
-    let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-    match name {
-        "idle_timeout" => {
-            let seconds = value.and_then(|value| value.parse().ok()).ok_or("idle_timeout takes a number of seconds")?;
-            Ok(Extended::IdleTimeout(seconds))
-        }
-        name if WITHOUT_EFFECT.contains(&name) => Ok(Extended::Nothing),
-        name => Err(format!("there is no option {name} here")),
-    }
-}
 
 fn octal(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
@@ -212,7 +165,7 @@ impl MemcachedArguments {
             limits: Limits {
                 connections: self.connections,
                 frame_bytes,
-                idle: self.idle_timeout(),
+                idle: extended::idle_timeout(&self.extended),
                 ..Limits::default()
             },
             ..Options::default()
@@ -221,8 +174,11 @@ impl MemcachedArguments {
 
     fn memcached(&self) -> Result<MemcachedOptions, Box<dyn Error>> {
         let path = self.unix_socket.clone();
+        let (addresses, over_tls) = if path.is_some() { Default::default() } else { self.addresses()? };
+        let tls = if self.tls { Some(extended::tls(&self.extended)?) } else { None };
         Ok(MemcachedOptions {
-            addresses: if path.is_some() { Vec::new() } else { self.addresses()? },
+            addresses,
+            tls: tls.map(|tls| OverTls { addresses: over_tls, tls }),
             unix_socket: path.map(|path| UnixSocket { path, permissions: self.unix_mask }),
             durable: false,
             memory_bytes: self.memory_limit.saturating_mul(1 << 20),
@@ -232,28 +188,29 @@ impl MemcachedArguments {
             protocol: self.protocol,
             allows_flush: !self.disable_flush,
             allows_dump: !self.disable_dump,
+            ..MemcachedOptions::default()
         })
     }
 
-    /// Where to listen: a port that an address has of its own goes before that of `-p`.
-    fn addresses(&self) -> Result<Vec<SocketAddr>, Box<dyn Error>> {
+    /// Where to listen without TLS, and where with it: a port that an address has of its own goes before that of `-p`.
+    fn addresses(&self) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), Box<dyn Error>> {
         let port = match self.port {
             -1 => 0,
-            0 if self.listen.is_empty() => return Ok(Vec::new()),
+            0 if self.listen.is_empty() => return Ok(Default::default()),
             port => u16::try_from(port).map_err(|_| format!("{port} is no port"))?,
         };
+        let (mut plain, mut over_tls) = (Vec::new(), Vec::new());
+        let mut listen = |address, is_plain| if is_plain { plain.push(address) } else { over_tls.push(address) };
         if self.listen.is_empty() {
-            return Ok(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
+            listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), !self.tls);
         }
-        self.listen.iter().map(|text| address(text, port)).collect()
-    }
-
-    fn idle_timeout(&self) -> Option<std::time::Duration> {
-        let mut seconds = self.extended.iter().filter_map(|option| match option {
-            Extended::IdleTimeout(seconds) => Some(*seconds),
-            Extended::Nothing => None,
-        });
-        seconds.next_back().filter(|seconds| *seconds > 0).map(std::time::Duration::from_secs)
+        for text in &self.listen {
+            match text.strip_prefix("notls:") {
+                Some(text) => listen(address(text, port)?, true),
+                None => listen(address(text, port)?, !self.tls),
+            }
+        }
+        Ok((plain, over_tls))
     }
 
     fn log(&self) -> Targets {
@@ -294,7 +251,8 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let signals = Signals::listen()?;
     let server = Server::start(options).await?;
     if let Some(path) = std::env::var_os(PORT_FILE).map(PathBuf::from) {
-        write_ports(&path, &server.addresses().memcached)
+        let addresses = server.addresses();
+        write_ports(&path, &[&addresses.memcached[..], &addresses.memcached_tls].concat())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     until_stopped(server, signals).await;

@@ -13,7 +13,8 @@ pub(crate) fn describe(addresses: &Addresses, data: Option<&Path>) -> Value {
     let mut facts = Map::new();
     let mut put = |name: &str, url: Option<String>| facts.insert(name.to_owned(), url.map_or(Value::Null, Value::from));
     put("pegasus", addresses.pegasus.map(|address| format!("pegasus://{address}")));
-    put("memcached", memcached(&addresses.memcached));
+    put("memcached", memcached("memcached", &addresses.memcached));
+    put("memcached_tls", memcached("memcacheds", &addresses.memcached_tls));
     let socket = addresses.memcached_socket.as_ref();
     put("memcached_socket", socket.map(|path| path.display().to_string()));
     put("http", addresses.http.map(|address| format!("http://{address}")));
@@ -24,9 +25,9 @@ pub(crate) fn describe(addresses: &Addresses, data: Option<&Path>) -> Value {
 }
 
 /// All addresses of the one memcached; `None` where it has none.
-fn memcached(addresses: &[SocketAddr]) -> Option<String> {
+fn memcached(scheme: &str, addresses: &[SocketAddr]) -> Option<String> {
     let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-    (!addresses.is_empty()).then(|| format!("memcached://{}", addresses.join(",")))
+    (!addresses.is_empty()).then(|| format!("{scheme}://{}", addresses.join(",")))
 }
 
 /// Writes the file in one step, so that whoever waits for it never reads half of it.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use charioteer_engine::{DiskOptions, Durability};
 use charioteer_server::{
-    Credentials, Data, HostPorts, Limits, MemcachedOptions, Options, PegasusOptions, Server, UnixSocket,
+    ClientCertificates, Credentials, Data, HostPorts, Limits, MemcachedOptions, Options, OverTls, PegasusOptions, Pem,
+    Server, Tls, UnixSocket,
 };
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -57,8 +58,8 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     data: DataArguments,
 
-    /// Allows addresses that other machines can reach. Nothing asks for a password, but memcached with --memcached-auth-file, which
-    /// needs no leave.
+    /// Allows addresses that other machines can reach. Nothing asks who is there, but memcached with --memcached-auth-file or
+    /// --memcached-tls-ca, which needs no leave.
     #[arg(long)]
     allow_remote: bool,
 
@@ -89,6 +90,18 @@ struct MemcachedArguments {
     #[arg(long, value_name = "PATH")]
     memcached_socket: Option<PathBuf>,
 
+    /// A file of the certificate with which memcached is served over TLS, on all of its addresses; in PEM.
+    #[arg(long, value_name = "FILE", requires = "memcached_tls_key")]
+    memcached_tls_cert: Option<PathBuf>,
+
+    /// The file of the key that belongs to the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "memcached_tls_cert")]
+    memcached_tls_key: Option<PathBuf>,
+
+    /// A file of authorities, in PEM: only clients with a certificate that one of them has made are let in.
+    #[arg(long, value_name = "FILE", requires = "memcached_tls_cert")]
+    memcached_tls_ca: Option<PathBuf>,
+
     /// Keeps memcached's items with the data, where all of them survive as its --durability says. Nothing is evicted: they take as much
     /// of the disk as there is, and are refused when it is full. By default they are in memory, and gone when the server stops.
     #[arg(long, conflicts_with_all = ["memory", "memcached_memory_bytes"])]
@@ -114,8 +127,13 @@ impl MemcachedArguments {
             return Ok(None);
         }
         let path = self.memcached_socket.clone();
+        let (addresses, tls) = match self.tls() {
+            Some(tls) => (Vec::new(), Some(OverTls { addresses, tls })),
+            None => (addresses, None),
+        };
         Ok(Some(MemcachedOptions {
             addresses,
+            tls,
             unix_socket: path.map(|path| UnixSocket { path, permissions: SOCKET_PERMISSIONS }),
             durable: self.memcached_durable,
             memory_bytes: self.memcached_memory_bytes,
@@ -123,6 +141,16 @@ impl MemcachedArguments {
             credentials: self.memcached_auth_file.as_deref().map(read_credentials).transpose()?,
             ..MemcachedOptions::default()
         }))
+    }
+
+    fn tls(&self) -> Option<Tls> {
+        let file = |path: &Option<PathBuf>| path.clone().map(Pem::File);
+        let mut tls = Tls::new(file(&self.memcached_tls_cert)?, file(&self.memcached_tls_key)?);
+        tls.client_ca = file(&self.memcached_tls_ca);
+        if tls.client_ca.is_some() {
+            tls.clients = ClientCertificates::Required;
+        }
+        Some(tls)
     }
 }
 

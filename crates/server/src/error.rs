@@ -24,6 +24,8 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// What TLS needs can't be read, or makes no sense.
+    Tls(String),
     /// Pegasus' addresses travel as IPv4.
     NotIpv4(SocketAddr),
     /// An address that others can reach, without authentication, and without the option that allows it.
@@ -48,6 +50,7 @@ impl fmt::Display for Error {
         match self {
             Self::Listen { what, address, .. } => write!(f, "cannot listen on {address} for {what}"),
             Self::ListenUnix { path, .. } => write!(f, "cannot listen on {} for memcached", path.display()),
+            Self::Tls(why) => write!(f, "cannot speak TLS: {why}"),
             Self::NotIpv4(address) => {
                 write!(f, "cannot serve Pegasus on {address}: its clients know IPv4 addresses only, use one of those")
             }

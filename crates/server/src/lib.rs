@@ -37,11 +37,13 @@ mod running;
 mod server;
 mod taken;
 pub mod testing;
+mod tls;
 
 pub use control::CONTROL_SOCKET;
 pub use error::Error;
 pub use limits::Limits;
-pub use memcached::{Credentials, MemcachedOptions, UnixSocket};
+pub use memcached::{Credentials, MemcachedCluster, MemcachedOptions, OverTls, UnixSocket};
 pub use options::{Data, Options};
 pub use pegasus::{HostPorts, PegasusOptions};
 pub use server::{Addresses, Server};
+pub use tls::{ClientCertificates, Pem, Tls};

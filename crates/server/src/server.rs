@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::pegasus::{self, Cluster, Ports, Service, plain_table};
 use crate::port::Port;
 use crate::running::Running;
+use crate::tls::Handshakes;
 use crate::{Data, Error, Limits, Options, PegasusOptions, UnixSocket};
 
 /// How long a scrape that is under way may take after everything else has stopped.
@@ -63,6 +64,8 @@ pub struct Addresses {
     pub pegasus_nodes: Vec<SocketAddr>,
     /// memcached, on all of its addresses.
     pub memcached: Vec<SocketAddr>,
+    /// memcached over TLS, on all of its addresses.
+    pub memcached_tls: Vec<SocketAddr>,
     /// memcached's Unix socket.
     pub memcached_socket: Option<PathBuf>,
     /// Health and metrics.
@@ -312,17 +315,18 @@ impl Starting {
     /// Serves memcached's protocols over these items.
     async fn memcached(&mut self, items: Items) -> Result<Option<memcached::Served>, Error> {
         let Some(options) = self.options.memcached.clone() else { return Ok(None) };
-        let mut listeners = Vec::new();
-        for address in &options.addresses {
-            let asks_who_it_is = options.credentials.is_some();
-            let listener = if asks_who_it_is {
-                Listener::bind("memcached", *address).await?
-            } else {
-                self.bind("memcached", *address).await?
-            };
-            self.addresses.memcached.push(listener.address());
-            listeners.push(listener);
-        }
+        let asks_who_it_is = options.credentials.is_some();
+        let plain = self.bind_memcached(&options.addresses, asks_who_it_is).await?;
+        let (handshakes, over_tls) = match &options.tls {
+            None => (None, Vec::new()),
+            Some(over_tls) => {
+                let asks_who_it_is = asks_who_it_is || over_tls.asks_who_it_is();
+                let listeners = self.bind_memcached(&over_tls.addresses, asks_who_it_is).await?;
+                (Some(Arc::new(Handshakes::new(over_tls.tls.clone())?)), listeners)
+            }
+        };
+        self.addresses.memcached = plain.iter().map(Listener::address).collect();
+        self.addresses.memcached_tls = over_tls.iter().map(Listener::address).collect();
         let socket = options.unix_socket.clone();
         self.serving.tasks.spawn(memcached::Service::sweep(items.clone(), self.serving.stop.clone()));
         let service = Arc::new(memcached::Service::new(memcached::Parts {
@@ -332,34 +336,62 @@ impl Starting {
             latency: self.options.latency,
             clock: self.options.clock.clone(),
             metrics: Arc::clone(&self.metrics),
+            handshakes,
             hooks: self.hooks.memcached.clone(),
         }));
+        let plain = plain.into_iter().map(|listener| self.memcached_port(listener, &service, false));
+        let over_tls = over_tls.into_iter().map(|listener| self.memcached_port(listener, &service, true));
+        let ports = plain.chain(over_tls).collect();
+        if let Some(socket) = socket {
+            self.memcached_socket(Arc::clone(&service), socket)?;
+        }
+        Ok(Some(memcached::Served { ports, service }))
+    }
+
+    /// Listens on all of these; a server that asks who is there may listen anywhere.
+    async fn bind_memcached(&self, addresses: &[SocketAddr], asks_who_it_is: bool) -> Result<Vec<Listener>, Error> {
+        const WHAT: &str = "memcached";
+        let mut listeners = Vec::new();
+        for address in addresses {
+            let bound =
+                if asks_who_it_is { Listener::bind(WHAT, *address).await } else { self.bind(WHAT, *address).await };
+            listeners.push(bound?);
+        }
+        Ok(listeners)
+    }
+
+    fn memcached_port(&self, listener: Listener, service: &Arc<memcached::Service>, over_tls: bool) -> Port {
+        let (serving, service) = (Arc::clone(&self.serving), Arc::clone(service));
         let connections = self.options.limits.connections;
-        let ports = listeners.into_iter().map(|listener| {
-            let (serving, service) = (Arc::clone(&self.serving), Arc::clone(&service));
-            Port::open(listener, move |listener| {
-                let (running, service) = (serving.part(), Arc::clone(&service));
-                let stop = running.stop.clone();
+        Port::open(listener, move |listener| {
+            let (running, service) = (serving.part(), Arc::clone(&service));
+            let stop = running.stop.clone();
+            if over_tls {
                 running.serve(listener, connections, move |stream, peer| {
-                    let ends = Ends { peer: format!("tcp:{peer}"), local: stream.local_addr().ok() };
+                    let ends = Ends::tcp(&stream, peer);
+                    Arc::clone(&service).serve_over_tls(stream, ends, stop.clone())
+                });
+            } else {
+                running.serve(listener, connections, move |stream, peer| {
+                    let ends = Ends::tcp(&stream, peer);
                     Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
                 });
-                running
-            })
+            }
+            running
+        })
+    }
+
+    fn memcached_socket(&mut self, service: Arc<memcached::Service>, socket: UnixSocket) -> Result<(), Error> {
+        let UnixSocket { path, permissions } = socket;
+        let port =
+            UnixPort::bind(&path, permissions).map_err(|source| Error::ListenUnix { path: path.clone(), source })?;
+        let (stop, peer) = (self.serving.stop.clone(), format!("unix:{}", path.display()));
+        self.addresses.memcached_socket = Some(path);
+        self.serving.serve(port, self.options.limits.connections, move |stream, ()| {
+            let ends = Ends { peer: peer.clone(), local: None };
+            Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
         });
-        let served = memcached::Served { ports: ports.collect(), service: Arc::clone(&service) };
-        if let Some(UnixSocket { path, permissions }) = socket {
-            let port = UnixPort::bind(&path, permissions)
-                .map_err(|source| Error::ListenUnix { path: path.clone(), source })?;
-            let stop = self.serving.stop.clone();
-            let peer = format!("unix:{}", path.display());
-            self.addresses.memcached_socket = Some(path);
-            self.serving.serve(port, connections, move |stream, ()| {
-                let ends = Ends { peer: peer.clone(), local: None };
-                Arc::clone(&service).serve(stream.into_split(), ends, stop.clone())
-            });
-        }
-        Ok(Some(served))
+        Ok(())
     }
 
     async fn bind_pegasus(&self, what: &'static str, address: SocketAddr) -> Result<(Listener, SocketAddrV4), Error> {

@@ -4,10 +4,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{fmt, iter};
 
+use tokio::time::Instant;
+
 use super::call::Call;
 use super::options::{Named, Options};
 use super::servers::{ServerChange, Servers, View};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Operation, Terms};
 use crate::net::NetStats;
 use crate::stats::{CallStats, OperationStats};
@@ -54,11 +56,11 @@ impl Client {
     /// A client with these options. Nothing is sent before the first call.
     ///
     /// # Errors
-    /// When an option makes no sense.
+    /// When an option makes no sense, or a file that TLS needs can't be read.
     pub fn new(options: Options) -> Result<Self, Error> {
         options.check()?;
         let (timeout, attempts) = (options.operation_timeout, options.attempts);
-        Ok(Self { servers: Arc::new(Servers::new(options)), stats: Arc::default(), timeout, attempts })
+        Ok(Self { servers: Arc::new(Servers::new(options)?), stats: Arc::default(), timeout, attempts })
     }
 
     /// A client of the servers at a URL, see [`Options::from_url`]. As in [`new`](Self::new) nothing is sent: a cache that is down
@@ -129,8 +131,8 @@ impl Client {
         Ok(self.servers.remove(&Named::parse(server)?))
     }
 
-    /// Calls this whenever a server goes down or comes up, once for each change, with the server as it was written in the options.
-    /// It takes the place of what was said before. It may use the client, but must not wait: other calls wait for it.
+    /// Calls this whenever a server goes down or comes up, once for each change, with the server as it was written in the options;
+    /// and when [`Options::discovery`] finds that one is new or gone. It takes the place of what was said before. It may use the client, but must not wait: other calls wait for it.
     pub fn on_server_change(&self, listener: impl Fn(&str, ServerChange) + Send + Sync + 'static) {
         self.servers.listen(Arc::new(listener));
     }
@@ -164,6 +166,7 @@ impl Client {
     /// The same within another time.
     pub(super) async fn run_within<O: Call>(&self, operation: &O, timeout: Duration) -> Result<O::Reply, Error> {
         operation.check(self.options().protocol).map_err(|failure| Error::from(failure).during(O::NAME))?;
+        let timeout = self.settle::<O>(timeout).await?;
         let terms = Terms {
             timeout,
             attempt_timeout: None,
@@ -173,6 +176,19 @@ impl Client {
             stats: self.stats.of::<O>(),
         };
         exec::run(&self.servers, operation, terms).await
+    }
+
+    /// Waits until it is known which servers there are, and says how much is left of the time.
+    async fn settle<O: Operation>(&self, timeout: Duration) -> Result<Duration, Error> {
+        if self.options().discovery.is_none() {
+            return Ok(timeout);
+        }
+        let begun = Instant::now();
+        tokio::time::timeout(timeout, self.servers.settle()).await.map_err(|_| {
+            let message = format!("no server has told its cluster within {timeout:?}");
+            Error::from(Failure::new(ErrorKind::Timeout, message).passing()).during(O::NAME)
+        })?;
+        Ok(timeout.saturating_sub(begun.elapsed()))
     }
 }
 

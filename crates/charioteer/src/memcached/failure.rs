@@ -69,6 +69,9 @@ pub(super) fn too_long(bytes: u64) -> Failure {
 
 /// A connection that ended before the answer came.
 pub(super) fn lost(lost: Lost) -> Failure {
+    if lost.refused {
+        return Failure::new(ErrorKind::Denied, format!("the server turns this client away: {}", lost.reason));
+    }
     let message = format!("the connection was lost: {}", lost.reason);
     let failure = Failure::new(ErrorKind::Unavailable, message).retry(&CONNECTION);
     if lost.sent { failure.unknown() } else { failure }

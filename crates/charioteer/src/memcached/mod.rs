@@ -24,7 +24,7 @@
 //! meanwhile are older on it than elsewhere when it comes back.
 //!
 //! - `options` says how the servers are found, `client` is the handle, `servers` knows them and which of them are down, `ring` places
-//!   keys on them;
+//!   keys on them, `discovery` asks them for others;
 //! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`;
 //! - `key` says what becomes of keys, `value` and `compression` what becomes of values, `call` is what the calls have in common, `wire` reads packets, `failure` says what the servers' errors mean.
 
@@ -35,6 +35,7 @@ mod compression;
 mod compute;
 mod counter;
 mod dialect;
+mod discovery;
 mod failure;
 mod get;
 mod health;

@@ -7,11 +7,16 @@ use super::compression::Compression;
 use super::key::LongKeys;
 use super::ring::Hashing;
 use crate::error::Error;
-use crate::net::Address;
+use crate::net::{Address, Dialler};
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, Trust};
 use crate::url::{self, Url};
 
 /// Where memcached listens unless something else is said.
 const DEFAULT_PORT: u16 = 11211;
+
+/// How often servers are asked for the servers of their cluster, unless something else is said.
+const DISCOVERY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Which servers a client uses, how it spreads keys over them, and how patient it is.
 ///
@@ -53,6 +58,18 @@ pub struct Options {
     pub weights: Vec<u32>,
     /// As whom the client speaks to servers that want to know. Default none. A URL, which ends up in logs, has no place for them.
     pub credentials: Option<Credentials>,
+    /// How TLS is spoken, on TCP and on Unix sockets. Default not at all; `memcacheds://` in a URL, or `tls=true`, with `ca`, `cert`,
+    /// `key` (files) and `server_name`.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
+    /// How often the servers are asked for those of their cluster, as Amazon's ElastiCache and Google's Memorystore tell them
+    /// (`config get cluster`, or `get AmazonElastiCache:cluster` from older ones). Default never; `discovery=true` in a URL, which is
+    /// every minute, or `discovery=30s`.
+    ///
+    /// The first call waits for the first answer. From then on the servers are those of the cluster, under their names, whenever its
+    /// version grows; others, those given here among them, are removed. A server that knows no cluster, as memcached itself, leaves
+    /// them as they are.
+    pub discovery: Option<Duration>,
     /// How long a call may take, with all its attempts. Default 1 s; `operation_timeout` in a URL.
     pub operation_timeout: Duration,
     /// How long connecting to a server may take. Default 1 s; `connect_timeout` in a URL.
@@ -111,6 +128,9 @@ pub(super) struct Named {
 
 impl Named {
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        if let Some(address) = Address::socket(text) {
+            return Ok(Self { name: address.host().to_owned(), address });
+        }
         let address = Address::parse(text, DEFAULT_PORT).map_err(|why| Error::config(format!("server {why}")))?;
         Ok(Self { name: text.trim().to_owned(), address })
     }
@@ -144,8 +164,8 @@ impl fmt::Debug for Credentials {
 }
 
 impl Options {
-    /// For these servers: `host:port`, `host`, `1.2.3.4:port` or `[::1]:port`. The port is 11211 where none is given. Names are looked
-    /// up at each connecting.
+    /// For these servers: `host:port`, `host`, `1.2.3.4:port`, `[::1]:port`, or a Unix socket as `/path` or `unix:/path`. The port is
+    /// 11211 where none is given. Names are looked up at each connecting.
     ///
     /// # Errors
     /// When there is none, or one is no address.
@@ -165,6 +185,9 @@ impl Options {
             hashing: Hashing::default(),
             weights: Vec::new(),
             credentials: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            discovery: None,
             operation_timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(1),
             connections_per_server: 1,
@@ -176,26 +199,33 @@ impl Options {
         })
     }
 
-    /// From `memcached://h1:11211,h2:11211?hashing=ketama&…`, or the same with `memcache://`.
+    /// From `memcached://h1:11211,h2:11211?hashing=ketama&…`, or the same with `memcache://`; with `memcacheds://` over TLS. A Unix
+    /// socket is `memcached:///path/of/socket`, or one of several: `memcached://unix:%2Fpath%2Fone,unix:%2Fpath%2Ftwo`.
     ///
     /// # Errors
     /// When it is no such URL, an option is not known, or a value makes no sense.
     pub fn from_url(text: &str) -> Result<Self, Error> {
         let url = Url::parse(text)?;
-        if !matches!(&*url.scheme, "memcached" | "memcache") {
+        let is_secure = url.scheme == "memcacheds";
+        if !is_secure && !matches!(&*url.scheme, "memcached" | "memcache") {
             return Err(Error::config(format!("{}://…: a URL of memcached begins with memcached://", url.scheme)));
         }
-        if !url.path.is_empty() {
-            return Err(Error::config(format!("/{}: memcached has no tables", url.path.join("/"))));
+        let path = format!("/{}", url.path.join("/"));
+        let mut options = match (&url.hosts[..], &url.path[..]) {
+            ([], [_, ..]) => Self::new([path])?,
+            (hosts, []) => Self::new(hosts)?,
+            _ => return Err(Error::config(format!("{path}: memcached has no tables"))),
+        };
+        if is_secure {
+            options.speak_tls()?;
         }
-        let mut options = Self::new(&url.hosts)?;
         for (name, value) in &url.query {
             options.set(name, value)?;
         }
         Ok(options)
     }
 
-    /// The servers, each with its port.
+    /// The servers, each with its port, if it has one.
     #[must_use]
     pub fn servers(&self) -> Vec<String> {
         self.servers.iter().map(|server| server.address.to_string()).collect()
@@ -218,13 +248,50 @@ impl Options {
             "failures" => self.failures = url::number(name, value)?,
             "max_value_bytes" => self.max_value_bytes = url::number(name, value)?,
             "failover" => self.failover = one_of(name, value, &YES_OR_NO)?,
+            "tls" if one_of(name, value, &YES_OR_NO)? => self.speak_tls()?,
+            "tls" => {}
+            "discovery" => {
+                self.discovery = match value {
+                    "true" => Some(DISCOVERY_INTERVAL),
+                    "false" => None,
+                    _ => Some(url::duration(name, value)?),
+                }
+            }
             "protocol" => self.protocol = one_of(name, value, &Protocol::NAMES)?,
             "key_prefix" => self.key_prefix = value.into(),
             "prefix_places" => self.prefix_places = one_of(name, value, &YES_OR_NO)?,
             "long_keys" => self.long_keys = one_of(name, value, &LongKeys::NAMES)?,
+            name if self.set_tls(name, value) => {}
             _ => return Err(Error::config(format!("{name}={value}: there is no such option for memcached://"))),
         }
         Ok(())
+    }
+
+    #[cfg(feature = "tls")]
+    fn speak_tls(&mut self) -> Result<(), Error> {
+        self.tls.get_or_insert_with(Tls::new);
+        Ok(())
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn speak_tls(&mut self) -> Result<(), Error> {
+        Err(Error::config("TLS: this program was built without the feature tls of charioteer"))
+    }
+
+    /// Sets an option of TLS, if it is one. Whoever says one wants TLS.
+    #[cfg(feature = "tls")]
+    fn set_tls(&mut self, name: &str, value: &str) -> bool {
+        let mut tls = self.tls.clone().unwrap_or_default();
+        let is_known = tls.set(name, value);
+        if is_known {
+            self.tls = Some(tls);
+        }
+        is_known
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn set_tls(&mut self, _: &str, _: &str) -> bool {
+        false
     }
 
     /// What makes no sense, whoever has set it.
@@ -234,7 +301,8 @@ impl Options {
             ("connect_timeout", self.connect_timeout),
             ("retry_interval", self.retry_interval),
         ];
-        if let Some((name, _)) = times.iter().find(|(_, time)| time.is_zero()) {
+        let discovery = self.discovery.map(|interval| ("discovery", interval));
+        if let Some((name, _)) = times.into_iter().chain(discovery).find(|(_, time)| time.is_zero()) {
             return Err(Error::config(format!("{name}: a time longer than nothing is expected")));
         }
         let names_are_words = self.protocol == Protocol::Binary;
@@ -251,6 +319,16 @@ impl Options {
         self.check_servers()
     }
 
+    /// How servers are connected to; what that needs is read from files.
+    pub(super) fn dialler(&self) -> Result<Dialler, Error> {
+        let dialler = Dialler::plain(self.connect_timeout);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return Ok(dialler.over_tls(std::sync::Arc::new(Trust::new(tls)?)));
+        }
+        Ok(dialler)
+    }
+
     fn check_servers(&self) -> Result<(), Error> {
         let twice = self
             .servers
@@ -262,6 +340,9 @@ impl Options {
         }
         if self.weights.is_empty() {
             return Ok(());
+        }
+        if self.discovery.is_some() {
+            return Err(Error::config("weights: servers that are discovered have none"));
         }
         if self.weights.len() != self.servers.len() || self.weights.contains(&0) {
             return Err(Error::config("weights: a number from 1 on is expected for each server"));

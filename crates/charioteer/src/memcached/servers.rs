@@ -12,12 +12,13 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::dialect::{Dialect, Question};
+use super::discovery::Discovery;
 use super::failure;
 use super::health::Health;
 use super::options::{Named, Options, Protocol};
 use super::ring::{Ring, Spot};
 use crate::error::{Error, ErrorKind, Failure};
-use crate::net::{self, Counters, NodeOptions, Progress};
+use crate::net::{self, Counters, Dialler, NodeOptions, Progress};
 
 /// The first wait before a server that is down is asked again.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -42,6 +43,10 @@ pub enum ServerChange {
     Down,
     /// It answers again.
     Up,
+    /// It is new in the cluster that [`Options::discovery`] asks for.
+    Added,
+    /// It is no longer in that cluster.
+    Removed,
 }
 
 type Listener = Arc<dyn Fn(&str, ServerChange) + Send + Sync>;
@@ -89,6 +94,8 @@ impl View {
 pub(super) struct Servers {
     pub(super) options: Options,
     pub(super) net: Arc<Counters>,
+    pub(super) dialler: Dialler,
+    pub(super) discovery: Option<Discovery>,
     view: RwLock<Arc<View>>,
     /// Held by whoever makes another view of the one there is.
     changing: Mutex<()>,
@@ -97,14 +104,16 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(options: Options) -> Self {
-        let net = Arc::default();
+    pub(super) fn new(options: Options) -> Result<Self, Error> {
+        let (net, dialler) = (Arc::default(), options.dialler()?);
+        let discovery = options.discovery.map(Discovery::new);
         let weights = options.weights.iter().copied().chain(std::iter::repeat(1));
         let servers = options.servers.iter().zip(weights);
-        let servers = servers.map(|(named, weight)| server(named.clone(), weight, &options, &net)).collect();
+        let servers = servers.map(|(named, weight)| server(named.clone(), weight, &options, &dialler, &net)).collect();
         let view = RwLock::new(Arc::new(View::new(0, servers, &options)));
         let (changing, listener) = (Mutex::default(), Mutex::default());
-        Self { options, net, view, changing, listener, closed: AtomicBool::new(false) }
+        let closed = AtomicBool::new(false);
+        Ok(Self { options, net, dialler, discovery, view, changing, listener, closed })
     }
 
     /// The servers as they are now.
@@ -123,7 +132,7 @@ impl Servers {
                 let message = format!("the server {} is there already", named.address);
                 return Err(Failure::new(ErrorKind::AlreadyExists, message).into());
             }
-            servers.push(server(named, weight, &self.options, &self.net));
+            servers.push(self.server(named, weight));
             Ok(())
         })
     }
@@ -135,6 +144,37 @@ impl Servers {
             servers.retain(|known| *known.node.address() != named.address);
             servers.len() < before
         })
+    }
+
+    /// Makes these all the servers there are, each once. Those that are known stay what they are.
+    pub(super) fn replace(&self, named: Vec<Named>) {
+        let (before, after) = self.change(|servers| {
+            let before = std::mem::take(servers);
+            for named in named {
+                let is_same = |server: &&Arc<Server>| *server.node.address() == named.address;
+                if servers.iter().find(is_same).is_none() {
+                    let known = before.iter().find(is_same).cloned();
+                    servers.push(known.unwrap_or_else(|| self.server(named, 1)));
+                }
+            }
+            (before, servers.clone())
+        });
+        let is_in = |servers: &[Arc<Server>], server| servers.iter().any(|known| Arc::ptr_eq(known, server));
+        let added = after.iter().filter(|server| !is_in(&before, server));
+        added.for_each(|server| self.tell(server, ServerChange::Added));
+        let removed = before.iter().filter(|server| !is_in(&after, server));
+        removed.for_each(|server| self.tell(server, ServerChange::Removed));
+    }
+
+    /// Waits until it is known which servers there are.
+    pub(super) async fn settle(self: &Arc<Self>) {
+        if let Some(discovery) = &self.discovery {
+            discovery.settle(self).await;
+        }
+    }
+
+    fn server(&self, named: Named, weight: u32) -> Arc<Server> {
+        server(named, weight, &self.options, &self.dialler, &self.net)
     }
 
     pub(super) fn listen(&self, listener: Listener) {
@@ -160,14 +200,18 @@ impl Servers {
         let down = change == ServerChange::Down;
         let is_news = server.health.is_down() != down && self.change(|_| server.health.set_down(down));
         if is_news {
-            debug!(server = server.name, ?change, "server changed");
-            let listener = self.listener.lock().clone();
-            // Without any lock, so that it may add and remove servers.
-            if let Some(listener) = listener {
-                listener(&server.name, change);
-            }
+            self.tell(server, change);
         }
         is_news
+    }
+
+    fn tell(&self, server: &Server, change: ServerChange) {
+        debug!(server = server.name, ?change, "server changed");
+        let listener = self.listener.lock().clone();
+        // Without any lock, so that it may add and remove servers.
+        if let Some(listener) = listener {
+            listener(&server.name, change);
+        }
     }
 
     /// Changes the servers, or what they are.
@@ -199,10 +243,10 @@ impl Drop for Servers {
     }
 }
 
-fn server(named: Named, weight: u32, options: &Options, counters: &Arc<Counters>) -> Arc<Server> {
+fn server(named: Named, weight: u32, options: &Options, dialler: &Dialler, counters: &Arc<Counters>) -> Arc<Server> {
     let node = NodeOptions {
         connections: options.connections_per_server,
-        connect_timeout: options.connect_timeout,
+        dialler: dialler.clone(),
         counters: Arc::clone(counters),
     };
     let node = Arc::new(net::Node::new(named.address, Dialect::new(options), node));

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
-/// A host, by name or by number, and a port. A name is looked up at each dialling, so that a server may move.
+/// A host, by name or by number, and a port. A name is looked up at each dialling, so that a server may move. Or the path of a Unix
+/// socket, which stands in the place of the host, with the port 0.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Address {
     host: Arc<str>,
@@ -16,13 +18,26 @@ impl Address {
         Self { host: host.into(), port }
     }
 
-    /// A name or a number.
+    /// The path of a Unix socket, as `/path` or `unix:/path`, if it is one.
+    pub(crate) fn socket(text: &str) -> Option<Self> {
+        let path = text.trim();
+        let path = path.strip_prefix("unix:").unwrap_or(path);
+        path.starts_with('/').then(|| Self::new(path, 0))
+    }
+
+    /// A name, a number, or a path.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
+    /// 0 for a Unix socket.
     pub(crate) const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The path of a Unix socket, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.host.starts_with('/').then(|| Path::new(&*self.host))
     }
 
     /// Reads `host`, `host:port`, `1.2.3.4:port`, `[::1]:port` or `::1`.
@@ -80,7 +95,9 @@ impl From<SocketAddr> for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
+        if self.path().is_some() {
+            f.write_str(&self.host)
+        } else if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
         } else {
             write!(f, "{}:{}", self.host, self.port)
@@ -104,6 +121,19 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text, 7).unwrap().to_string(), read);
         }
+    }
+
+    #[test]
+    fn a_path_is_a_unix_socket_with_and_without_a_word_before_it() {
+        for text in ["/run/memcached.sock", "unix:/run/memcached.sock", " unix:/run/memcached.sock "] {
+            let address = Address::socket(text).unwrap();
+            assert_eq!(address.to_string(), "/run/memcached.sock");
+            assert_eq!(address.path(), Some(Path::new("/run/memcached.sock")));
+        }
+        for text in ["unix", "unix:11211", "run/memcached.sock", "host:1", "::1"] {
+            assert_eq!(Address::socket(text), None);
+        }
+        assert_eq!(Address::parse("unix:11211", 7).unwrap().path(), None);
     }
 
     #[test]

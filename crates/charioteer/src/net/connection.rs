@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::pending::{CallId, Pending, Refused, Stage};
 use super::stats::{Counters, count};
-use super::{Wire, driver};
+use super::stream::Writer;
+use super::{Stream, Wire, driver};
 
 /// What the requests of one connection may take that are not answered, counted in steps of this size.
 const ROOM_STEP_BYTES: usize = 1024;
@@ -37,10 +36,12 @@ struct Owner<W: Wire>(Arc<Shared<W>>);
 /// What callers and the driver share.
 pub(super) struct Shared<W: Wire> {
     pub(super) state: Mutex<State<W::Reply, W::Expected>>,
-    pub(super) writer: OwnedWriteHalf,
+    pub(super) writer: Writer,
     pub(super) peer: Arc<str>,
     pub(super) counters: Arc<Counters>,
     room: Semaphore,
+    /// Whether the peer has turned this client away before it answered anything.
+    pub(super) refused: AtomicBool,
     /// Whether it is over, for those who only want to know that.
     ended: AtomicBool,
 }
@@ -69,6 +70,8 @@ pub(crate) struct Lost {
     pub(crate) reason: Arc<str>,
     /// Whether the request, or a part of it, may have left.
     pub(crate) sent: bool,
+    /// Whether the server has turned this client away, before it answered anything: it does not trust it.
+    pub(crate) refused: bool,
 }
 
 /// Tells, of a call whose future was dropped, whether its request had left by then; and of one that waits, who looks after its time.
@@ -101,8 +104,8 @@ impl Progress {
 
 impl<W: Wire> Connection<W> {
     /// Takes over a stream, and reads and writes it on a task of its own.
-    pub(super) fn start(stream: TcpStream, wire: W, peer: Arc<str>, counters: Arc<Counters>) -> Self {
-        let (reader, writer) = stream.into_split();
+    pub(super) fn start(stream: Stream, wire: W, peer: Arc<str>, counters: Arc<Counters>) -> Self {
+        let Stream { reader, writer } = stream;
         let state = State {
             pending: Pending::new(wire.is_ordered()),
             driver: None,
@@ -113,9 +116,15 @@ impl<W: Wire> Connection<W> {
             silent_since: None,
             on_rounds: false,
         };
-        let room = Semaphore::new(ROOM);
-        let shared =
-            Arc::new(Shared { state: Mutex::new(state), writer, peer, counters, room, ended: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            writer,
+            peer,
+            counters,
+            room: Semaphore::new(ROOM),
+            refused: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        });
         tokio::spawn(driver::drive(Arc::clone(&shared), wire, reader));
         Self(Arc::new(Owner(shared)))
     }
@@ -182,12 +191,12 @@ impl<W: Wire> Shared<W> {
                 self.pass_on(state, alone);
                 Ok((id, attended))
             }
-            Err(Refused::Dead(reason)) => Err(Lost { reason, sent: false }),
+            Err(Refused::Dead(reason)) => Err(self.lost_for(reason, false)),
             Err(Refused::Full) => {
                 drop(state);
                 let reason = Arc::from("too many calls were never answered");
                 self.end(&reason);
-                Err(Lost { reason, sent: false })
+                Err(self.lost_for(reason, false))
             }
         }
     }
@@ -251,7 +260,11 @@ impl<W: Wire> Shared<W> {
 
     fn lost(&self) -> Lost {
         let reason = self.state.lock().pending.death().map_or_else(|| Arc::from("the connection is over"), Arc::clone);
-        Lost { reason, sent: false }
+        self.lost_for(reason, false)
+    }
+
+    fn lost_for(&self, reason: Arc<str>, sent: bool) -> Lost {
+        Lost { reason, sent, refused: self.refused.load(Ordering::Acquire) }
     }
 
     /// Takes note of a call whose caller has gone away.
@@ -320,7 +333,7 @@ impl<W: Wire> Future for Call<'_, W> {
             return Poll::Pending;
         };
         self.over = true;
-        Poll::Ready(result.map_err(|(stage, reason)| Lost { reason, sent: stage != Stage::Queued }))
+        Poll::Ready(result.map_err(|(stage, reason)| self.shared.lost_for(reason, stage != Stage::Queued)))
     }
 }
 

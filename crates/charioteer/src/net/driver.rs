@@ -4,23 +4,21 @@
 //! carries all of them.
 
 use std::future::{Future, poll_fn};
-use std::io::ErrorKind;
-use std::net::Shutdown;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BytesMut};
-use socket2::SockRef;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep};
-use tokio_util::io::poll_read_buf;
 use tracing::debug;
 
 use super::Wire;
 use super::connection::{ROUND, Shared, State};
 use super::pending::{Delivered, UNANSWERED};
 use super::stats::count;
+use super::stream::{Reader, is_refusal};
 
 const READ_STEP_BYTES: usize = 16 * 1024;
 
@@ -33,19 +31,21 @@ type End = Arc<str>;
 struct Driver<W: Wire> {
     shared: Arc<Shared<W>>,
     wire: W,
-    reader: OwnedReadHalf,
+    reader: Reader,
     input: BytesMut,
     /// How much of what comes next is part of an answer that is too long to be kept.
     passing_over: usize,
     outgoing: BytesMut,
     replies: Vec<(u32, W::Reply)>,
+    /// Whether anything has come from the peer.
+    has_answered: bool,
     woken: Vec<Waker>,
     /// When the next round is, while there are any.
     round: Pin<Box<Sleep>>,
 }
 
 /// Reads and writes until the connection ends.
-pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: OwnedReadHalf) {
+pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: Reader) {
     let mut driver = Driver {
         shared,
         wire,
@@ -54,6 +54,7 @@ pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: Owne
         passing_over: 0,
         outgoing: BytesMut::new(),
         replies: Vec::new(),
+        has_answered: false,
         woken: Vec::new(),
         round: Box::pin(tokio::time::sleep(ROUND)),
     };
@@ -93,7 +94,7 @@ impl<W: Wire> Driver<W> {
         if !self.outgoing.is_empty() {
             state.blocked = Some(cx.waker().clone());
             drop(state);
-            let writable = self.shared.writer.as_ref().poll_write_ready(cx);
+            let writable = self.shared.writer.poll_ready(cx);
             return writable.map(|ready| ready.map_err(|error| Arc::from(format!("can't be written to: {error}"))));
         }
         if !state.caller_writes && (!state.leftover.is_empty() || state.pending.has_requests()) {
@@ -113,10 +114,11 @@ impl<W: Wire> Driver<W> {
             if self.input.capacity() - self.input.len() < READ_STEP_BYTES / 4 {
                 self.input.reserve(READ_STEP_BYTES);
             }
-            match poll_read_buf(Pin::new(&mut self.reader), cx, &mut self.input) {
+            match self.reader.poll_read_buf(cx, &mut self.input) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(0)) => return Err(Arc::from("closed by the server")),
                 Poll::Ready(Ok(_)) => {
+                    self.has_answered = true;
                     let was_large = self.input.len() > MAX_KEPT_BYTES;
                     self.deliver()?;
                     if was_large && self.input.len() <= MAX_KEPT_BYTES {
@@ -124,9 +126,16 @@ impl<W: Wire> Driver<W> {
                         self.input = BytesMut::from(&self.input[..]);
                     }
                 }
-                Poll::Ready(Err(error)) => return Err(Arc::from(format!("can't be read from: {error}"))),
+                Poll::Ready(Err(error)) => return Err(self.unreadable(&error)),
             }
         }
+    }
+
+    fn unreadable(&self, error: &io::Error) -> End {
+        if !self.has_answered && is_refusal(error) {
+            self.shared.refused.store(true, Ordering::Release);
+        }
+        Arc::from(format!("can't be read from: {error}"))
     }
 
     /// Takes the answers that have come whole to those who wait for them.
@@ -228,7 +237,7 @@ impl<W: Wire> Driver<W> {
             count(&self.shared.counters.connections_lost);
         }
         // The peer learns of it now, and not when the last who holds the connection lets go.
-        let _ = SockRef::from(self.shared.writer.as_ref()).shutdown(Shutdown::Write);
+        self.shared.writer.shut_down();
         debug!(peer = &*self.shared.peer, reason = &**end, "connection ended");
         self.shared.end(end);
     }

@@ -3,16 +3,21 @@
 //! - [`Pending`](pending::Pending) is the table of calls that wait, without any I/O: who is queued, who was sent, who has an answer,
 //!   and who has gone away meanwhile;
 //! - [`Connection`] lets callers in, and `driver` reads and writes for them;
-//! - [`Node`] dials, and dials again, for whoever needs a connection to one server.
+//! - [`Node`] dials, and dials again, for whoever needs a connection to one server;
+//! - [`Dialler`] opens a [`Stream`], over TCP or a Unix socket, with TLS on it or without.
 //!
 //! What is sent and how answers are told apart is the protocol's: see [`Wire`].
 
 mod address;
 mod connection;
+mod dial;
 mod driver;
 mod node;
 mod pending;
 mod stats;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::future::{Future, ready};
 
@@ -20,9 +25,11 @@ use bytes::BytesMut;
 
 pub(crate) use address::Address;
 pub(crate) use connection::{Connection, Lost, Progress, ROUND};
+pub(crate) use dial::Dialler;
 pub(crate) use node::{Node, NodeOptions, Obstacle, Unreachable};
 pub(crate) use stats::Counters;
 pub use stats::NetStats;
+pub(crate) use stream::Stream;
 
 /// How a protocol's answers are taken off the stream. Each connection has one of its own, which may remember what it has seen of an
 /// answer that comes in pieces.

@@ -16,7 +16,7 @@ use super::options::Options;
 use super::wire::Frames;
 use crate::error::{ErrorKind, Failure};
 use crate::exec::Operation;
-use crate::net::{self, Address, Counters, NodeOptions, Progress};
+use crate::net::{self, Address, Counters, Dialler, NodeOptions, Progress};
 use crate::stats::{CallStats, OperationStats};
 
 /// A replica server or a meta server.
@@ -56,7 +56,7 @@ impl Cluster {
         }
         let options = NodeOptions {
             connections: self.options.connections_per_node,
-            connect_timeout: self.options.connect_timeout,
+            dialler: Dialler::plain(self.options.connect_timeout),
             counters: Arc::clone(&self.net),
         };
         let wire = Frames { max_reply_bytes: self.options.max_reply_bytes };

@@ -3,8 +3,11 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use charioteer::memcached::Client;
+use charioteer_server::testing::Certificates;
 
 use crate::support::{Process, charioteer, send_signal, serve};
 
@@ -141,11 +144,56 @@ fn on_a_unix_socket_it_has_no_port() {
     assert_eq!(ask(&mut UnixStream::connect(&socket).unwrap(), "mn\r\n"), "MN\r\n");
 }
 
+/// A file of a certificate and its key, and one of the authority.
+fn certificates(folder: &Path) -> (PathBuf, PathBuf) {
+    let certificates = Certificates::new();
+    let (both, authority) = (folder.join("server.pem"), folder.join("ca.pem"));
+    let text = format!("{}{}", certificates.server_certificate, certificates.server_key);
+    std::fs::write(&both, text).unwrap();
+    std::fs::write(&authority, certificates.authority).unwrap();
+    (both, authority)
+}
+
+/// Has our own client speak TLS to a port.
+fn stores_over_tls(address: SocketAddr, authority: &Path) {
+    let url = format!("memcacheds://{address}?ca={}", authority.display());
+    let client = Client::from_url(&url).unwrap();
+    charioteer::block_on(client.set("key", "value")).unwrap();
+}
+
+#[test]
+fn it_speaks_tls_where_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (both, authority) = certificates(folder.path());
+    let options = format!("ssl_chain_cert={},ssl_verify_mode=1", both.display());
+    let server = Alone::start(folder.path(), &["-p", "-1", "-Z", "-o", &options]);
+    stores_over_tls(SocketAddr::from(([127, 0, 0, 1], server.port)), &authority);
+    let other = tempfile::tempdir().unwrap();
+    let server = Alone::start(other.path(), &["-p", "-1", "-l", "notls:127.0.0.1", "-Z", "-o", &options]);
+    assert_eq!(server.ask("stats nonsense\r\n"), "ERROR\r\n");
+    assert_eq!(server.ask("refresh_certs\r\n"), "OK\r\n");
+}
+
+#[test]
+fn serve_speaks_tls_on_all_addresses_and_says_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let (both, authority) = certificates(folder.path());
+    let both = both.to_str().unwrap();
+    let server = Process::start(&["--memcached-tls-cert", both, "--memcached-tls-key", both]);
+    assert!(server.ready["memcached"].is_null());
+    let address = server.address("memcached_tls");
+    assert!(server.banner.contains(&format!("memcached {address} (TLS)")), "{}", server.banner);
+    stores_over_tls(address, &authority);
+}
+
 #[test]
 fn what_it_does_not_do_is_refused_when_it_starts() {
     let refused = [
         (&["-U", "11211"][..], "UDP"),
-        (&["-Z"], "-Z"),
+        (&["-Z"], "ssl_chain_cert"),
+        (&["-Z", "-o", "ssl_chain_cert=/no/such/file"], "/no/such/file"),
+        (&["-o", "ssl_verify_mode=4"], "ssl_verify_mode"),
+        (&["-o", "ssl_min_version=3"], "1.3"),
         (&["-S"], "-Y"),
         (&["-o", "ext_path=/tmp/x:1g"], "ext_path"),
         (&["-I", "2g"], "2g"),

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 
 use bytes::{BufMut, BytesMut};
 use charioteer_engine::cache::{Cursor, Listed, Listing};
-use charioteer_proto::memcached::cluster::{ClusterConfig, Node};
 use charioteer_proto::memcached::key;
 use charioteer_proto::memcached::meta::{Flag, Flags, Request as MetaRequest, Verb, write_request};
 use charioteer_proto::memcached::text::{Admin, Refusal, Reply, Request};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::meta::CLASS;
 use super::text::{refusal, write_line, write_version};
@@ -85,21 +84,30 @@ async fn administrate(session: &Session<'_>, command: &Admin, noreply: bool, out
         Admin::Watch { .. } => "ERROR watch commands not allowed",
         Admin::Shutdown { .. } => "ERROR: shutdown not enabled",
         Admin::Metadump { .. } | Admin::Mgdump { .. } => "ERROR metadump not allowed",
-        Admin::RefreshCertificates | Admin::DebugTime(_) => "ERROR",
+        Admin::RefreshCertificates => match session.service.refresh_certificates().await {
+            Some(Ok(())) => {
+                write_ok(noreply, out);
+                return Ok(());
+            }
+            Some(Err(error)) => {
+                warn!(error, "cannot read the certificates again: those that were read before are used on");
+                "SERVER_ERROR the certificates cannot be read"
+            }
+            None => "ERROR",
+        },
+        Admin::DebugTime(_) => "ERROR",
     };
     Refusal::line(refusal).unless(noreply).write(out);
     Ok(())
 }
 
-/// What ElastiCache tells of its servers: here it is this one, at the address by which the client has reached it.
+/// What ElastiCache tells of its servers.
 fn config(session: &Session<'_>, out: &mut BytesMut) {
-    let Some(local) = session.local else {
+    let Some(config) = session.service.options.cluster.told(session.local) else {
         return Refusal::UNKNOWN_COMMAND.write(out);
     };
-    let host = local.ip().to_string();
-    let nodes = vec![Node { host: host.clone(), address: host, port: local.port() }];
     let mut text = BytesMut::new();
-    ClusterConfig { version: 1, nodes }.write(&mut text);
+    config.write(&mut text);
     write_line(out, &Reply::Config { name: b"cluster", value: &text });
     write_line(out, &Reply::End);
 }

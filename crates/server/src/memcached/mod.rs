@@ -2,7 +2,8 @@
 //!
 //! - `session` reads requests, by the protocol that the first byte of a connection tells;
 //! - `binary`, `text` and `meta` make an operation on an item of each request, and a reply of what came of it;
-//! - `admin` answers what concerns no item of its own, `stats` what has been counted, `auth` who says who it is;
+//! - `admin` answers what concerns no item of its own, `stats` what has been counted, `auth` who says who it is, `cluster` where a
+//!   client finds others;
 //! - `time` makes moments of the numbers by which clients say them.
 //!
 //! `items` says where the items are: in memory, where an operation is done at once, or in the store. What concerns many items is done in
@@ -12,6 +13,7 @@ mod admin;
 mod auth;
 mod binary;
 mod calls;
+mod cluster;
 mod connections;
 pub(crate) mod hooks;
 mod items;
@@ -25,27 +27,32 @@ mod time;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use charioteer_engine::Clock;
 use charioteer_proto::memcached::Limits as CodecLimits;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::Limits;
+use crate::backend::aside;
 use crate::connection;
 use crate::metrics::Metrics;
 use crate::port::Port;
+use crate::tls::Handshakes;
 pub use auth::Credentials;
 pub use calls::Call;
 use calls::Calls;
+pub use cluster::MemcachedCluster;
 use connections::Connections;
 use hooks::Hooks;
 pub(crate) use items::Items;
-pub use options::{MemcachedOptions, UnixSocket};
+pub use options::{MemcachedOptions, OverTls, UnixSocket};
 use session::Session;
 use time::Now;
 
@@ -72,6 +79,10 @@ pub(crate) struct Service {
     metrics: Arc<Metrics>,
     calls: Calls,
     connections: Connections,
+    /// How TLS is agreed on, where it is spoken.
+    handshakes: Option<Arc<Handshakes>>,
+    /// When the certificates were last read, in seconds by the clock.
+    certificates_read: AtomicU64,
     hooks: Option<Arc<Hooks>>,
 }
 
@@ -90,6 +101,7 @@ pub(crate) struct Parts {
     pub(crate) latency: Duration,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) handshakes: Option<Arc<Handshakes>>,
     pub(crate) hooks: Option<Arc<Hooks>>,
 }
 
@@ -101,6 +113,12 @@ pub(crate) struct Ends {
     pub(crate) local: Option<SocketAddr>,
 }
 
+impl Ends {
+    pub(crate) fn tcp(stream: &TcpStream, peer: SocketAddr) -> Self {
+        Self { peer: format!("tcp:{peer}"), local: stream.local_addr().ok() }
+    }
+}
+
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service").field("items", &self.items).finish_non_exhaustive()
@@ -109,7 +127,7 @@ impl fmt::Debug for Service {
 
 impl Service {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { items, options, limits, latency, clock, metrics, hooks } = parts;
+        let Parts { items, options, limits, latency, clock, metrics, handshakes, hooks } = parts;
         let CodecLimits { line_bytes, keys_line_bytes, .. } = CodecLimits::default();
         let codec = CodecLimits {
             value_bytes: options.item_limit.min(limits.frame_bytes),
@@ -117,8 +135,21 @@ impl Service {
             keys_line_bytes: keys_line_bytes.min(limits.frame_bytes),
         };
         let (calls, started) = (Calls::new(Arc::clone(&metrics)), clock.now());
-        let connections = Connections::default();
-        Self { items, options, codec, limits, latency, started, clock, metrics, calls, connections, hooks }
+        Self {
+            items,
+            options,
+            codec,
+            limits,
+            latency,
+            certificates_read: AtomicU64::new(started.as_secs()),
+            started,
+            clock,
+            metrics,
+            calls,
+            connections: Connections::default(),
+            handshakes,
+            hooks,
+        }
     }
 
     /// Serves one connection.
@@ -145,6 +176,30 @@ impl Service {
             }
             Err(error) => debug!(peer, %error, "connection lost"),
         }
+    }
+
+    /// Serves one connection over TLS.
+    pub(crate) async fn serve_over_tls(self: Arc<Self>, stream: TcpStream, ends: Ends, stop: CancellationToken) {
+        let Some(handshakes) = &self.handshakes else { return };
+        let agreed = stop.run_until_cancelled(handshakes.shake(stream, self.limits.stalled)).await;
+        match agreed {
+            Some(Ok(stream)) => Arc::clone(&self).serve(stream, ends, stop).await,
+            Some(Err(error)) => {
+                self.metrics.cut("memcached", "handshake");
+                debug!(peer = ends.peer, %error, "connection closed: TLS was not agreed on");
+            }
+            None => {}
+        }
+    }
+
+    /// Reads the certificates again, for connections that come from now on.
+    async fn refresh_certificates(&self) -> Option<Result<(), String>> {
+        let handshakes = Arc::clone(self.handshakes.as_ref()?);
+        let refreshed = aside(move || handshakes.refresh()).await;
+        if refreshed.is_ok() {
+            self.certificates_read.store(self.clock.now().as_secs(), Ordering::Relaxed);
+        }
+        Some(refreshed)
     }
 
     /// Removes the dead, a part of them every second, until told to stop.

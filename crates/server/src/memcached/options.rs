@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use charioteer_engine::cache::CacheOptions;
 use charioteer_proto::memcached::Protocol;
 
-use super::Credentials;
+use super::{Credentials, MemcachedCluster};
+use crate::{ClientCertificates, Tls};
 
 /// Where memcached's protocols are served, and what is kept.
 ///
@@ -20,6 +21,8 @@ use super::Credentials;
 pub struct MemcachedOptions {
     /// Where it is served; all addresses serve the same items. Default 127.0.0.1:11211.
     pub addresses: Vec<SocketAddr>,
+    /// Where it is served over TLS. Default nowhere.
+    pub tls: Option<OverTls>,
     /// A Unix socket on which it is served too.
     pub unix_socket: Option<UnixSocket>,
     /// Whether items are kept with the rest of the data, as durable as that: all of them, however many, as nothing is evicted.
@@ -33,12 +36,38 @@ pub struct MemcachedOptions {
     pub evicts: bool,
     /// Who may connect; `None` for everybody.
     pub credentials: Option<Credentials>,
+    /// What clients are told that look for a cluster. Default of this server.
+    pub cluster: MemcachedCluster,
     /// The one protocol that is spoken; `None` has the first byte of a connection tell. Default `None`.
     pub protocol: Option<Protocol>,
     /// Whether clients may flush. Default yes.
     pub allows_flush: bool,
     /// Whether clients may list the keys. Default yes.
     pub allows_dump: bool,
+}
+
+/// Addresses on which TLS is spoken.
+///
+/// ```
+/// use charioteer_server::{OverTls, Pem, Tls};
+///
+/// let tls = Tls::new(Pem::File("server.pem".into()), Pem::File("server.key".into()));
+/// let over_tls = OverTls { addresses: vec!["127.0.0.1:11212".parse()?], tls };
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverTls {
+    /// Where.
+    pub addresses: Vec<SocketAddr>,
+    /// How.
+    pub tls: Tls,
+}
+
+impl OverTls {
+    /// Whether only known clients are let in.
+    pub(crate) fn asks_who_it_is(&self) -> bool {
+        self.tls.clients == ClientCertificates::Required
+    }
 }
 
 /// A Unix socket.
@@ -68,12 +97,14 @@ impl Default for MemcachedOptions {
         let CacheOptions { memory_bytes, item_limit, evicts } = CacheOptions::default();
         Self {
             addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 11211))],
+            tls: None,
             unix_socket: None,
             durable: false,
             memory_bytes,
             item_limit,
             evicts,
             credentials: None,
+            cluster: MemcachedCluster::default(),
             protocol: None,
             allows_flush: true,
             allows_dump: true,

@@ -11,6 +11,8 @@ use charioteer_proto::memcached::text::{Refusal, Reply, Words};
 use super::meta::CLASS;
 use super::text::write_line;
 use super::{Session, VERSION, admin};
+use crate::tls::Handshakes;
+use crate::{ClientCertificates, Tls};
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +125,11 @@ fn general(session: &Session<'_>, stats: &CacheStats, put: &mut Put<'_>) {
     }
     put("auth_cmds", &service.connections.auth_commands.load(Ordering::Relaxed));
     put("auth_errors", &service.connections.auth_errors.load(Ordering::Relaxed));
+    if let Some(handshakes) = &service.handshakes {
+        put("ssl_handshake_errors", &handshakes.failed());
+        let read = service.certificates_read.load(Ordering::Relaxed);
+        put("time_since_server_cert_refresh", &service.clock.now().as_secs().saturating_sub(read));
+    }
     let (read, written) = service.connections.traffic();
     put("bytes_read", &read);
     put("bytes_written", &written);
@@ -190,11 +197,38 @@ fn settings(session: &Session<'_>, put: &mut Put<'_>) {
     put("auth_enabled_sasl", &if options.credentials.is_some() { "yes" } else { "no" });
     put("auth_enabled_ascii", &if options.credentials.is_some() { "yes" } else { "no" });
     put("item_size_max", &cache.item_limit);
+    ssl_settings(service.handshakes.as_deref().map(Handshakes::tls), put);
     put("maxconns_fast", &"no");
     put("flush_enabled", &if options.allows_flush { "yes" } else { "no" });
     put("dump_enabled", &if options.allows_dump { "yes" } else { "no" });
     put("watch_enabled", &"no");
     put("shutdown_command", &"no");
+}
+
+fn ssl_settings(tls: Option<&Tls>, put: &mut Put<'_>) {
+    let Some(Tls { certificate, key, client_ca, clients, .. }) = tls else {
+        return put("ssl_enabled", &"no");
+    };
+    put("ssl_enabled", &"yes");
+    put("ssl_chain_cert", certificate);
+    put("ssl_key", key);
+    // As OpenSSL numbers them.
+    let mode = match clients {
+        ClientCertificates::Ignored => 0,
+        ClientCertificates::Asked => 1,
+        ClientCertificates::Required => 3,
+    };
+    put("ssl_verify_mode", &mode);
+    put("ssl_keyformat", &1);
+    put("ssl_ciphers", &"NULL");
+    match client_ca {
+        Some(authorities) => put("ssl_ca_cert", authorities),
+        None => put("ssl_ca_cert", &"NULL"),
+    }
+    put("ssl_wbuf_size", &16384);
+    put("ssl_session_cache", &"yes");
+    put("ssl_kernel_tls", &"no");
+    put("ssl_min_version", &"tlsv1.2");
 }
 
 fn items(stats: &CacheStats, put: &mut Put<'_>) {

@@ -99,6 +99,13 @@ impl Builder {
         self
     }
 
+    /// Serves memcached over TLS too, on another port.
+    #[cfg(feature = "test-certificates")]
+    pub fn memcached_tls(self, certificates: &super::Certificates) -> Self {
+        let tls = certificates.server();
+        self.memcached(|options| options.tls = Some(crate::OverTls { addresses: vec![any_port()], tls }))
+    }
+
     /// Starts it.
     ///
     /// # Errors

@@ -23,6 +23,8 @@
 //! ```
 
 mod builder;
+#[cfg(feature = "test-certificates")]
+mod certificates;
 mod error;
 pub mod memcached;
 mod pegasus;
@@ -37,6 +39,8 @@ pub use crate::hooks::Injected;
 pub use crate::pegasus::hooks::{Action, Arrival, Fault, Seen};
 use crate::{Addresses, Server};
 pub use builder::Builder;
+#[cfg(feature = "test-certificates")]
+pub use certificates::Certificates;
 pub use error::Error;
 pub use memcached::Memcached;
 pub use pegasus::Pegasus;
@@ -94,6 +98,13 @@ impl TestServer {
     pub fn memcached_url(&self) -> String {
         let addresses: Vec<_> = self.server.addresses().memcached.iter().map(ToString::to_string).collect();
         format!("memcached://{}", addresses.join(","))
+    }
+
+    /// Where memcached's clients find it over TLS, if it is served so: all of its addresses, which are one server.
+    #[must_use]
+    pub fn memcached_tls_url(&self) -> Option<String> {
+        let addresses: Vec<_> = self.server.addresses().memcached_tls.iter().map(ToString::to_string).collect();
+        (!addresses.is_empty()).then(|| format!("memcacheds://{}", addresses.join(",")))
     }
 
     /// Where it listens.

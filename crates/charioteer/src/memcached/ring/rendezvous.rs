@@ -21,7 +21,7 @@ struct Bidder {
 impl Rendezvous {
     pub(super) fn new(servers: &[Spot<'_>]) -> Self {
         let bidders = servers.iter().map(|server| Bidder {
-            prefix: format!("{}:{}-", server.host, server.port).into_bytes().into(),
+            prefix: format!("{}-", authority(server)).into_bytes().into(),
             weight: server.weight,
         });
         let is_weighted = servers.windows(2).any(|two| two[0].weight != two[1].weight);
@@ -49,6 +49,11 @@ impl Rendezvous {
         };
         highest.map(|(at, _)| at)
     }
+}
+
+/// The server's name, as pymemcache has it: a Unix socket has no port.
+fn authority(server: &Spot<'_>) -> String {
+    if server.port == 0 { server.host.to_owned() } else { format!("{}:{}", server.host, server.port) }
 }
 
 /// A bid such that servers win in proportion to their weights, and equal weights leave the order as it was.

@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 
 use bytes::BufMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 use super::*;
@@ -25,7 +25,7 @@ async fn pair() -> (Connection<Silence>, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (peer, _) = listener.accept().await.unwrap();
-    (Connection::start(stream, Silence, Arc::from("peer"), Arc::default()), peer)
+    (Connection::start(stream.into(), Silence, Arc::from("peer"), Arc::default()), peer)
 }
 
 fn writes_more_than_is_taken(connection: &Connection<Silence>) -> bool {

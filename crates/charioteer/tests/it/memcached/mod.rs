@@ -4,6 +4,8 @@ mod calls;
 mod chaos;
 mod compression;
 mod compute;
+#[cfg(feature = "tls")]
+mod discovery;
 mod expiry;
 mod fake;
 mod hostile;
@@ -13,5 +15,8 @@ mod many;
 mod options;
 mod servers;
 mod sign_on;
+mod sockets;
 mod storm;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

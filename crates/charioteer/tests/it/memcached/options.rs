@@ -9,8 +9,8 @@ use charioteer::memcached::{Client, Compression, Hashing, LongKeys, Options, Pro
 fn a_url_says_all_there_is_to_say() {
     let url = "memcache://a:1,b?hashing=ketama-weighted&weights=3,1&operation_timeout=2s&connect_timeout=300ms&connections=2\
                &attempts=5&failures=7&failover=false&retry_interval=9s&max_value_bytes=100&protocol=binary\
-               &key_prefix=app%3A&prefix_places=true&long_keys=hash&compression=zstd&compression_min_bytes=5";
-    let options = Options::from_url(url).unwrap();
+               &key_prefix=app%3A&prefix_places=true&long_keys=hash&compression=zstd&compression_min_bytes=5&discovery=30s";
+    let mut options = Options::from_url(url).unwrap();
     assert_eq!(options.servers(), ["a:1", "b:11211"]);
     assert_eq!((options.hashing, &options.weights[..]), (Hashing::KetamaWeighted, &[3, 1][..]));
     assert_eq!(options.operation_timeout, Duration::from_secs(2));
@@ -21,6 +21,8 @@ fn a_url_says_all_there_is_to_say() {
     assert_eq!((options.protocol, options.long_keys), (Protocol::Binary, LongKeys::Hash));
     assert_eq!((&options.key_prefix[..], options.prefix_places), (&b"app:"[..], true));
     assert_eq!((options.compression, options.compression_min_bytes), (Compression::Zstd, 5));
+    assert_eq!(options.discovery, Some(Duration::from_secs(30)));
+    options.weights.clear();
     assert!(Client::new(options).is_ok());
 }
 
@@ -46,6 +48,9 @@ fn what_makes_no_sense_is_refused_and_named() {
         ("memcached://a?connections=0", "connections"),
         ("memcached://a?operation_timeout=0s", "operation_timeout"),
         ("memcached://a?failover=maybe", "failover=maybe"),
+        ("memcached://a?discovery=often", "discovery=often"),
+        ("memcached://a?discovery=0s", "discovery"),
+        ("memcached://a?discovery=true&weights=2", "weights"),
     ] {
         let error = Options::from_url(url).and_then(Client::new).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidConfig);

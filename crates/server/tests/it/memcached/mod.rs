@@ -15,3 +15,4 @@ mod pipelining;
 mod sockets;
 mod stats;
 mod support;
+mod tls;

@@ -151,6 +151,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         reply
     }
 
+    /// Waits for the end of the connection, before which there may be an alert of TLS.
+    pub(super) async fn receive_alert(&mut self) {
+        while self.read().await > 0 {}
+        assert!(self.input.is_empty() || self.input[0] == 21, "there came {}", self.input.escape_ascii());
+    }
+
+    /// Whether there is any answer, rather than an end.
+    pub(super) async fn is_answered(&mut self, question: &str) -> bool {
+        let asked = self.stream.write_all(question.as_bytes()).await;
+        asked.is_ok() && matches!(soon(self.stream.read_buf(&mut self.input)).await, Ok(1..))
+    }
+
     /// Waits for the end of the connection, before which nothing more may come.
     pub(super) async fn hung_up(&mut self) {
         while self.read().await > 0 {}
