@@ -49,7 +49,7 @@ pub(crate) struct Options {
     /// Connections
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     connections: u16,
-    /// What the raw client speaks
+    /// What the raw client and Charioteer's speak
     #[arg(long, default_value = "binary")]
     protocol: Protocol,
     /// What the callers of asynchronous clients run on
@@ -96,6 +96,7 @@ pub(crate) enum Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
     Binary,
+    Meta,
     Text,
 }
 

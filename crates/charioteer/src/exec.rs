@@ -16,7 +16,7 @@ use tracing::{Instrument, Span, debug, field};
 
 use crate::backoff::Waits;
 use crate::error::{Error, ErrorKind, Failure, Outcome};
-use crate::net::Progress;
+use crate::net::{Progress, ROUND};
 use crate::stats::OperationStats;
 
 /// What a client is asked to do.
@@ -118,7 +118,7 @@ where
         let message = "there is no tokio runtime here: use charioteer::block_on";
         return Err(Error::from(Failure::new(ErrorKind::Unsupported, message)).during(O::NAME));
     }
-    let call = Run::new(terms, span.clone());
+    let mut call = Run::new(terms, span.clone());
     if span.is_disabled() {
         call.run(backend, operation).await
     } else {
@@ -153,15 +153,14 @@ impl<'a> Run<'a> {
         Self { terms, span, started, deadline, attempts: 0, waits: Waits::default(), unknown: false }
     }
 
-    async fn run<B, O>(mut self, backend: &B, operation: &O) -> Result<O::Reply, Error>
+    async fn run<B, O>(&mut self, backend: &B, operation: &O) -> Result<O::Reply, Error>
     where
         B: Backend<O>,
         O: Operation,
     {
-        let mut timer = pin!(tokio::time::sleep_until(self.deadline));
         loop {
             self.attempts += 1;
-            let failure = match self.attempt(backend, operation, timer.as_mut()).await {
+            let failure = match self.attempt(backend, operation).await {
                 Ok(reply) => return Ok(self.done(reply)),
                 Err(failure) => failure,
             };
@@ -174,16 +173,14 @@ impl<'a> Run<'a> {
     }
 
     /// Routes and asks, once.
-    async fn attempt<B, O>(&self, backend: &B, operation: &O, mut timer: Pin<&mut Sleep>) -> Result<O::Reply, Failure>
+    async fn attempt<B, O>(&self, backend: &B, operation: &O) -> Result<O::Reply, Failure>
     where
         B: Backend<O>,
         O: Operation,
     {
-        let limit = self.limit();
-        if timer.deadline() != limit {
-            timer.as_mut().reset(limit);
-        }
-        let target = match within(timer.as_mut(), backend.route(operation)).await {
+        let (limit, progress) = (self.limit(), Progress::default());
+        let mut timer = pin!(None);
+        let target = match within(limit, timer.as_mut(), &progress, backend.route(operation)).await {
             Some(routed) => routed?,
             None => {
                 let obstacle = backend.obstacle().map_or_else(String::new, |obstacle| format!(" ({obstacle})"));
@@ -191,8 +188,8 @@ impl<'a> Run<'a> {
             }
         };
         self.span.record("server.address", &**B::peer(&target));
-        let progress = Progress::default();
-        let result = match within(timer, backend.attempt(&target, operation, limit, &progress)).await {
+        let result = match within(limit, timer, &progress, backend.attempt(&target, operation, limit, &progress)).await
+        {
             Some(result) => result,
             None if progress.is_sent() => Err(self.timed_out("there was no answer").unknown()),
             None => Err(self.timed_out("the request could not be sent")),
@@ -242,13 +239,17 @@ impl<'a> Run<'a> {
         reply
     }
 
-    fn failed(self, operation: &'static str, mut failure: Failure) -> Error {
+    fn failed(&mut self, operation: &'static str, mut failure: Failure) -> Error {
         if self.unknown {
             failure.outcome = Outcome::Unknown;
         }
         self.span.record("attempts", self.attempts).record("error.type", failure.kind.name());
         self.terms.stats.failed(failure.kind, self.started);
-        let error = Error::from(failure).during(operation).after(self.attempts, self.started.elapsed(), self.waits);
+        let error = Error::from(failure).during(operation).after(
+            self.attempts,
+            self.started.elapsed(),
+            std::mem::take(&mut self.waits),
+        );
         match self.terms.collection {
             Some(collection) => error.on(collection),
             None => error,
@@ -256,12 +257,26 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What the future gives, unless the timer rings before.
-async fn within<T>(mut timer: Pin<&mut Sleep>, future: impl Future<Output = T>) -> Option<T> {
+/// What the future gives, unless it takes longer than until then. It gets a timer only when it waits for something that does not see to
+/// it that it is looked at again soon.
+async fn within<T>(
+    limit: Instant,
+    mut timer: Pin<&mut Option<Sleep>>,
+    progress: &Progress,
+    future: impl Future<Output = T>,
+) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+        Poll::Pending if timer.is_none() && progress.is_attended() && limit > Instant::now() + 2 * ROUND => {
+            Poll::Pending
+        }
+        Poll::Pending => {
+            if timer.is_none() {
+                timer.set(Some(tokio::time::sleep_until(limit)));
+            }
+            timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx)).map(|()| None)
+        }
     })
     .await
 }

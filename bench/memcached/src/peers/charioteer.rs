@@ -1,10 +1,10 @@
 //! Charioteer's client.
 
-use charioteer::memcached::{Client, Options as ClientOptions, Ttl};
+use charioteer::memcached::{Client, Options as ClientOptions, Protocol as Spoken, Ttl};
 
 use crate::callers::{self, check, count};
 use crate::items::Item;
-use crate::{Error, Options};
+use crate::{Error, Options, Protocol};
 
 /// Callers share the client.
 #[derive(Clone)]
@@ -14,6 +14,11 @@ impl Peer {
     pub(crate) fn connect(options: &Options) -> Result<Self, Error> {
         let mut of_client = ClientOptions::new([options.server.to_string()])?;
         of_client.connections_per_server = options.connections.into();
+        of_client.protocol = match options.protocol {
+            Protocol::Binary => Spoken::Binary,
+            Protocol::Meta => Spoken::Meta,
+            Protocol::Text => Spoken::Text,
+        };
         Ok(Self(Client::new(of_client)?))
     }
 }

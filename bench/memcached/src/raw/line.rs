@@ -93,7 +93,7 @@ impl<'s> Line<'s> {
 
 /// Whether a reply, or the beginning of one, is as it was expected.
 fn are_alike(protocol: Protocol, expected: &[u8], reply: &[u8]) -> bool {
-    if protocol == Protocol::Text || expected.len() <= CAS.start {
+    if protocol != Protocol::Binary || expected.len() <= CAS.start {
         return expected == reply;
     }
     let behind = CAS.end.min(expected.len());

@@ -38,6 +38,15 @@ impl Speech {
                 let closing = Exchange { request: b"\r\n".into(), reply: b"END\r\n".into() };
                 Self { opening: b"get", each: each.collect(), closing: Some(closing) }
             }
+            Protocol::Meta => {
+                let quiet = if several { " q" } else { "" };
+                let each = items.iter().map(|item| Exchange {
+                    request: format!("mg {} v{quiet}\r\n", item.key).into(),
+                    reply: [format!("VA {}\r\n", item.value.len()).as_bytes(), &item.value, b"\r\n"].concat(),
+                });
+                let closing = several.then(|| Exchange { request: b"mn\r\n".into(), reply: b"MN\r\n".into() });
+                Self { opening: b"", each: each.collect(), closing }
+            }
             Protocol::Binary => {
                 let get = |(item, opaque): (&'_ Item, u32)| {
                     let request =
@@ -62,6 +71,11 @@ impl Speech {
                 request: [format!("set {} 0 0 {}\r\n", item.key, item.value.len()).as_bytes(), &item.value, b"\r\n"]
                     .concat(),
                 reply: b"STORED\r\n".into(),
+            },
+            Protocol::Meta => Exchange {
+                request: [format!("ms {} {}\r\n", item.key, item.value.len()).as_bytes(), &item.value, b"\r\n"]
+                    .concat(),
+                reply: b"HD\r\n".into(),
             },
             Protocol::Binary => {
                 let (key, value) = (item.key.as_bytes(), &item.value[..]);

@@ -116,7 +116,7 @@ impl<O: Call> Backend<O> for Arc<Servers> {
     type Target = Arc<Server>;
 
     fn route(&self, operation: &O) -> impl Future<Output = Result<Arc<Server>, Failure>> + Send {
-        ready(self.view().and_then(|view| operation.server(&view)))
+        ready(self.look(|view| operation.server(view)))
     }
 
     async fn attempt(

@@ -1,10 +1,9 @@
 //! A client of some servers.
 
-use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use std::{fmt, iter};
 
-use parking_lot::RwLock;
 use tokio::time::Instant;
 
 use super::call::Call;
@@ -40,9 +39,18 @@ pub struct Client {
     attempts: u32,
 }
 
-/// The counters of all kinds of calls that were made.
+/// The counters of all kinds of calls that were made: a list that only grows, so that nobody who looks something up waits or counts
+/// references.
 #[derive(Debug, Default)]
-struct Calls(RwLock<Vec<(&'static str, Arc<OperationStats>)>>);
+struct Calls(OnceLock<Box<Kind>>);
+
+/// A kind of calls, and those that were made after its first.
+#[derive(Debug)]
+struct Kind {
+    name: &'static str,
+    stats: OperationStats,
+    others: Calls,
+}
 
 impl Client {
     /// A client with these options. Nothing is sent before the first call.
@@ -132,7 +140,7 @@ impl Client {
     /// What the client has done so far, by kind of call. Calls that were never made are left out.
     #[must_use]
     pub fn call_stats(&self) -> Vec<(&'static str, CallStats)> {
-        let mut stats: Vec<_> = self.stats.0.read().iter().map(|(name, stats)| (*name, stats.read())).collect();
+        let mut stats: Vec<_> = self.stats.iter().map(|kind| (kind.name, kind.stats.read())).collect();
         stats.sort_unstable_by_key(|(name, _)| *name);
         stats
     }
@@ -158,7 +166,6 @@ impl Client {
     /// The same within another time.
     pub(super) async fn run_within<O: Call>(&self, operation: &O, timeout: Duration) -> Result<O::Reply, Error> {
         operation.check(self.options().protocol).map_err(|failure| Error::from(failure).during(O::NAME))?;
-        let stats = self.stats.of::<O>();
         let timeout = self.settle::<O>(timeout).await?;
         let terms = Terms {
             timeout,
@@ -166,7 +173,7 @@ impl Client {
             attempts: self.attempts,
             system: super::SYSTEM,
             collection: None,
-            stats: &stats,
+            stats: self.stats.of::<O>(),
         };
         exec::run(&self.servers, operation, terms).await
     }
@@ -186,20 +193,22 @@ impl Client {
 }
 
 impl Calls {
-    fn of<O: Operation>(&self) -> Arc<OperationStats> {
-        let known = |known: &[(&'static str, Arc<OperationStats>)]| {
-            known.iter().find(|(name, _)| *name == O::NAME).map(|(_, stats)| Arc::clone(stats))
-        };
-        if let Some(stats) = known(&self.0.read()) {
-            return stats;
+    fn of<O: Operation>(&self) -> &OperationStats {
+        let mut calls = self;
+        loop {
+            let kind = calls.0.get_or_init(|| {
+                let stats = OperationStats::new(super::SYSTEM, O::NAME);
+                Box::new(Kind { name: O::NAME, stats, others: Self::default() })
+            });
+            if kind.name == O::NAME {
+                return &kind.stats;
+            }
+            calls = &kind.others;
         }
-        let mut all = self.0.write();
-        // Somebody else may have come first.
-        known(&all).unwrap_or_else(|| {
-            let stats = Arc::new(OperationStats::new(super::SYSTEM, O::NAME));
-            all.push((O::NAME, Arc::clone(&stats)));
-            stats
-        })
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Kind> {
+        iter::successors(self.0.get(), |kind| kind.others.0.get()).map(|kind| &**kind)
     }
 }
 

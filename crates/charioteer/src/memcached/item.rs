@@ -9,9 +9,6 @@ use super::compression::is_compressed;
 use super::value::Decode;
 use crate::error::{Error, ErrorKind, Failure};
 
-/// A shorter value is copied out of what came with it, so that keeping it does not keep all of that.
-const COPIED_BYTES: usize = 4096;
-
 /// The version of an item: another one after each change. Items have no versions on servers that were started without them; they are told
 /// as 0, which is none, and so is that of an item that was stored in the text protocol, which does not tell it.
 ///
@@ -95,7 +92,6 @@ impl Item {
     }
 
     pub(super) fn of_parts(value: Bytes, flags: u32, cas: Cas) -> Self {
-        let value = if value.len() < COPIED_BYTES { Bytes::copy_from_slice(&value) } else { value };
         Self { value, flags, cas }
     }
 }

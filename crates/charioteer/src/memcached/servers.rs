@@ -118,7 +118,12 @@ impl Servers {
 
     /// The servers as they are now.
     pub(super) fn view(&self) -> Result<Arc<View>, Failure> {
-        if self.closed.load(Ordering::Relaxed) { Err(failure::closed()) } else { Ok(Arc::clone(&self.view.read())) }
+        self.look(|view| Ok(Arc::clone(view)))
+    }
+
+    /// Looks for something in the servers as they are now, without keeping them.
+    pub(super) fn look<T>(&self, find: impl FnOnce(&Arc<View>) -> Result<T, Failure>) -> Result<T, Failure> {
+        if self.closed.load(Ordering::Relaxed) { Err(failure::closed()) } else { find(&self.view.read()) }
     }
 
     pub(super) fn add(&self, named: Named, weight: u32) -> Result<(), Error> {

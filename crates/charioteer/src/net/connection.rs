@@ -1,7 +1,7 @@
 //! One connection, as callers see it.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,9 @@ use super::{Stream, Wire, driver};
 /// What the requests of one connection may take that are not answered, counted in steps of this size.
 const ROOM_STEP_BYTES: usize = 1024;
 const ROOM: usize = 16 * 1024;
+
+/// How often the driver wakes those who have waited since before, see [`Progress::is_attended`].
+pub(crate) const ROUND: Duration = Duration::from_millis(20);
 
 /// How long calls may be given up, one after the other, without any answer between them, before the connection is taken for dead.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -57,6 +60,8 @@ pub(super) struct State<R, E> {
     spare: BytesMut,
     /// Since when calls have been given up without any answer between them.
     pub(super) silent_since: Option<Instant>,
+    /// Whether the driver wakes, within a [`ROUND`], those who wait now.
+    pub(super) on_rounds: bool,
 }
 
 /// The connection ended before the answer came.
@@ -69,18 +74,31 @@ pub(crate) struct Lost {
     pub(crate) refused: bool,
 }
 
-/// Tells, of a call whose future was dropped, whether its request had left by then.
+/// Tells, of a call whose future was dropped, whether its request had left by then; and of one that waits, who looks after its time.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicBool);
+pub(crate) struct Progress {
+    sent: AtomicBool,
+    attended: AtomicBool,
+}
 
 impl Progress {
     /// Whether the request, or a part of it, may have left.
     pub(crate) fn is_sent(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call waits that is going to be looked at again within a [`ROUND`], answered or not. Until then nobody needs a timer for
+    /// it, which would cost more than all the rest of the waiting.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attended.load(Ordering::Relaxed)
     }
 
     fn sent(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.sent.store(true, Ordering::Relaxed);
+    }
+
+    fn attended(&self, attended: bool) {
+        self.attended.store(attended, Ordering::Relaxed);
     }
 }
 
@@ -96,6 +114,7 @@ impl<W: Wire> Connection<W> {
             leftover: BytesMut::new(),
             spare: BytesMut::new(),
             silent_since: None,
+            on_rounds: false,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -140,8 +159,9 @@ impl<W: Wire> Connection<W> {
             Ok(room) => room,
             Err(_) => shared.room.acquire_many(steps).await.map_err(|_| shared.lost())?,
         };
-        let id = shared.begin(encode)?;
-        Call { shared, id, progress, over: false }.await
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let (id, attended) = shared.begin(waker, encode)?;
+        Call { shared, id, progress, is_new: true, attended, over: false }.await
     }
 
     /// Sends a request that is never answered, if the connection still can.
@@ -163,13 +183,18 @@ impl<W: Wire> Connection<W> {
 }
 
 impl<W: Wire> Shared<W> {
-    fn begin(&self, encode: impl FnOnce(&mut BytesMut, u32) -> W::Expected) -> Result<CallId, Lost> {
+    /// Begins a call, and says whether the driver looks after its time.
+    fn begin(
+        &self,
+        waker: Waker,
+        encode: impl FnOnce(&mut BytesMut, u32) -> W::Expected,
+    ) -> Result<(CallId, bool), Lost> {
         let mut state = self.state.lock();
-        let alone = state.pending.is_idle();
-        match state.pending.begin(encode) {
+        let (alone, attended) = (state.pending.is_idle(), state.on_rounds);
+        match state.pending.begin(Some(waker), encode) {
             Ok(id) => {
                 self.pass_on(state, alone);
-                Ok(id)
+                Ok((id, attended))
             }
             Err(Refused::Dead(reason)) => Err(self.lost_for(reason, false)),
             Err(Refused::Full) => {
@@ -292,6 +317,9 @@ struct Call<'a, W: Wire> {
     shared: &'a Shared<W>,
     id: CallId,
     progress: &'a Progress,
+    /// Whether its caller's waker was left when it began, just now.
+    is_new: bool,
+    attended: bool,
     over: bool,
 }
 
@@ -299,7 +327,13 @@ impl<W: Wire> Future for Call<'_, W> {
     type Output = Result<W::Reply, Lost>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if std::mem::take(&mut self.is_new) {
+            self.progress.attended(self.attended);
+            return Poll::Pending;
+        }
         let polled = self.shared.state.lock().pending.poll(self.id, cx.waker());
+        // Whatever it is that has woken it, it has waited long enough to have a timer now.
+        self.progress.attended(false);
         let Poll::Ready(result) = polled else {
             return Poll::Pending;
         };
@@ -310,7 +344,11 @@ impl<W: Wire> Future for Call<'_, W> {
 
 impl<W: Wire> Drop for Call<'_, W> {
     fn drop(&mut self) {
-        if !self.over && self.shared.given_up(self.id).is_some_and(|stage| stage != Stage::Queued) {
+        if self.over {
+            return;
+        }
+        self.progress.attended(false);
+        if self.shared.given_up(self.id).is_some_and(|stage| stage != Stage::Queued) {
             self.progress.sent();
         }
     }

@@ -3,17 +3,19 @@
 //! It drains, then writes: callers that have just been woken, or are about to run, get to add their requests before one write
 //! carries all of them.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BytesMut};
+use tokio::time::{Instant, Sleep};
 use tracing::debug;
 
 use super::Wire;
-use super::connection::Shared;
+use super::connection::{ROUND, Shared, State};
 use super::pending::{Delivered, UNANSWERED};
 use super::stats::count;
 use super::stream::{Reader, is_refusal};
@@ -38,6 +40,8 @@ struct Driver<W: Wire> {
     /// Whether anything has come from the peer.
     has_answered: bool,
     woken: Vec<Waker>,
+    /// When the next round is, while there are any.
+    round: Pin<Box<Sleep>>,
 }
 
 /// Reads and writes until the connection ends.
@@ -52,6 +56,7 @@ pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: Read
         replies: Vec::new(),
         has_answered: false,
         woken: Vec::new(),
+        round: Box::pin(tokio::time::sleep(ROUND)),
     };
     let end = loop {
         if let Err(end) = poll_fn(|cx| driver.poll_for_requests(cx)).await {
@@ -72,6 +77,12 @@ pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: Read
 impl<W: Wire> Driver<W> {
     /// Reads all there is, and ends when something can be written.
     fn poll_for_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let polled = self.poll_and_go_round(cx);
+        self.woken.drain(..).for_each(Waker::wake);
+        polled
+    }
+
+    fn poll_and_go_round(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         if let Err(end) = self.read(cx) {
             return Poll::Ready(Err(end));
         }
@@ -79,6 +90,7 @@ impl<W: Wire> Driver<W> {
         if let Some(end) = state.pending.death() {
             return Poll::Ready(Err(Arc::clone(end)));
         }
+        go_round(&mut state, self.round.as_mut(), cx, &mut self.woken);
         if !self.outgoing.is_empty() {
             state.blocked = Some(cx.waker().clone());
             drop(state);
@@ -228,6 +240,20 @@ impl<W: Wire> Driver<W> {
         self.shared.writer.shut_down();
         debug!(peer = &*self.shared.peer, reason = &**end, "connection ended");
         self.shared.end(end);
+    }
+}
+
+/// Finds, every now and then, those who have waited since before, as [`Progress::is_attended`](super::Progress::is_attended) promises.
+/// The rounds begin, and go on, as calls do.
+fn go_round<R, E>(state: &mut State<R, E>, mut round: Pin<&mut Sleep>, cx: &mut Context<'_>, woken: &mut Vec<Waker>) {
+    if !state.on_rounds && state.pending.has_begun() {
+        state.on_rounds = true;
+        round.as_mut().reset(Instant::now() + ROUND);
+    }
+    while state.on_rounds && round.as_mut().poll(cx).is_ready() {
+        state.on_rounds = state.pending.has_begun();
+        state.pending.go_round(woken);
+        round.as_mut().reset(Instant::now() + ROUND);
     }
 }
 

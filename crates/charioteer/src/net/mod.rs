@@ -24,7 +24,7 @@ use std::future::{Future, ready};
 use bytes::BytesMut;
 
 pub(crate) use address::Address;
-pub(crate) use connection::{Connection, Lost, Progress};
+pub(crate) use connection::{Connection, Lost, Progress, ROUND};
 pub(crate) use dial::Dialler;
 pub(crate) use node::{Node, NodeOptions, Obstacle, Unreachable};
 pub(crate) use stats::Counters;

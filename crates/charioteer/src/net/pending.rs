@@ -37,6 +37,8 @@ pub(super) struct Pending<R, E = ()> {
     /// The calls that were sent and what is expected in answer, in the order of sending, until somebody takes note of it; `None` where
     /// nobody does.
     sent: Option<Vec<(CallId, E)>>,
+    /// Whether a call has begun since the last round.
+    has_begun: bool,
     /// Why the connection is over, once it is.
     death: Option<Arc<str>>,
 }
@@ -44,6 +46,8 @@ pub(super) struct Pending<R, E = ()> {
 #[derive(Debug)]
 struct Slot<R> {
     generation: u32,
+    /// Whether its caller waits to be woken by a round.
+    attended: bool,
     state: State<R>,
 }
 
@@ -112,26 +116,34 @@ impl<R, E> Pending<R, E> {
             given_up: 0,
             given_up_bytes: 0,
             sent: is_ordered.then(Vec::new),
+            has_begun: false,
             death: None,
         }
     }
 
-    /// Queues a request, which `encode` appends with the number it is given, to say what is expected in answer.
-    pub(super) fn begin(&mut self, encode: impl FnOnce(&mut BytesMut, CallId) -> E) -> Result<CallId, Refused> {
+    /// Queues a request, which `encode` appends with the number it is given, to say what is expected in answer. The waker is that of its
+    /// caller.
+    pub(super) fn begin(
+        &mut self,
+        waker: Option<Waker>,
+        encode: impl FnOnce(&mut BytesMut, CallId) -> E,
+    ) -> Result<CallId, Refused> {
         if let Some(death) = &self.death {
             return Err(Refused::Dead(Arc::clone(death)));
         }
         let at = match self.free.pop() {
             Some(at) => at,
             None if self.slots.len() < MAX_SLOTS => {
-                self.slots.push(Slot { generation: 0, state: State::Free });
+                self.slots.push(Slot { generation: 0, attended: false, state: State::Free });
                 self.slots.len() - 1
             }
             None => return Err(Refused::Full),
         };
         let slot = &mut self.slots[at];
         slot.generation = (slot.generation + 1) % GENERATIONS;
-        slot.state = State::Queued(self.queue.len(), None);
+        slot.state = State::Queued(self.queue.len(), waker);
+        slot.attended = true;
+        self.has_begun = true;
         let id = id(at, slot.generation);
         let expected = Some(encode(&mut self.requests, id));
         self.queue.push(Queued { slot: Some(at), end: self.requests.len(), given_up: false, expected });
@@ -198,6 +210,23 @@ impl<R, E> Pending<R, E> {
             State::Answered(_) => {
                 self.release(at);
                 Some(Stage::Answered)
+            }
+        }
+    }
+
+    /// Whether a call has begun since the last round.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Finds those who have waited since before this round and were not woken by an earlier one.
+    pub(super) fn go_round(&mut self, woken: &mut Vec<Waker>) {
+        self.has_begun = false;
+        for slot in &mut self.slots {
+            if std::mem::take(&mut slot.attended)
+                && let State::Queued(_, waker) | State::Sent(waker) = &mut slot.state
+            {
+                woken.extend(waker.take());
             }
         }
     }

@@ -1,7 +1,7 @@
 use std::net::Ipv4Addr;
 
 use bytes::BufMut;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
@@ -92,4 +92,40 @@ async fn the_peer_learns_of_the_end_while_somebody_still_holds_the_connection() 
     let learned = tokio::time::timeout(Duration::from_secs(10), peer.read(&mut input));
     assert_eq!(learned.await.expect("the peer is told").unwrap(), 0);
     drop(connection);
+}
+
+/// Has the driver of a connection go on rounds.
+async fn begin_rounds(connection: &Connection<Silence>, peer: &mut TcpStream) {
+    let progress = Progress::default();
+    let mut first = Box::pin(connection.call(1, &progress, |out, _| out.put_u8(7)));
+    assert!(poll(&mut first).is_pending());
+    assert!(!progress.is_attended(), "the driver sleeps");
+    peer.write_all(b"not an answer").await.unwrap();
+    while !connection.shared().state.lock().on_rounds {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_is_looked_at_again_within_a_round_and_from_then_on_needs_a_timer() {
+    let (connection, mut peer) = pair().await;
+    begin_rounds(&connection, &mut peer).await;
+    let progress = Progress::default();
+    let mut call = Box::pin(connection.call(1, &progress, |out, _| out.put_u8(7)));
+    let again = poll_fn(|cx| match call.as_mut().poll(cx) {
+        Poll::Pending if progress.is_attended() => Poll::Pending,
+        polled => Poll::Ready(polled.is_pending()),
+    });
+    assert!(tokio::time::timeout(Duration::from_secs(10), again).await.expect("it is looked at"));
+}
+
+#[tokio::test]
+async fn a_call_that_is_over_is_attended_no_more() {
+    let (connection, mut peer) = pair().await;
+    begin_rounds(&connection, &mut peer).await;
+    let progress = Progress::default();
+    let mut call = Box::pin(connection.call(1, &progress, |out, _| out.put_u8(7)));
+    assert!(poll(&mut call).is_pending() && progress.is_attended());
+    drop(call);
+    assert!(!progress.is_attended());
 }

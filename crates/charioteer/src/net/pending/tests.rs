@@ -5,7 +5,7 @@ use super::*;
 type Calls = Pending<&'static str>;
 
 fn begin(calls: &mut Calls, request: &str) -> CallId {
-    calls.begin(|out, _| out.put_slice(request.as_bytes())).unwrap()
+    calls.begin(None, |out, _| out.put_slice(request.as_bytes())).unwrap()
 }
 
 fn sent(calls: &mut Calls) -> String {
@@ -120,7 +120,7 @@ fn the_end_tells_each_call_whether_it_had_been_sent() {
     assert!(matches!(poll(&mut calls, queued), Poll::Ready(Err((Stage::Sent, _)))));
     assert!(matches!(poll(&mut calls, unsent), Poll::Ready(Err((Stage::Queued, _)))));
     assert!(matches!(poll(&mut calls, answered), Poll::Ready(Ok("c"))));
-    assert!(matches!(calls.begin(|_, _| ()), Err(Refused::Dead(_))));
+    assert!(matches!(calls.begin(None, |_, _| ()), Err(Refused::Dead(_))));
     assert!(calls.is_idle());
 }
 
@@ -133,7 +133,7 @@ fn calls_that_are_never_answered_fill_the_table_and_no_more() {
         sent(&mut calls);
         calls.give_up(id);
     }
-    assert!(matches!(calls.begin(|_, _| ()), Err(Refused::Full)));
+    assert!(matches!(calls.begin(None, |_, _| ()), Err(Refused::Full)));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn begin_expecting(calls: &mut OrderedCalls, expected: char) -> CallId {
         out.put_slice(b"request ");
         expected
     };
-    calls.begin(encode).unwrap()
+    calls.begin(None, encode).unwrap()
 }
 
 /// Sends what is queued, and says what is noted of it.
@@ -208,7 +208,7 @@ fn what_is_cut_out_before_the_queue_is_taken_leaves_the_order_of_the_others() {
     };
     let first = begin_expecting(&mut calls, 'a');
     for _ in 0..3 {
-        let cut = calls.begin(large).unwrap();
+        let cut = calls.begin(None, large).unwrap();
         assert_eq!(calls.give_up(cut), Some(Stage::Queued));
     }
     let last = begin_expecting(&mut calls, 'b');
@@ -221,4 +221,23 @@ fn where_nobody_asks_for_the_order_none_is_kept() {
     begin(&mut calls, "a");
     sent(&mut calls);
     assert!(calls.take_sent().is_none());
+}
+
+#[test]
+fn a_round_wakes_each_caller_that_waits_once() {
+    let mut calls = Calls::new(false);
+    let wakes = |calls: &mut Calls| {
+        let mut woken = Vec::new();
+        calls.go_round(&mut woken);
+        woken.len()
+    };
+    let begin = |calls: &mut Calls| calls.begin(Some(Waker::noop().clone()), |_, _| ()).unwrap();
+    let (one, _two) = (begin(&mut calls), begin(&mut calls));
+    sent(&mut calls);
+    calls.answer(one, "to one");
+    assert_eq!(wakes(&mut calls), 1);
+    assert!(!calls.has_begun());
+    let _three = begin(&mut calls);
+    assert!(calls.has_begun());
+    assert_eq!(wakes(&mut calls), 1);
 }

@@ -1,10 +1,11 @@
 //! Servers that come and go.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use charioteer::ErrorKind;
 use charioteer::memcached::{Client, Hashing, Options, ServerChange};
+use charioteer_proto::memcached::binary::{Command, Request};
 use charioteer_server::testing::TestServer;
 use tokio::sync::mpsc;
 
@@ -102,6 +103,31 @@ async fn a_server_that_is_silent_is_taken_for_dead_however_hurried_its_callers_a
         }
     };
     tokio::time::timeout(LONG, told).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_is_never_answered_ends_in_time_while_others_on_its_connection_are_answered() {
+    const TIME: Duration = Duration::from_millis(200);
+    let is_ignored = |request: &Request| matches!(&request.command, Command::Get { key, .. } if key == "ignored");
+    let fake = Fake::scripted(move |request, _| is_ignored(request)).await;
+    let client = patient(&fake.url());
+    let others = async {
+        loop {
+            assert_eq!(client.get("other").await.unwrap(), None);
+        }
+    };
+    let ignored = async {
+        for _ in 0..3 {
+            let begin = Instant::now();
+            let error = client.clone().with_timeout(TIME).get("ignored").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+            assert!(begin.elapsed() >= TIME);
+        }
+    };
+    tokio::select! {
+        ended = tokio::time::timeout(LONG, ignored) => ended.expect("they end in time"),
+        () = others => {}
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Replies: how a server writes and a client reads them.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::{Command, HEADER_BYTES, Header, Opcode, REPLY_MAGIC, Request, Status};
-use crate::memcached::limits::expect;
+use crate::memcached::limits::{expect, take};
 use crate::memcached::{Limits, ReplyError};
 
 /// A reply.
@@ -98,6 +98,8 @@ const fn header(opcode: Opcode, opaque: u32, status: Status, cas: u64) -> Header
 
 /// Takes a reply off the front of `input`, or says `None` while some of it is missing.
 ///
+/// A short reply has memory of its own, so that keeping it does not keep all that came with it; a long one is not copied.
+///
 /// # Errors
 /// When the bytes are no reply, or one with a value that is longer than the limit. The stream can't be read on then.
 pub fn read_reply(input: &mut BytesMut, limits: &Limits) -> Result<Option<Reply>, ReplyError> {
@@ -115,13 +117,12 @@ pub fn read_reply(input: &mut BytesMut, limits: &Limits) -> Result<Option<Reply>
         expect(input, total);
         return Ok(None);
     }
-    let mut body = input.split_to(total).freeze();
-    body.advance(HEADER_BYTES);
-    let extras = body.split_to(header.extras.into());
-    let key = body.split_to(header.key.into());
-    let flags = extras.first_chunk().map(|flags| u32::from_be_bytes(*flags));
+    let key_at = HEADER_BYTES + usize::from(header.extras);
+    let value_at = key_at + usize::from(header.key);
+    let flags = input[HEADER_BYTES..key_at].first_chunk().map(|flags| u32::from_be_bytes(*flags));
+    let (key, value) = take(input, total, |part| (part(key_at..value_at), part(value_at..total)));
     let (opcode, status) = (header.opcode, Status(header.status));
-    Ok(Some(Reply { opcode, status, opaque: header.opaque, cas: header.cas, flags, key, value: body }))
+    Ok(Some(Reply { opcode, status, opaque: header.opaque, cas: header.cas, flags, key, value }))
 }
 
 fn check_lengths(header: &Header, limits: &Limits) -> Result<(), ReplyError> {

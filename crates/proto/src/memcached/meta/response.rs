@@ -4,8 +4,9 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 
 use super::{Opaque, Status};
+use crate::memcached::limits::take;
 use crate::memcached::line::{Span, WordSpans, without_end};
-use crate::memcached::text::{self, data_block, error_line, line_of_reply};
+use crate::memcached::text::{self, END, data_block, error_line, line_of_reply};
 use crate::memcached::{Excerpt, Limits, ReplyError, key, number};
 
 /// A reply.
@@ -124,19 +125,17 @@ pub fn read_reply(input: &mut BytesMut, limits: &Limits) -> Result<Option<Reply>
         }
         _ => None,
     };
-    let taken = match data {
-        None => input.split_to(line_bytes).freeze(),
-        Some(data) => match data_block(input, line_bytes, data, limits)? {
-            Some((taken, span)) => {
-                if let Reply::Item(item) = &mut reply {
-                    item.value = Some(span);
-                }
-                taken
-            }
-            None => return Ok(None),
-        },
-    };
-    let mut reply = reply.map(|span| taken.slice(span));
+    let mut total = line_bytes;
+    if let Some(data) = data {
+        let Some(span) = data_block(input, line_bytes, data, limits)? else {
+            return Ok(None);
+        };
+        total = span.end + END.len();
+        if let Reply::Item(item) = &mut reply {
+            item.value = Some(span);
+        }
+    }
+    let mut reply = take(input, total, |part| reply.map(part));
     if let Reply::Item(item) = &mut reply
         && decoded.is_some()
     {

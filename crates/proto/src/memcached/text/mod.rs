@@ -32,5 +32,5 @@ pub use words::Words;
 pub use write::{write_get, write_request};
 
 pub(super) use parse::{Parsed, key_word};
-pub(super) use response::{data_block, error_line, line_of_reply};
+pub(super) use response::{END, data_block, error_line, line_of_reply};
 pub(super) use storage::value_length;

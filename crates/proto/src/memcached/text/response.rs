@@ -1,11 +1,14 @@
 //! How a client reads replies of the text protocols.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::{Error, Reply};
-use crate::memcached::limits::expect;
+use crate::memcached::limits::{expect, take};
 use crate::memcached::line::{Span, WordSpans, without_end};
 use crate::memcached::{Excerpt, Limits, ReplyError, key, number};
+
+/// What stands behind a value.
+pub(in crate::memcached) const END: &[u8] = b"\r\n";
 
 /// What a client has asked for, and so what may come.
 ///
@@ -64,19 +67,17 @@ pub fn read_reply(input: &mut BytesMut, awaited: Awaited, limits: &Limits) -> Re
     let line = without_end(input.get(..line_bytes).unwrap_or_default());
     let parsed = parse(line, awaited);
     let (mut reply, data) = parsed.ok_or_else(|| ReplyError::Unexpected(Excerpt::of(line)))?;
-    let taken = match data {
-        None => input.split_to(line_bytes).freeze(),
-        Some(data) => match data_block(input, line_bytes, data, limits)? {
-            Some((taken, span)) => {
-                if let Reply::Value { value, .. } | Reply::Config { value, .. } = &mut reply {
-                    *value = span;
-                }
-                taken
-            }
-            None => return Ok(None),
-        },
-    };
-    Ok(Some(reply.map(|span| taken.slice(span))))
+    let mut total = line_bytes;
+    if let Some(data) = data {
+        let Some(span) = data_block(input, line_bytes, data, limits)? else {
+            return Ok(None);
+        };
+        total = span.end + END.len();
+        if let Reply::Value { value, .. } | Reply::Config { value, .. } = &mut reply {
+            *value = span;
+        }
+    }
+    Ok(Some(take(input, total, |part| reply.map(part))))
 }
 
 /// How long the line at the front is, its end included, if all of it has come.
@@ -90,26 +91,26 @@ pub(in crate::memcached) fn line_of_reply(input: &[u8], limits: &Limits) -> Resu
     }
 }
 
-/// Takes a line and the value behind it off the front, if all of it has come; also says where the value stands.
+/// Where the value stands that is behind a line, if all of it has come, and the end of its line.
 pub(in crate::memcached) fn data_block(
     input: &mut BytesMut,
     line_bytes: usize,
     data: u64,
     limits: &Limits,
-) -> Result<Option<(Bytes, Span)>, ReplyError> {
+) -> Result<Option<Span>, ReplyError> {
     let limit = limits.value_bytes;
     let data_bytes = usize::try_from(data).ok().filter(|&bytes| bytes <= limit);
     let data_bytes = data_bytes.ok_or(ReplyError::TooLarge { bytes: data, limit })?;
     let value = line_bytes..line_bytes + data_bytes;
-    let total = value.end + 2;
+    let total = value.end + END.len();
     if input.len() < total {
         expect(input, total);
         return Ok(None);
     }
-    if input.get(value.end..total) != Some(b"\r\n") {
+    if input.get(value.end..total) != Some(END) {
         return Err(ReplyError::Unterminated);
     }
-    Ok(Some((input.split_to(total).freeze(), value)))
+    Ok(Some(value))
 }
 
 /// An error, if the line says one.
