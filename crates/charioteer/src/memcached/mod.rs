@@ -26,12 +26,12 @@
 //! [`Client::get_or_compute`] has one of them compute it, where the meta protocol is spoken.
 //!
 //! # When a server does not answer
-//! After a few failures in a row a server counts as down: [`Client::on_server_change`] tells so, its keys are taken over by the others
-//! (or are without a server, see [`Options::failover`]), and it is asked again and again until it answers. Items that were changed
-//! meanwhile are older on it than elsewhere when it comes back.
+//! After a few failures in a row a server counts as down: [`Client::on_server_change`] and [`Client::server_changes`] tell so, its keys are
+//! taken over by the others (or are without a server, see [`Options::failover`]), and it is asked again and again until it answers. Items
+//! that were changed meanwhile are older on it than elsewhere when it comes back.
 //!
 //! - `options` says how the servers are found, `client` is the handle, `servers` knows them and which of them are down, `ring` places
-//!   keys on them, `discovery` asks them for others;
+//!   keys on them, `discovery` asks them for others, `changes` tells what becomes of them;
 //! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`, and of the meta
 //!   protocol alone `leases`, of which `compute` is made;
 //! - `key` says what becomes of keys, `value` and `compression` what becomes of values;
@@ -39,6 +39,7 @@
 
 mod admin;
 mod call;
+mod changes;
 mod client;
 mod compression;
 mod compute;
@@ -61,6 +62,7 @@ mod ttl;
 mod value;
 
 pub use admin::ServerReply;
+pub use changes::ServerChanges;
 pub use client::Client;
 pub use compression::{COMPRESSED_FLAG, Compression};
 pub use compute::ComputeOptions;

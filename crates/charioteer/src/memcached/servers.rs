@@ -11,6 +11,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::changes::Watchers;
 use super::dialect::{Dialect, Question};
 use super::discovery::Discovery;
 use super::failure;
@@ -100,6 +101,7 @@ pub(super) struct Servers {
     /// Held by whoever makes another view of the one there is.
     changing: Mutex<()>,
     listener: Mutex<Option<Listener>>,
+    pub(super) watchers: Watchers,
     closed: AtomicBool,
 }
 
@@ -113,7 +115,8 @@ impl Servers {
         let view = RwLock::new(Arc::new(View::new(0, servers, &options)));
         let (changing, listener) = (Mutex::default(), Mutex::default());
         let closed = AtomicBool::new(false);
-        Ok(Self { options, net, dialler, discovery, view, changing, listener, closed })
+        let watchers = Watchers::default();
+        Ok(Self { options, net, dialler, discovery, view, changing, listener, watchers, closed })
     }
 
     /// The servers as they are now.
@@ -185,6 +188,7 @@ impl Servers {
         let _changing = self.changing.lock();
         self.closed.store(true, Ordering::Relaxed);
         self.view.read().servers.iter().for_each(|server| server.node.close());
+        self.watchers.end();
     }
 
     /// Takes note that a server has failed to answer.
@@ -207,6 +211,7 @@ impl Servers {
 
     fn tell(&self, server: &Server, change: ServerChange) {
         debug!(server = server.name, ?change, "server changed");
+        self.watchers.tell(&server.name, change);
         let listener = self.listener.lock().clone();
         // Without any lock, so that it may add and remove servers.
         if let Some(listener) = listener {

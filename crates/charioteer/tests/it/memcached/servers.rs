@@ -56,6 +56,27 @@ async fn a_server_that_dies_is_told_once_its_keys_are_taken_over_and_it_comes_ba
 }
 
 #[tokio::test]
+async fn all_who_watch_the_servers_learn_of_each_change_once_until_the_client_ends() {
+    let server = Fake::start().await;
+    let client = quick(&url_of(std::slice::from_ref(&server)));
+    let (mut one, mut other) = (client.server_changes(), client.server_changes());
+    drop(client.server_changes());
+    let (address, name) = (server.address, server.address.to_string());
+    client.set("key", "1").await.unwrap();
+    drop(server);
+    client.set("key", "2").await.unwrap_err();
+    for changes in [&mut one, &mut other] {
+        assert_eq!(changes.next().await, Some((name.clone(), ServerChange::Down)));
+    }
+    let _back = Fake::start_at(address).await;
+    for changes in [&mut one, &mut other] {
+        assert_eq!(changes.next().await, Some((name.clone(), ServerChange::Up)));
+    }
+    client.close();
+    assert_eq!((one.next().await, client.server_changes().next().await), (None, None));
+}
+
+#[tokio::test]
 async fn without_failover_calls_for_a_server_that_is_down_fail_at_once_and_heal() {
     let server = Fake::start().await;
     let address = server.address;
