@@ -46,11 +46,16 @@ struct Known {
     perhaps: Vec<Option<u64>>,
 }
 
-/// What a counter may hold.
+/// What a counter may hold. One that has not been made yet holds one less than it will begin with.
 #[derive(Clone, Debug)]
 struct Counter {
     least: u64,
     most: u64,
+}
+
+/// What a caller's counter begins with.
+fn beginning(caller: u32) -> u64 {
+    u64::from(caller + 1) * APART
 }
 
 impl Known {
@@ -82,7 +87,7 @@ impl Caller {
             fickle,
             tally,
             items: vec![Known::default(); ITEMS as usize],
-            counter: Counter { least: 0, most: 0 },
+            counter: Counter { least: beginning(name) - 1, most: beginning(name) - 1 },
             numbers: 0,
         }
     }
@@ -153,22 +158,19 @@ impl Caller {
     }
 
     async fn increment(&mut self, patience: Patience) {
-        let is_first = self.counter.least == 0;
-        let patience = if is_first { Patience::Whole } else { patience };
+        let is_made = self.counter.least >= beginning(self.name);
+        let patience = if is_made { patience } else { Patience::Whole };
         let (client, key) = (self.terms(patience), format!("{}-counter", self.own()));
-        let initial = CountOptions::initial(u64::from(self.name + 1) * APART);
-        let result = if is_first {
-            patience.wait(client.increment_with(&key, 1, initial)).await
-        } else {
+        let initial = CountOptions::initial(beginning(self.name));
+        let result = if is_made {
             patience.wait(client.increment(&key, 1)).await
+        } else {
+            patience.wait(client.increment_with(&key, 1, initial)).await
         };
         let perhaps = result
             .as_ref()
             .is_none_or(|result| result.as_ref().is_err_and(|error| error.outcome() == Outcome::Unknown));
-        let possible = match &self.counter {
-            _ if is_first => u64::from(self.name + 1) * APART..=u64::from(self.name + 1) * APART + 1,
-            Counter { least, most } => least + 1..=most + 1,
-        };
+        let possible = self.counter.least + 1..=self.counter.most + 1;
         match self.answer("increment", result) {
             Some(Some(count)) if possible.contains(&count.value) => {
                 self.counter = Counter { least: count.value, most: *possible.end() };
@@ -176,7 +178,7 @@ impl Caller {
             Some(count) => {
                 self.tally.wrong(format!("caller {}: counts to {count:?}, not one of {possible:?}", self.name));
             }
-            None if perhaps && !is_first => self.counter.most += 1,
+            None if perhaps => self.counter.most += 1,
             None => {}
         }
     }
