@@ -18,6 +18,7 @@ use super::store::{StoreOptions, encoded};
 use super::ttl::Ttl;
 use super::value::{Decode, Encode, Encoded};
 use crate::error::{Error, ErrorKind};
+use crate::exec;
 
 /// The name of the call in errors.
 const NAME: &str = "get_or_compute";
@@ -156,9 +157,8 @@ impl Client {
             Found::Value(item) => return Ok(read(&item)?),
             Found::Ours(lease) | Found::Theirs(lease) => lease,
         };
-        match compute().await {
+        match compute().await.and_then(|value| Ok(encoded(NAME, value)?)) {
             Ok(value) => {
-                let value = encoded(NAME, value)?;
                 let item = self.keep(key, value, options.ttl, lease).await;
                 Ok(read(&item)?)
             }
@@ -171,7 +171,7 @@ impl Client {
 
     /// Looks until there is a value, or it is for this caller to compute it, be it for lack of time.
     async fn wait_for_value(&self, key: &[u8], options: &ComputeOptions) -> Result<Found, Error> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = exec::deadline(self.timeout);
         let (mut wait, mut theirs) = (FIRST_WAIT, None);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -179,8 +179,8 @@ impl Client {
                 (Ok(Found::Theirs(lease)), _) if Instant::now() + wait < deadline => theirs = Some(lease),
                 (Ok(found), _) => return Ok(found),
                 // So little time was left.
-                (Err(_), Some(lease)) => return Ok(Found::Theirs(lease)),
-                (Err(error), None) => return Err(error.during(NAME)),
+                (Err(error), Some(lease)) if error.kind() == ErrorKind::Timeout => return Ok(Found::Theirs(lease)),
+                (Err(error), _) => return Err(error.during(NAME)),
             }
             // Not all at the same time.
             tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use charioteer::memcached::{Client, ComputeOptions, GetOptions, MessagePack, Protocol, StoreOptions};
+use charioteer::memcached::{
+    Client, CodecError, ComputeOptions, Decode, Encode, Encoded, GetOptions, Item, MessagePack, Protocol, StoreOptions,
+};
 use charioteer::{Error, ErrorKind};
 use charioteer_server::testing::TestServer;
 use futures_util::future::join_all;
@@ -216,4 +218,43 @@ async fn what_can_t_be_asked_for_is_not_computed() {
     let client = Client::from_url("memcached://127.0.0.1:1?protocol=meta&attempts=1").unwrap();
     let error = client.get_or_compute("key", ComputeOptions::default(), unwanted).await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("get_or_compute")), "{error}");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_value_computes_for_lack_of_time_alone() {
+    let (_server, client) = start(Protocol::Meta).await;
+    assert!(client.get_with("key", GetOptions::default().vivify(MINUTE)).await.unwrap().unwrap().won);
+    let waiting = client.get_or_compute("key", ComputeOptions::default(), unwanted);
+    let close = async {
+        while client.call_stats().iter().all(|(name, stats)| *name != "get_with" || stats.calls < 2) {
+            tokio::task::yield_now().await;
+        }
+        client.close();
+    };
+    assert_eq!(tokio::join!(waiting, close).0.unwrap_err().kind(), ErrorKind::Closed);
+}
+
+/// A value that can't be stored.
+#[derive(Debug)]
+struct Unwritable;
+
+impl Encode for Unwritable {
+    fn encode(self) -> Result<Encoded, CodecError> {
+        Err(CodecError::new("unwritable"))
+    }
+}
+
+impl Decode for Unwritable {
+    fn decode(_: &Item) -> Result<Self, CodecError> {
+        Err(CodecError::new("unreadable"))
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_can_t_be_encoded_leaves_others_to_it_at_once() {
+    let (_server, client) = start(Protocol::Meta).await;
+    let options = ComputeOptions::default().lease(60 * MINUTE);
+    let failed = client.get_or_compute("key", options, async || Ok::<_, Error>(Unwritable)).await;
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(client.get("key").await.unwrap(), None);
 }
