@@ -12,7 +12,7 @@ use tracing::debug;
 
 use super::client::Client;
 use super::item::{Cas, Item};
-use super::leases::{GetOptions, Hit};
+use super::leases::{GetOptions, Hit, InvalidateOptions};
 use super::options::Protocol;
 use super::store::{StoreOptions, encoded};
 use super::ttl::Ttl;
@@ -102,8 +102,17 @@ enum Found {
 #[derive(Clone, Copy, Debug)]
 struct Lease {
     cas: Cas,
-    /// Whether there is no value yet, and nobody else is about to store one.
-    is_ours_alone: bool,
+    /// What there is until then, where nobody else is about to store a value.
+    ours: Option<Old>,
+}
+
+/// What is there while a value is computed.
+#[derive(Clone, Copy, Debug)]
+enum Old {
+    /// No value yet.
+    Placeholder,
+    /// One that was invalidated.
+    Stale,
 }
 
 impl Client {
@@ -111,9 +120,9 @@ impl Client {
     ///
     /// In the [meta protocol](super::Options::protocol), of all callers of all clients who ask at the same time, one computes. The others
     /// get the old value where it was [invalidated](Self::invalidate) or is about to expire, and otherwise look again and again, as long
-    /// as a call [may take](Self::with_timeout); then they compute too. When a computation fails, or its caller goes away, somebody else
-    /// computes: at once in the one case, and after [`ComputeOptions::lease`] at the latest in the other. A value is not stored if the
-    /// item was changed, deleted or invalidated while it was computed.
+    /// as a call [may take](Self::with_timeout); then they compute too. When a computation fails, somebody else computes at once, or when
+    /// a value that was about to expire has; when its caller goes away, after [`ComputeOptions::lease`] at the latest, or when the old
+    /// value has expired. A value is not stored if the item was changed, deleted or invalidated while it was computed.
     ///
     /// In the other protocols, which have no leases, all who find nothing compute, and the first value that is stored is everybody's.
     ///
@@ -198,7 +207,7 @@ impl Client {
             None => Found::Ours(None),
             // Somebody's placeholder, as those who speak the meta protocol leave them.
             Some(item) if item.value.is_empty() && item.flags == 0 => {
-                Found::Ours(Some(Lease { cas: item.cas, is_ours_alone: false }))
+                Found::Ours(Some(Lease { cas: item.cas, ours: None }))
             }
             Some(item) => Found::Value(item),
         })
@@ -232,18 +241,22 @@ impl Client {
         }
     }
 
-    /// Lets somebody else compute, where there is nothing to be used meanwhile.
+    /// Lets somebody else compute.
     async fn release(&self, key: &[u8], lease: Option<Lease>) {
-        if let Some(Lease { cas, is_ours_alone: true }) = lease {
-            // Should it fail, the lease ends by itself.
-            let _ = self.delete_if(key, cas).await;
-        }
+        let Some(Lease { cas, ours: Some(old) }) = lease else { return };
+        // Should it fail, the lease, or the stale value, ends by itself.
+        let _ = match old {
+            Old::Placeholder => self.delete_if(key, cas).await,
+            // The next who gets it wins it then.
+            Old::Stale => self.invalidate_with(key, InvalidateOptions::default().cas(cas)).await,
+        };
     }
 }
 
 fn found(hit: Hit, options: &ComputeOptions) -> Found {
     let is_placeholder = hit.is_placeholder();
-    let lease = Some(Lease { cas: hit.item.cas, is_ours_alone: is_placeholder && hit.won });
+    let old = if is_placeholder { Some(Old::Placeholder) } else { hit.stale.then_some(Old::Stale) };
+    let lease = Some(Lease { cas: hit.item.cas, ours: old.filter(|_| hit.won) });
     if hit.won {
         Found::Ours(lease)
     } else if is_placeholder || hit.stale && !options.stale {

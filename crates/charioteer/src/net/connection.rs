@@ -294,7 +294,9 @@ impl<W: Wire> Shared<W> {
             Stage::Sent => &self.counters.cut_in_flight,
             Stage::Answered => &self.counters.cut_after_reply,
         });
-        if stage == Stage::Sent {
+        // Those in the queue too, where the driver was woken and does not come.
+        let is_called = state.driver.is_none() && state.blocked.is_none();
+        if stage == Stage::Sent || stage == Stage::Queued && is_called {
             state.silent_since.get_or_insert_with(Instant::now);
         }
         // Those in the queue too: while the peer takes nothing they get no further.

@@ -105,10 +105,14 @@ impl<W: Wire> Driver<W> {
             let writable = self.shared.writer.poll_ready(cx);
             return writable.map(|ready| ready.map_err(|error| Arc::from(format!("can't be written to: {error}"))));
         }
+        state.blocked = None;
         if !state.caller_writes && (!state.leftover.is_empty() || state.pending.has_requests()) {
             // Awake: nobody needs to wake it before it has written.
             state.driver = None;
             return Poll::Ready(Ok(()));
+        }
+        if state.pending.is_idle() {
+            state.silent_since = None;
         }
         match &state.driver {
             Some(known) if known.will_wake(cx.waker()) => {}

@@ -138,3 +138,19 @@ fn the_end_of_a_runtime_ends_a_connection_that_was_never_driven() {
     drop(runtime);
     assert!(!connection.is_alive());
 }
+
+#[tokio::test]
+async fn a_driver_that_does_not_come_is_taken_for_dead_by_those_who_could_not_even_send() {
+    let (connection, _peer) = pair().await;
+    let progress = Progress::default();
+    let call = || Box::pin(connection.call(1, &progress, |out, _| out.put_u8(7)));
+    let silent_since = || connection.silent_since();
+    // It has not run yet, as it never will where its runtime stands still.
+    assert!(poll(&mut call()).is_pending());
+    assert!(silent_since().is_some() && connection.is_alive());
+    // It comes after all, and finds nothing to do.
+    while silent_since().is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(connection.is_alive());
+}

@@ -146,6 +146,18 @@ async fn a_stale_value_is_used_while_one_computes_unless_that_is_not_wanted() {
 }
 
 #[tokio::test]
+async fn a_computation_that_fails_leaves_others_to_make_a_stale_value_anew() {
+    let (_server, client, key) = client(Protocol::Meta, "stale fails").await;
+    client.set(&key, "old").await.unwrap();
+    client.invalidate(&key, MINUTE).await.unwrap();
+    let fails = async || Err::<String, _>(client.get("").await.unwrap_err());
+    client.get_or_compute(&key, ComputeOptions::default(), fails).await.unwrap_err();
+    let compute = async || Ok::<_, Error>("new".to_owned());
+    assert_eq!(client.get_or_compute(&key, ComputeOptions::default(), compute).await.unwrap(), "new");
+    assert_eq!(client.get_as::<String>(&key).await.unwrap().as_deref(), Some("new"));
+}
+
+#[tokio::test]
 async fn a_value_about_to_expire_is_computed_by_one_and_used_by_all_others() {
     let (_server, client, key) = client(Protocol::Meta, "early").await;
     client.set_with(&key, "old", StoreOptions::ttl(MINUTE)).await.unwrap();

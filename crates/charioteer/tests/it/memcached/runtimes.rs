@@ -58,7 +58,7 @@ fn a_dialling_that_stands_still_with_its_runtime_is_begun_anew_by_others() {
     let client = Client::new(options).unwrap();
     still.block_on(async {
         let mut call = pin!(client.get("key"));
-        poll_fn(|cx| Poll::Ready(assert!(call.as_mut().poll(cx).is_pending()))).await;
+        assert!(poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx).is_pending())).await);
     });
     running.block_on(async {
         let begun = Instant::now();
