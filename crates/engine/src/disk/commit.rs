@@ -222,10 +222,16 @@ impl Shared {
         is_next.then_some(lead)
     }
 
-    fn commit(&self, lead: &mut Lead, group: Group, writers: usize) -> Result<(), Error> {
+    fn commit(&self, lead: &mut Lead, mut group: Group, writers: usize) -> Result<(), Error> {
         self.syncs.store(group.durability() == Durability::Fsync, Ordering::Relaxed);
+        let undo = group.take_undo();
         // fjall does not panic here that we know of; if it did, everybody who waits would wait for ever.
-        catch_unwind(AssertUnwindSafe(|| lead.commit(group, writers))).unwrap_or_else(|_| Err(lead.broke_off()))
+        let committed = catch_unwind(AssertUnwindSafe(|| lead.commit(group, writers)));
+        let committed = committed.unwrap_or_else(|_| Err(lead.broke_off()));
+        if committed.is_err() {
+            undo.for_each(|undo| undo());
+        }
+        committed
     }
 
     /// Commits as much of what waits as fits a group.

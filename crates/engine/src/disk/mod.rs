@@ -46,7 +46,7 @@ use crate::{Error, Ticket};
 
 pub use self::backup::{Backup, restore_backup};
 pub use self::care::{Repair, Verified, repair_folder, verify_folder};
-pub(crate) use self::group::Group;
+pub(crate) use self::group::{Group, Undo};
 pub(crate) use self::keyspace::DiskKeyspace;
 pub use self::options::{DiskOptions, Expired};
 pub use self::stats::Stats;
@@ -196,6 +196,12 @@ impl Disk {
 
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.committer.exclusively(Lead::sync)
+    }
+
+    /// Has writes refused as on a disk that is full, or taken again.
+    #[cfg(test)]
+    pub(crate) fn pretend_full(&self, is_full: bool) {
+        self.committer.exclusively(|lead| lead.pretend_full(is_full));
     }
 
     /// Writes a keyspace's rows anew, without those that have expired or were overwritten. It takes as long as that takes.
