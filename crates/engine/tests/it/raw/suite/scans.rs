@@ -42,7 +42,7 @@ fn a_backward_scan_goes_from_before_its_start_down_to_its_end() {
 #[test]
 fn a_scan_for_keys_has_empty_values() {
     let f = with_keys(&["a"]);
-    let values = |scan| f.walk(scan).pairs.into_iter().map(|pair| text(&pair.value)).collect::<Vec<_>>();
+    let values = |scan: Scan| f.walk(scan).pairs.into_iter().map(|pair| text(&pair.value)).collect::<Vec<_>>();
     assert_eq!(values(forward("", "", 10)), ["value"]);
     assert_eq!(values(forward("", "", 10).keys_only()), [""]);
 }
@@ -50,7 +50,7 @@ fn a_scan_for_keys_has_empty_values() {
 #[test]
 fn a_scan_is_cut_where_its_bytes_are_used_up() {
     let f = with_keys(&["a", "b", "c"]);
-    let scanned = |scan| {
+    let scanned = |scan: Scan| {
         let scanned = f.walk(scan);
         (scanned.pairs.len(), scanned.is_cut)
     };
