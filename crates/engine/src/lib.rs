@@ -6,7 +6,8 @@
 //!    snapshots. What must not wait for a disk hands its writes in and gets a [`Ticket`].
 //!    [`Clock`] is where the time comes from, so that a test can stop it.
 //! 2. [`table`] holds the rules of Apache Pegasus' tables as pure functions of what they read and
-//!    of the time, and a driver, [`table::Tables`], that runs them over a [`Db`].
+//!    of the time, and a driver, [`table::Tables`], that runs them over a [`Db`]. [`cache`] holds those of memcached's
+//!    items, [`raw`] those of TiKV's raw keys and values.
 //!
 //! ```
 //! use charioteer_engine::table::{CreateTable, Get, Put, Tables, raw_key};
@@ -30,6 +31,7 @@ mod disk;
 mod durability;
 mod error;
 mod memory;
+pub mod raw;
 mod snapshot;
 pub mod table;
 mod ticket;

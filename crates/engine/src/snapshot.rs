@@ -101,6 +101,14 @@ impl Snapshot {
     }
 }
 
+/// Some keys of a range.
+pub(crate) struct KeysInRange {
+    /// Ascending.
+    pub(crate) keys: Vec<Bytes>,
+    /// The key behind which there may be more of them.
+    pub(crate) more_behind: Option<Bytes>,
+}
+
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot").finish_non_exhaustive()

@@ -1,12 +1,14 @@
 //! The changes of a group on their way to the journal, and the rows as they will be after them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::mem;
+use std::ops::{Bound, RangeBounds};
 
 use bytes::Bytes;
 
 use crate::batch::{Batch, Change};
 use crate::db::Keyspace;
+use crate::snapshot::KeysInRange;
 use crate::{Durability, Error};
 
 /// What is done when a group is not committed.
@@ -54,6 +56,33 @@ impl Group {
             Some(change) => Ok(change.value.clone()),
             None => rows.get_as_leader(key),
         }
+    }
+
+    /// The keys of a range, ascending, as the changes so far leave them: to the end of the range, or to the last of so many
+    /// that were there before. The bounds are in the right order, and no longer than a key may be.
+    pub(crate) fn keys_in(
+        &mut self,
+        keyspace: &Keyspace,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        most_before: usize,
+    ) -> Result<KeysInRange, Error> {
+        let rows = keyspace.on_disk()?;
+        self.index()?;
+        let before = rows.keys_as_leader(range, most_before)?;
+        let more_behind = (before.len() == most_before).then(|| before.last().cloned()).flatten();
+        let seen = (range.0, more_behind.as_deref().map_or(range.1, Bound::Included));
+        let mut keys: BTreeSet<Bytes> = before.into_iter().collect();
+        for (key, at) in self.latest.get(&rows.id()).into_iter().flatten() {
+            if !RangeBounds::<[u8]>::contains(&seen, &key[..]) {
+                continue;
+            }
+            if self.changes.get(*at).is_some_and(|change| change.value.is_some()) {
+                keys.insert(key.clone());
+            } else {
+                keys.remove(key);
+            }
+        }
+        Ok(KeysInRange { keys: keys.into_iter().collect(), more_behind })
     }
 
     /// Adds the changes of a batch: all of them or, when one of them cannot be made, none.

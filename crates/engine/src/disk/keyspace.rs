@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,6 +64,12 @@ impl DiskKeyspace {
     pub(super) fn get_as_leader(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         let found = self.handle.get(key).map_err(|error| self.read_error(error))?;
         Ok(found.map(Bytes::from))
+    }
+
+    /// The first keys of a range, at most so many, for whoever keeps all others from writing.
+    pub(super) fn keys_as_leader(&self, range: (Bound<&[u8]>, Bound<&[u8]>), most: usize) -> Result<Vec<Bytes>, Error> {
+        let rows = self.handle.range::<&[u8], _>(range).take(most);
+        rows.map(|row| row.key().map(Bytes::from).map_err(|error| self.read_error(error))).collect()
     }
 
     pub(super) fn read_error(&self, error: fjall::Error) -> Error {

@@ -21,6 +21,7 @@ mod key;
 mod limits;
 mod on_disk;
 mod on_memory;
+mod raw;
 mod scans;
 mod snapshots;
 mod store;

@@ -1,0 +1,134 @@
+//! Scans of several ranges in one.
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use super::operation::{Walk, WalkRange};
+use super::row::RowView;
+use super::scan::{Found, Scanned};
+use crate::Direction;
+
+/// One of the ranges of a [`BatchScan`].
+///
+/// ```
+/// use charioteer_engine::raw::ScanRange;
+///
+/// let range = ScanRange { start: "a".into(), end: "b".into() };
+/// assert_eq!(range.end, "b");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanRange {
+    /// Where it begins; backwards, just before that key.
+    pub start: Bytes,
+    /// Where it ends: just before that key; backwards, with it. Empty is where the next range begins, and for the last one
+    /// where the keys end.
+    pub end: Bytes,
+}
+
+/// A range of a [`BatchScan`] whose end is not behind its start.
+///
+/// ```
+/// use charioteer_engine::raw::{BatchScan, InvalidRange, ScanRange};
+/// use charioteer_engine::Direction;
+///
+/// let range = ScanRange { start: "b".into(), end: "a".into() };
+/// assert_eq!(BatchScan::new(vec![range], Direction::Forward, 10).err(), Some(InvalidRange));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidRange;
+
+impl fmt::Display for InvalidRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the end of a range is not behind its start")
+    }
+}
+
+impl std::error::Error for InvalidRange {}
+
+/// Reads the first rows of each of several ranges, all of one instant, one range behind the other.
+///
+/// ```
+/// use charioteer_engine::raw::{BatchPut, BatchScan, Family, Put, RawStore, ScanRange};
+/// use charioteer_engine::{Clock, Db, Direction};
+///
+/// let store = RawStore::open(Db::memory(), Clock::system())?;
+/// let puts = ["a1", "a2", "a3", "b1"].map(|key| Put::new(key.into(), "value".into()));
+/// store.run(Family::Default, BatchPut::new(puts.to_vec()))?;
+///
+/// let ranges = ["a", "b"].map(|start| ScanRange { start: start.into(), end: "".into() });
+/// let scan = BatchScan::new(ranges.to_vec(), Direction::Forward, 2)?;
+/// let keys: Vec<_> = store.walk(Family::Default, scan)?.pairs.into_iter().map(|pair| pair.key).collect();
+/// assert_eq!(keys, ["a1", "a2", "b1"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct BatchScan {
+    ranges: std::vec::IntoIter<WalkRange>,
+    each_limit: usize,
+    /// How many rows may be found at the end of the range that is walked.
+    limit: usize,
+    found: Found,
+}
+
+impl BatchScan {
+    /// Of these ranges, all in one direction; at most so many rows of each.
+    ///
+    /// # Errors
+    /// [`InvalidRange`].
+    pub fn new(ranges: Vec<ScanRange>, direction: Direction, each_limit: usize) -> Result<Self, InvalidRange> {
+        let starts: Vec<Bytes> = ranges.iter().skip(1).map(|range| range.start.clone()).collect();
+        let next_starts = starts.into_iter().chain([Bytes::new()]);
+        let closed = ranges.into_iter().zip(next_starts).map(|(ScanRange { start, end }, next_start)| {
+            let end = if end.is_empty() { next_start } else { end };
+            walk_range(start, end, direction)
+        });
+        let ranges: Vec<WalkRange> = closed.collect::<Result<_, _>>()?;
+        let ranges = if each_limit == 0 { Vec::new() } else { ranges };
+        Ok(Self { ranges: ranges.into_iter(), each_limit, limit: 0, found: Found::new() })
+    }
+
+    /// With empty values.
+    #[must_use]
+    pub const fn keys_only(mut self) -> Self {
+        self.found.keys_only = true;
+        self
+    }
+
+    /// At most so many bytes of keys and values, of all ranges together; the first row comes whatever it takes.
+    #[must_use]
+    pub const fn max_bytes(mut self, bytes: usize) -> Self {
+        self.found.max_bytes = bytes;
+        self
+    }
+}
+
+fn walk_range(start: Bytes, end: Bytes, direction: Direction) -> Result<WalkRange, InvalidRange> {
+    let is_forward = direction == Direction::Forward;
+    if !end.is_empty() && (is_forward && start >= end || !is_forward && start <= end) {
+        return Err(InvalidRange);
+    }
+    Ok(if is_forward { WalkRange::forward(start, end) } else { WalkRange::backward(start, end) })
+}
+
+impl Walk for BatchScan {
+    type Reply = Scanned;
+
+    fn next_range(&mut self) -> Option<WalkRange> {
+        if self.found.is_cut {
+            return None;
+        }
+        self.limit = self.found.pairs.len().saturating_add(self.each_limit);
+        self.ranges.next()
+    }
+
+    fn visit(&mut self, row: RowView<'_>) -> ControlFlow<()> {
+        self.found.take(row)?;
+        if self.found.pairs.len() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn finish(self) -> Scanned {
+        self.found.into_scanned()
+    }
+}

@@ -1,0 +1,143 @@
+use charioteer_engine::Direction;
+use charioteer_engine::raw::{BatchScan, Delete, Family, InvalidRange, Scan, ScanRange, Walk};
+
+use super::fixture::{Fixture, bytes, text};
+
+fn forward(start: &str, end: &str, limit: usize) -> Scan {
+    Scan::forward(bytes(start), bytes(end), limit)
+}
+
+fn backward(start: &str, end: &str, limit: usize) -> Scan {
+    Scan::backward(bytes(start), bytes(end), limit)
+}
+
+fn with_keys(keys: &[&str]) -> Fixture {
+    let f = Fixture::new();
+    keys.iter().for_each(|key| f.put(key, "value"));
+    f
+}
+
+#[test]
+fn a_scan_goes_from_its_start_to_before_its_end() {
+    let f = with_keys(&["", "a", "b", "c", "d"]);
+    assert_eq!(f.scan(forward("a", "c", 10)), ["a", "b"]);
+    assert_eq!(f.scan(forward("a\0", "", 10)), ["b", "c", "d"]);
+    assert_eq!(f.scan(forward("", "", 2)), ["", "a"]);
+    for (start, end, limit) in [("c", "c", 10), ("c", "a", 10), ("a", "c", 0), ("e", "", 10)] {
+        assert_eq!(f.scan(forward(start, end, limit)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_backward_scan_goes_from_before_its_start_down_to_its_end() {
+    let f = with_keys(&["", "a", "b", "c", "d"]);
+    assert_eq!(f.scan(backward("c", "a", 10)), ["b", "a"]);
+    assert_eq!(f.scan(backward("c\0", "", 10)), ["c", "b", "a", ""]);
+    assert_eq!(f.scan(backward("z", "", 2)), ["d", "c"]);
+    for (start, end, limit) in [("c", "c", 10), ("a", "c", 10), ("c", "a", 0), ("", "", 10)] {
+        assert_eq!(f.scan(backward(start, end, limit)), [""; 0]);
+    }
+}
+
+#[test]
+fn a_scan_for_keys_has_empty_values() {
+    let f = with_keys(&["a"]);
+    let values = |scan: Scan| f.walk(scan).pairs.into_iter().map(|pair| text(&pair.value)).collect::<Vec<_>>();
+    assert_eq!(values(forward("", "", 10)), ["value"]);
+    assert_eq!(values(forward("", "", 10).keys_only()), [""]);
+}
+
+#[test]
+fn a_scan_is_cut_where_its_bytes_are_used_up() {
+    let f = with_keys(&["a", "b", "c"]);
+    let scanned = |scan: Scan| {
+        let scanned = f.walk(scan);
+        (scanned.pairs.len(), scanned.is_cut)
+    };
+    assert_eq!(scanned(forward("", "", 10).max_bytes(18)), (3, false));
+    assert_eq!(scanned(forward("", "", 10).max_bytes(17)), (2, true));
+    assert_eq!(scanned(forward("", "", 2).max_bytes(12)), (2, false), "it has all it was asked for");
+    assert_eq!(scanned(forward("", "", 10).max_bytes(0)), (1, true), "it gets on");
+    assert_eq!(scanned(forward("", "", 10).keys_only().max_bytes(3)), (3, false));
+    assert_eq!(scanned(backward("z", "", 10).max_bytes(6)), (1, true));
+}
+
+fn ranges(of: &[(&str, &str)]) -> Vec<ScanRange> {
+    of.iter().map(|(start, end)| ScanRange { start: bytes(start), end: bytes(end) }).collect()
+}
+
+#[test]
+fn a_batch_scan_takes_rows_of_each_range() {
+    let f = with_keys(&["a1", "a2", "a3", "b1", "c1", "c2"]);
+    let keys = |of: &[(&str, &str)], direction, each| {
+        let scan = BatchScan::new(ranges(of), direction, each).unwrap();
+        f.walk(scan).pairs.iter().map(|pair| text(&pair.key)).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&[("a", "b"), ("c", "")], Direction::Forward, 2), ["a1", "a2", "c1", "c2"]);
+    assert_eq!(keys(&[("a2", ""), ("c", ""), ("d", "")], Direction::Forward, 9), ["a2", "a3", "b1", "c1", "c2"]);
+    assert_eq!(keys(&[("c", "b"), ("b", "a")], Direction::Backward, 2), ["b1", "a3", "a2"]);
+    assert_eq!(keys(&[("z", ""), ("b", "")], Direction::Backward, 9), ["c2", "c1", "b1", "a3", "a2", "a1"]);
+    assert_eq!(keys(&[("a", "")], Direction::Forward, 0), [""; 0]);
+    assert_eq!(keys(&[], Direction::Forward, 9), [""; 0]);
+}
+
+#[test]
+fn a_batch_scan_is_cut_once_for_all_its_ranges() {
+    let f = with_keys(&["a", "b", "c", "d"]);
+    let scan = BatchScan::new(ranges(&[("a", "b"), ("b", "d"), ("d", "")]), Direction::Forward, 9).unwrap();
+    let scanned = f.walk(scan.keys_only().max_bytes(2));
+    assert_eq!((scanned.pairs.len(), scanned.is_cut), (2, true));
+}
+
+#[test]
+fn a_range_that_ends_before_it_starts_is_refused() {
+    let refused = |of: &[(&str, &str)], direction| BatchScan::new(ranges(of), direction, 9).err() == Some(InvalidRange);
+    assert!(refused(&[("a", "b"), ("b", "b")], Direction::Forward));
+    assert!(refused(&[("b", ""), ("a", "")], Direction::Forward), "the first one ends where the second begins");
+    assert!(refused(&[("a", "b")], Direction::Backward));
+    assert!(!refused(&[("b", "a")], Direction::Backward));
+}
+
+#[test]
+fn a_walk_sees_one_instant_however_many_steps_it_takes() {
+    let f = Fixture::new();
+    let number_of = |number: usize| format!("{number:04}");
+    (0..2500).for_each(|number| f.put_for(&number_of(number), "old", u64::from(number % 5 == 0)));
+    f.advance(1);
+    let expected: Vec<String> = (0..2500).filter(|number| number % 5 != 0).map(number_of).collect();
+    let forwards = f.store().begin_walk(Family::Default, forward("", "", usize::MAX)).unwrap();
+    let backwards = f.store().begin_walk(Family::Default, backward("z", "", usize::MAX)).unwrap();
+    for (mut walking, is_forward) in [(forwards, true), (backwards, false)] {
+        let (mut steps, mut scanned) = (0, None);
+        while scanned.is_none() {
+            f.put(&format!("{steps} new"), "new");
+            f.put(&number_of(2499 - steps), "new");
+            f.put(&number_of(5 * steps), "new");
+            f.run(Delete::new(bytes(&number_of(1250 + steps))));
+            scanned = walking.step().unwrap();
+            steps += 1;
+        }
+        assert!(walking.step().unwrap().is_none());
+        assert_eq!(steps, 3);
+        let pairs = scanned.unwrap().pairs;
+        let mut keys: Vec<String> = pairs.iter().map(|pair| text(&pair.key)).collect();
+        if !is_forward {
+            keys.reverse();
+        }
+        assert_eq!(keys, expected);
+        assert!(pairs.iter().all(|pair| pair.value == "old"));
+    }
+}
+
+#[test]
+fn many_empty_ranges_are_taken_in_steps_too() {
+    let f = with_keys(&["z"]);
+    let many: Vec<_> = (0..2500).map(|number| (format!("{number:04}"), format!("{number:04}a"))).collect();
+    let many: Vec<_> = many.iter().map(|(start, end)| (&start[..], &end[..])).chain([("z", "")]).collect();
+    let mut walking =
+        f.store().begin_walk(Family::Default, BatchScan::new(ranges(&many), Direction::Forward, 9).unwrap()).unwrap();
+    assert!(walking.step().unwrap().is_none());
+    assert!(walking.step().unwrap().is_none());
+    assert_eq!(walking.step().unwrap().map(|scanned| scanned.pairs.len()), Some(1));
+    assert!(forward("", "", 0).next_range().is_none());
+}
