@@ -63,3 +63,15 @@ pub mod memcached {
         checks::credentials(data);
     }
 }
+
+/// TiKV's messages.
+#[path = "../../crates/proto/tests/it/tikv"]
+pub mod tikv {
+    mod checks;
+    mod table;
+
+    /// The bytes of one message; the first two bytes choose which.
+    pub fn message(data: &[u8]) {
+        checks::message(data);
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, Sleep};
 use tracing::{Instrument, Span, debug, field};
 
@@ -98,6 +98,13 @@ const TIMED_OUT: crate::backoff::Cause = crate::backoff::Cause {
     cap: Duration::from_millis(200),
 };
 
+/// When a call ends that may take so long.
+pub(crate) fn deadline(timeout: Duration) -> Instant {
+    // A timeout too long for the clock is none that anybody sees the end of.
+    let far = Duration::from_secs(365 * 24 * 60 * 60);
+    Instant::now() + timeout.min(far)
+}
+
 /// Carries out an operation within its terms.
 pub(crate) async fn run<B, O>(backend: &B, operation: &O, terms: Terms<'_>) -> Result<O::Reply, Error>
 where
@@ -114,11 +121,11 @@ where
         error.type = field::Empty,
         attempts = field::Empty,
     );
-    if Handle::try_current().is_err() {
+    let Ok(runtime) = Handle::try_current().map(|runtime| runtime.id()) else {
         let message = "there is no tokio runtime here: use charioteer::block_on";
         return Err(Error::from(Failure::new(ErrorKind::Unsupported, message)).during(O::NAME));
-    }
-    let mut call = Run::new(terms, span.clone());
+    };
+    let mut call = Run::new(terms, span.clone(), runtime);
     if span.is_disabled() {
         call.run(backend, operation).await
     } else {
@@ -130,6 +137,7 @@ where
 struct Run<'a> {
     terms: Terms<'a>,
     span: Span,
+    runtime: Id,
     started: Instant,
     deadline: Instant,
     attempts: u32,
@@ -145,12 +153,9 @@ enum Next {
 }
 
 impl<'a> Run<'a> {
-    fn new(terms: Terms<'a>, span: Span) -> Self {
-        let started = Instant::now();
-        // A timeout too long for the clock is none that anybody sees the end of.
-        let far = Duration::from_secs(365 * 24 * 60 * 60);
-        let deadline = started + terms.timeout.min(far);
-        Self { terms, span, started, deadline, attempts: 0, waits: Waits::default(), unknown: false }
+    fn new(terms: Terms<'a>, span: Span, runtime: Id) -> Self {
+        let (started, deadline) = (Instant::now(), deadline(terms.timeout));
+        Self { terms, span, runtime, started, deadline, attempts: 0, waits: Waits::default(), unknown: false }
     }
 
     async fn run<B, O>(&mut self, backend: &B, operation: &O) -> Result<O::Reply, Error>
@@ -178,7 +183,7 @@ impl<'a> Run<'a> {
         B: Backend<O>,
         O: Operation,
     {
-        let (limit, progress) = (self.limit(), Progress::default());
+        let (limit, progress) = (self.limit(), Progress::on(self.runtime));
         let mut timer = pin!(None);
         let target = match within(limit, timer.as_mut(), &progress, backend.route(operation)).await {
             Some(routed) => routed?,

@@ -5,9 +5,11 @@
 //!
 //! - it never panics, whatever the bytes;
 //! - it never takes memory on the word of a length it has not checked against the bytes at hand;
-//! - when it fails it says what it was reading, where, and why ([`DecodeError`]).
+//! - when it fails it says what it was reading, where, and why ([`DecodeError`]; TiKV's messages have `prost`'s
+//!   own error, which knows no place but the field).
 //!
-//! [`memcached`] holds memcached's three protocols, [`pegasus`] Apache Pegasus' frames, messages and keys.
+//! [`memcached`] holds memcached's three protocols, [`pegasus`] Apache Pegasus' frames, messages and keys,
+//! [`tikv`] the messages of TiKV and PD, their methods, keys and timestamps.
 
 #![no_std]
 
@@ -16,5 +18,7 @@ extern crate alloc;
 mod error;
 pub mod memcached;
 pub mod pegasus;
+#[cfg(feature = "tikv")]
+pub mod tikv;
 
 pub use error::{DecodeError, DecodeFailure};

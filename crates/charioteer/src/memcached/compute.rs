@@ -12,12 +12,13 @@ use tracing::debug;
 
 use super::client::Client;
 use super::item::{Cas, Item};
-use super::leases::{GetOptions, Hit};
+use super::leases::{GetOptions, Hit, InvalidateOptions};
 use super::options::Protocol;
 use super::store::{StoreOptions, encoded};
 use super::ttl::Ttl;
 use super::value::{Decode, Encode, Encoded};
 use crate::error::{Error, ErrorKind};
+use crate::exec;
 
 /// The name of the call in errors.
 const NAME: &str = "get_or_compute";
@@ -101,8 +102,17 @@ enum Found {
 #[derive(Clone, Copy, Debug)]
 struct Lease {
     cas: Cas,
-    /// Whether there is no value yet, and nobody else is about to store one.
-    is_ours_alone: bool,
+    /// What there is until then, where nobody else is about to store a value.
+    ours: Option<Old>,
+}
+
+/// What is there while a value is computed.
+#[derive(Clone, Copy, Debug)]
+enum Old {
+    /// No value yet.
+    Placeholder,
+    /// One that was invalidated.
+    Stale,
 }
 
 impl Client {
@@ -110,9 +120,9 @@ impl Client {
     ///
     /// In the [meta protocol](super::Options::protocol), of all callers of all clients who ask at the same time, one computes. The others
     /// get the old value where it was [invalidated](Self::invalidate) or is about to expire, and otherwise look again and again, as long
-    /// as a call [may take](Self::with_timeout); then they compute too. When a computation fails, or its caller goes away, somebody else
-    /// computes: at once in the one case, and after [`ComputeOptions::lease`] at the latest in the other. A value is not stored if the
-    /// item was changed, deleted or invalidated while it was computed.
+    /// as a call [may take](Self::with_timeout); then they compute too. When a computation fails, somebody else computes at once, or when
+    /// a value that was about to expire has; when its caller goes away, after [`ComputeOptions::lease`] at the latest, or when the old
+    /// value has expired. A value is not stored if the item was changed, deleted or invalidated while it was computed.
     ///
     /// In the other protocols, which have no leases, all who find nothing compute, and the first value that is stored is everybody's.
     ///
@@ -156,9 +166,8 @@ impl Client {
             Found::Value(item) => return Ok(read(&item)?),
             Found::Ours(lease) | Found::Theirs(lease) => lease,
         };
-        match compute().await {
+        match compute().await.and_then(|value| Ok(encoded(NAME, value)?)) {
             Ok(value) => {
-                let value = encoded(NAME, value)?;
                 let item = self.keep(key, value, options.ttl, lease).await;
                 Ok(read(&item)?)
             }
@@ -171,7 +180,7 @@ impl Client {
 
     /// Looks until there is a value, or it is for this caller to compute it, be it for lack of time.
     async fn wait_for_value(&self, key: &[u8], options: &ComputeOptions) -> Result<Found, Error> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = exec::deadline(self.timeout);
         let (mut wait, mut theirs) = (FIRST_WAIT, None);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -179,8 +188,8 @@ impl Client {
                 (Ok(Found::Theirs(lease)), _) if Instant::now() + wait < deadline => theirs = Some(lease),
                 (Ok(found), _) => return Ok(found),
                 // So little time was left.
-                (Err(_), Some(lease)) => return Ok(Found::Theirs(lease)),
-                (Err(error), None) => return Err(error.during(NAME)),
+                (Err(error), Some(lease)) if error.kind() == ErrorKind::Timeout => return Ok(Found::Theirs(lease)),
+                (Err(error), _) => return Err(error.during(NAME)),
             }
             // Not all at the same time.
             tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
@@ -198,7 +207,7 @@ impl Client {
             None => Found::Ours(None),
             // Somebody's placeholder, as those who speak the meta protocol leave them.
             Some(item) if item.value.is_empty() && item.flags == 0 => {
-                Found::Ours(Some(Lease { cas: item.cas, is_ours_alone: false }))
+                Found::Ours(Some(Lease { cas: item.cas, ours: None }))
             }
             Some(item) => Found::Value(item),
         })
@@ -232,18 +241,22 @@ impl Client {
         }
     }
 
-    /// Lets somebody else compute, where there is nothing to be used meanwhile.
+    /// Lets somebody else compute.
     async fn release(&self, key: &[u8], lease: Option<Lease>) {
-        if let Some(Lease { cas, is_ours_alone: true }) = lease {
-            // Should it fail, the lease ends by itself.
-            let _ = self.delete_if(key, cas).await;
-        }
+        let Some(Lease { cas, ours: Some(old) }) = lease else { return };
+        // Should it fail, the lease, or the stale value, ends by itself.
+        let _ = match old {
+            Old::Placeholder => self.delete_if(key, cas).await,
+            // The next who gets it wins it then.
+            Old::Stale => self.invalidate_with(key, InvalidateOptions::default().cas(cas)).await,
+        };
     }
 }
 
 fn found(hit: Hit, options: &ComputeOptions) -> Found {
     let is_placeholder = hit.is_placeholder();
-    let lease = Some(Lease { cas: hit.item.cas, is_ours_alone: is_placeholder && hit.won });
+    let old = if is_placeholder { Some(Old::Placeholder) } else { hit.stale.then_some(Old::Stale) };
+    let lease = Some(Lease { cas: hit.item.cas, ours: old.filter(|_| hit.won) });
     if hit.won {
         Found::Ours(lease)
     } else if is_placeholder || hit.stale && !options.stale {

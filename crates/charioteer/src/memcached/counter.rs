@@ -15,7 +15,7 @@ use super::options::Protocol;
 use super::ttl::Ttl;
 use super::value::Encoded;
 use crate::error::{Error, ErrorKind, Failure};
-use crate::exec::{Effect, Operation};
+use crate::exec::{self, Effect, Operation};
 
 /// What a counter stands at.
 ///
@@ -154,7 +154,7 @@ impl Client {
         counted: Counted<'_, W>,
         expiration: Expiration,
     ) -> Result<Option<Count>, Error> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = exec::deadline(self.timeout);
         let left = || deadline.saturating_duration_since(Instant::now());
         let (initial, counted) = (counted.initial, Counted::<W> { create: None, ..counted });
         loop {

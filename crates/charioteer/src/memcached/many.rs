@@ -17,8 +17,8 @@ use super::options::Protocol;
 use super::servers::{Server, View};
 use super::ttl::Ttl;
 use super::value::{Encode, Encoded};
-use crate::error::{Error, ErrorKind, Failure};
-use crate::exec::{Effect, Operation};
+use crate::error::{Error, ErrorKind, Failure, Outcome};
+use crate::exec::{self, Effect, Operation};
 
 /// How many keys go in one request at most, and about how many bytes. What is more goes in several at the same time.
 pub(super) const GROUP_KEYS: usize = 1000;
@@ -74,9 +74,11 @@ impl Client {
     where
         O: Call<Reply = Vec<Result<T, Failure>>>,
     {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = exec::deadline(self.timeout);
         let mut results: Vec<Option<Result<T, Error>>> = parts.iter().map(|_| None).collect();
         let mut left: Vec<usize> = (0..parts.len()).collect();
+        // What one server may have carried out before another one was asked.
+        let mut unknown = vec![false; parts.len()];
         while !left.is_empty() {
             let groups = self.groups::<P, T>(O::NAME, parts, &left, &mut results);
             left.clear();
@@ -94,13 +96,20 @@ impl Client {
                             results[at] = Some(reply.map_err(|failure| Error::from(failure).during(O::NAME)));
                         }
                     }
-                    Err(error) if self.may_go_elsewhere(&error, generation, deadline) => left.extend(places),
+                    Err(error) if self.may_go_elsewhere(&error, generation, deadline) => {
+                        places.iter().for_each(|at| unknown[*at] |= error.outcome() == Outcome::Unknown);
+                        left.extend(places);
+                    }
                     Err(error) => places.into_iter().for_each(|at| results[at] = Some(Err(error.clone()))),
                 }
             }
         }
         let unanswered = || Error::from(failure::senseless("the server left a part unanswered")).during(O::NAME);
-        results.into_iter().map(|result| result.unwrap_or_else(|| Err(unanswered()))).collect()
+        let results = results.into_iter().map(|result| result.unwrap_or_else(|| Err(unanswered())));
+        let known = |(result, unknown): (Result<T, Error>, _)| {
+            result.map_err(|error| if unknown { error.unknown() } else { error })
+        };
+        results.zip(unknown).map(known).collect()
     }
 
     /// Whether keys may belong to another server than the one that has failed them. What can be done in groups may be done twice.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use parking_lot::{Mutex, MutexGuard};
+use tokio::runtime::{Handle, Id};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -39,6 +40,8 @@ pub(super) struct Shared<W: Wire> {
     pub(super) writer: Writer,
     pub(super) peer: Arc<str>,
     pub(super) counters: Arc<Counters>,
+    /// That of the driver.
+    runtime: Id,
     room: Semaphore,
     /// Whether the peer has turned this client away before it answered anything.
     pub(super) refused: AtomicBool,
@@ -77,11 +80,18 @@ pub(crate) struct Lost {
 /// Tells, of a call whose future was dropped, whether its request had left by then; and of one that waits, who looks after its time.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
+    /// The runtime on which it waits, where that is known.
+    runtime: Option<Id>,
     sent: AtomicBool,
     attended: AtomicBool,
 }
 
 impl Progress {
+    /// That of a call that waits on this runtime.
+    pub(crate) fn on(runtime: Id) -> Self {
+        Self { runtime: Some(runtime), ..Self::default() }
+    }
+
     /// Whether the request, or a part of it, may have left.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Relaxed)
@@ -121,6 +131,7 @@ impl<W: Wire> Connection<W> {
             writer,
             peer,
             counters,
+            runtime: Handle::current().id(),
             room: Semaphore::new(ROOM),
             refused: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -160,7 +171,9 @@ impl<W: Wire> Connection<W> {
             Err(_) => shared.room.acquire_many(steps).await.map_err(|_| shared.lost())?,
         };
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let (id, attended) = shared.begin(waker, encode)?;
+        let (id, on_rounds) = shared.begin(waker, encode)?;
+        // Another runtime may stand still, and its rounds with it, while this one goes on.
+        let attended = on_rounds && progress.runtime == Some(shared.runtime);
         Call { shared, id, progress, is_new: true, attended, over: false }.await
     }
 
@@ -183,18 +196,18 @@ impl<W: Wire> Connection<W> {
 }
 
 impl<W: Wire> Shared<W> {
-    /// Begins a call, and says whether the driver looks after its time.
+    /// Begins a call, and says whether the driver wakes it by a round.
     fn begin(
         &self,
         waker: Waker,
         encode: impl FnOnce(&mut BytesMut, u32) -> W::Expected,
     ) -> Result<(CallId, bool), Lost> {
         let mut state = self.state.lock();
-        let (alone, attended) = (state.pending.is_idle(), state.on_rounds);
+        let (alone, on_rounds) = (state.pending.is_idle(), state.on_rounds);
         match state.pending.begin(Some(waker), encode) {
             Ok(id) => {
                 self.pass_on(state, alone);
-                Ok((id, attended))
+                Ok((id, on_rounds))
             }
             Err(Refused::Dead(reason)) => Err(self.lost_for(reason, false)),
             Err(Refused::Full) => {
@@ -281,7 +294,9 @@ impl<W: Wire> Shared<W> {
             Stage::Sent => &self.counters.cut_in_flight,
             Stage::Answered => &self.counters.cut_after_reply,
         });
-        if stage == Stage::Sent {
+        // Those in the queue too, where the driver was woken and does not come.
+        let is_called = state.driver.is_none() && state.blocked.is_none();
+        if stage == Stage::Sent || stage == Stage::Queued && is_called {
             state.silent_since.get_or_insert_with(Instant::now);
         }
         // Those in the queue too: while the peer takes nothing they get no further.

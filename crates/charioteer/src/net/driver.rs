@@ -44,9 +44,13 @@ struct Driver<W: Wire> {
     round: Pin<Box<Sleep>>,
 }
 
-/// Reads and writes until the connection ends.
-pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: Reader) {
-    let mut driver = Driver {
+/// Reads and writes until the connection ends, which it also does when this is dropped before it has begun.
+pub(super) fn drive<W: Wire>(
+    shared: Arc<Shared<W>>,
+    wire: W,
+    reader: Reader,
+) -> impl Future<Output = ()> + Send + 'static {
+    let driver = Driver {
         shared,
         wire,
         reader,
@@ -58,23 +62,27 @@ pub(super) async fn drive<W: Wire>(shared: Arc<Shared<W>>, wire: W, reader: Read
         woken: Vec::new(),
         round: Box::pin(tokio::time::sleep(ROUND)),
     };
-    let end = loop {
-        if let Err(end) = poll_fn(|cx| driver.poll_for_requests(cx)).await {
-            break end;
-        }
-        // Those who are ready to run run first, and what they ask for joins what is written.
-        if driver.outgoing.is_empty() {
-            tokio::task::yield_now().await;
-            driver.gather();
-        }
-        if let Err(end) = driver.write() {
-            break end;
-        }
-    };
-    driver.finish(&end);
+    driver.run()
 }
 
 impl<W: Wire> Driver<W> {
+    async fn run(mut self) {
+        let end = loop {
+            if let Err(end) = poll_fn(|cx| self.poll_for_requests(cx)).await {
+                break end;
+            }
+            // Those who are ready to run run first, and what they ask for joins what is written.
+            if self.outgoing.is_empty() {
+                tokio::task::yield_now().await;
+                self.gather();
+            }
+            if let Err(end) = self.write() {
+                break end;
+            }
+        };
+        self.finish(&end);
+    }
+
     /// Reads all there is, and ends when something can be written.
     fn poll_for_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         let polled = self.poll_and_go_round(cx);
@@ -97,10 +105,14 @@ impl<W: Wire> Driver<W> {
             let writable = self.shared.writer.poll_ready(cx);
             return writable.map(|ready| ready.map_err(|error| Arc::from(format!("can't be written to: {error}"))));
         }
+        state.blocked = None;
         if !state.caller_writes && (!state.leftover.is_empty() || state.pending.has_requests()) {
             // Awake: nobody needs to wake it before it has written.
             state.driver = None;
             return Poll::Ready(Ok(()));
+        }
+        if state.pending.is_idle() {
+            state.silent_since = None;
         }
         match &state.driver {
             Some(known) if known.will_wake(cx.waker()) => {}

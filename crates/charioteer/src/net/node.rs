@@ -39,6 +39,7 @@ enum Link<W: Wire> {
     Idle,
     Dialling {
         since: Instant,
+        begun: Instant,
         dialled: watch::Receiver<()>,
     },
     Connected(Connection<W>),
@@ -131,30 +132,39 @@ impl<W: Wire + Clone> Node<W> {
         let mut link = self.links[at].lock();
         match &*link {
             Link::Connected(connection) if connection.is_alive() => return Ok(Ok(connection.clone())),
-            Link::Dialling { dialled, .. } if dialled.has_changed().is_ok() => return Ok(Err(dialled.clone())),
+            Link::Dialling { begun, dialled, .. } if dialled.has_changed().is_ok() && !self.is_overdue(*begun) => {
+                return Ok(Err(dialled.clone()));
+            }
             Link::Failed { at, error, .. } if at.elapsed() < REST => return Err(error.clone()),
             Link::Closed => return Err(Unreachable::new(Obstacle::Closed, "the client was closed")),
             _ => {}
         }
+        let begun = Instant::now();
         let since = match &*link {
             Link::Failed { since, .. } => *since,
-            _ => Instant::now(),
+            _ => begun,
         };
         let (done, dialled) = watch::channel(());
-        *link = Link::Dialling { since, dialled: dialled.clone() };
+        *link = Link::Dialling { since, begun, dialled: dialled.clone() };
         // On a task of its own, so that it comes to an end even when those who wait give up.
-        tokio::spawn(Arc::clone(self).dial(at, since, done));
+        tokio::spawn(Arc::clone(self).dial(at, (since, begun), done));
         Ok(Err(dialled))
     }
 
-    async fn dial(self: Arc<Self>, at: usize, since: Instant, done: watch::Sender<()>) {
+    /// Whether a dialling must have come to its end long ago: its runtime stands still.
+    fn is_overdue(&self, begun: Instant) -> bool {
+        begun.elapsed() > self.options.dialler.timeout.saturating_mul(2)
+    }
+
+    async fn dial(self: Arc<Self>, at: usize, (since, begun): (Instant, Instant), done: watch::Sender<()>) {
         let patience = self.options.dialler.timeout;
         let dialled = tokio::time::timeout(patience, self.open())
             .await
             .unwrap_or_else(|_| Err(Unreachable::new(Obstacle::Network, format!("no connection within {patience:?}"))));
         let counters = &self.options.counters;
         let mut link = self.links[at].lock();
-        if matches!(*link, Link::Closed) {
+        if !matches!(*link, Link::Dialling { begun: latest, .. } if latest == begun) {
+            // Closed meanwhile, or dialled by somebody else.
             return;
         }
         *link = match dialled {

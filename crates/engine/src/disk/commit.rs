@@ -10,7 +10,6 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{self, Arc, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
@@ -19,6 +18,7 @@ use std::time::{Duration, Instant};
 use futures_channel::oneshot;
 use parking_lot::{Condvar, FairMutex, Mutex};
 
+use super::folder::Folder;
 use super::group::Group;
 use super::lead::Lead;
 use crate::batch::Batch;
@@ -69,7 +69,9 @@ struct Queue {
 }
 
 impl Committer {
-    pub(super) fn start(lead: Lead, folder: &Path) -> Result<Self, Error> {
+    /// Starts the thread of a store, which has the folder for itself until everything that was handed in is done.
+    pub(super) fn start(lead: Lead, folder: Arc<Folder>) -> Result<Self, Error> {
+        let path = folder.path().to_owned();
         let shared = Arc::new(Shared {
             lead: sync::Mutex::new(lead),
             turn: FairMutex::default(),
@@ -80,8 +82,14 @@ impl Committer {
             syncs: AtomicBool::new(false),
         });
         let running = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("charioteer-store".to_owned()).spawn(move || running.run());
-        let thread = thread.map_err(|error| Error::io("starting the thread that commits to", folder, &error))?;
+        let thread = thread::Builder::new().name("charioteer-store".to_owned()).spawn(move || {
+            running.run();
+            // It has been acknowledged as far as it promised; who wanted more has asked for it.
+            let _ = running.lead().sync();
+            drop(running);
+            drop(folder);
+        });
+        let thread = thread.map_err(|error| Error::io("starting the thread that commits to", &path, &error))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
@@ -148,16 +156,15 @@ impl Committer {
 }
 
 impl Drop for Committer {
-    /// Everything that was handed in is done first.
+    /// Everything that was handed in is done first, but where work that was handed in held the last of the store: the thread that
+    /// does it cannot wait for itself, and ends afterwards.
     fn drop(&mut self) {
         self.shared.queue.lock().closed = true;
         self.shared.arrived.notify_one();
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id()) {
             // The thread catches the panics of what it is handed, so that it cannot have ended in one.
             let _ = thread.join();
         }
-        // It has been acknowledged as far as it promised; who wanted more has asked for it.
-        let _ = self.shared.lead().sync();
     }
 }
 
@@ -222,10 +229,16 @@ impl Shared {
         is_next.then_some(lead)
     }
 
-    fn commit(&self, lead: &mut Lead, group: Group, writers: usize) -> Result<(), Error> {
+    fn commit(&self, lead: &mut Lead, mut group: Group, writers: usize) -> Result<(), Error> {
         self.syncs.store(group.durability() == Durability::Fsync, Ordering::Relaxed);
+        let undo = group.take_undo();
         // fjall does not panic here that we know of; if it did, everybody who waits would wait for ever.
-        catch_unwind(AssertUnwindSafe(|| lead.commit(group, writers))).unwrap_or_else(|_| Err(lead.broke_off()))
+        let committed = catch_unwind(AssertUnwindSafe(|| lead.commit(group, writers)));
+        let committed = committed.unwrap_or_else(|_| Err(lead.broke_off()));
+        if committed.is_err() {
+            undo.for_each(|undo| undo());
+        }
+        committed
     }
 
     /// Commits as much of what waits as fits a group.

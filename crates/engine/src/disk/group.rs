@@ -1,6 +1,7 @@
 //! The changes of a group on their way to the journal, and the rows as they will be after them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem;
 use std::ops::{Bound, RangeBounds};
 
 use bytes::Bytes;
@@ -9,6 +10,9 @@ use crate::batch::{Batch, Change};
 use crate::db::Keyspace;
 use crate::snapshot::KeysInRange;
 use crate::{Durability, Error};
+
+/// What is done when a group is not committed.
+pub(crate) type Undo = Box<dyn FnOnce() + Send>;
 
 /// A group that is being put together.
 pub(crate) struct Group {
@@ -22,6 +26,7 @@ pub(crate) struct Group {
     indexed: usize,
     /// For each keyspace, where the latest change of a key is.
     latest: HashMap<u64, HashMap<Bytes, usize>>,
+    undo: Vec<Undo>,
 }
 
 impl Group {
@@ -33,7 +38,13 @@ impl Group {
             byte_count: 0,
             indexed: 0,
             latest: HashMap::new(),
+            undo: Vec::new(),
         }
+    }
+
+    /// Has that done if the group is not committed: what is known in memory of its changes is put right again.
+    pub(crate) fn on_failure(&mut self, undo: Undo) {
+        self.undo.push(undo);
     }
 
     /// The value of a key as the changes so far leave it.
@@ -92,6 +103,11 @@ impl Group {
 
     pub(super) const fn durability(&self) -> Durability {
         self.durability
+    }
+
+    /// What is to be done if it is not committed, the first last.
+    pub(super) fn take_undo(&mut self) -> impl Iterator<Item = Undo> + use<> {
+        mem::take(&mut self.undo).into_iter().rev()
     }
 
     pub(super) fn into_changes(self) -> Vec<Change> {

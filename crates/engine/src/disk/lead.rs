@@ -140,6 +140,11 @@ impl Lead {
         self.acknowledge(mark, durability)
     }
 
+    #[cfg(test)]
+    pub(super) fn pretend_full(&mut self, is_full: bool) {
+        self.space.pretend_full(is_full);
+    }
+
     /// Makes or drops a keyspace. The sequence numbers that this takes are never given again: fjall finds them again only
     /// where rows were written behind them.
     pub(super) fn change_keyspaces<T>(&mut self, change: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {

@@ -46,7 +46,7 @@ use crate::{Error, Ticket};
 
 pub use self::backup::{Backup, restore_backup};
 pub use self::care::{Repair, Verified, repair_folder, verify_folder};
-pub(crate) use self::group::Group;
+pub(crate) use self::group::{Group, Undo};
 pub(crate) use self::keyspace::DiskKeyspace;
 pub use self::options::{DiskOptions, Expired};
 pub use self::stats::Stats;
@@ -67,7 +67,7 @@ const MAX_NAME_BYTES: usize = 255;
 
 /// A store in a folder. What was handed in is committed before it is closed.
 pub(crate) struct Disk {
-    // Dropped in this order: whoever commits first, the lock of the folder last.
+    // Dropped in this order: whoever commits first, the lock of the folder last, which whoever commits holds too.
     committer: Committer,
     keyspaces: Arc<Keyspaces>,
     counters: Arc<Counters>,
@@ -75,13 +75,13 @@ pub(crate) struct Disk {
     db: Database,
     options: DiskOptions,
     passed_over: Option<String>,
-    folder: Folder,
+    folder: Arc<Folder>,
 }
 
 impl Disk {
     /// Opens a folder, or makes it, after having looked at everything that opening would change.
     pub(crate) fn open(path: &Path, options: DiskOptions) -> Result<Self, Error> {
-        let folder = Folder::open(path)?;
+        let folder = Arc::new(Folder::open(path)?);
         let marks = read_or_make_marks(&folder)?;
         let same_boot = marks.is_of_this_boot() && !options.after_power_loss;
         let found = look_through(&folder, Knowledge { marks, same_boot })?;
@@ -103,7 +103,7 @@ impl Disk {
             marks: marks.once_opened(same_boot),
             marks_file: MarksFile::open(&folder.marks())?,
         });
-        let committer = Committer::start(lead, path)?;
+        let committer = Committer::start(lead, Arc::clone(&folder))?;
         Ok(Self { committer, keyspaces, counters, under_way, db, options, passed_over: found.passed_over, folder })
     }
 
@@ -196,6 +196,12 @@ impl Disk {
 
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.committer.exclusively(Lead::sync)
+    }
+
+    /// Has writes refused as on a disk that is full, or taken again.
+    #[cfg(test)]
+    pub(crate) fn pretend_full(&self, is_full: bool) {
+        self.committer.exclusively(|lead| lead.pretend_full(is_full));
     }
 
     /// Writes a keyspace's rows anew, without those that have expired or were overwritten. It takes as long as that takes.

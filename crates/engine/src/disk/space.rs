@@ -31,6 +31,11 @@ impl Space {
         Self { path, reserve, asked: None, written: 0 }
     }
 
+    #[cfg(test)]
+    pub(super) fn pretend_full(&mut self, is_full: bool) {
+        (self.reserve, self.asked) = (if is_full { u64::MAX } else { 0 }, None);
+    }
+
     /// Refuses a write that would take from the reserve, or from what compaction needs of tables of so many bytes.
     pub(super) fn check(&mut self, byte_count: usize, tables: impl Fn() -> u64) -> Result<(), Error> {
         self.written += byte_count;

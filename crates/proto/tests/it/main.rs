@@ -13,4 +13,6 @@ mod replay;
 mod roundtrip;
 mod schema;
 mod table;
+#[cfg(feature = "tikv")]
+mod tikv;
 mod vectors;

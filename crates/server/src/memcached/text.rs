@@ -34,8 +34,8 @@ pub(super) async fn answer(session: &Session<'_>, request: Request, out: &mut By
         }
         Request::MetaDebug { key, base64 } => meta::debug(service, &key, base64, out).await,
         Request::TooLarge { key, forgets, .. } => {
-            Refusal::TOO_LARGE.unless(noreply).write(out);
-            service.items.refuse(&key, forgets).await
+            let refused = service.items.refuse(&key, forgets).await;
+            refused.map(|()| Refusal::TOO_LARGE.unless(noreply).write(out))
         }
         Request::Refused(refusal) => {
             refusal.write(out);

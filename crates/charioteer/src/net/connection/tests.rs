@@ -96,7 +96,7 @@ async fn the_peer_learns_of_the_end_while_somebody_still_holds_the_connection() 
 
 /// Has the driver of a connection go on rounds.
 async fn begin_rounds(connection: &Connection<Silence>, peer: &mut TcpStream) {
-    let progress = Progress::default();
+    let progress = Progress::on(Handle::current().id());
     let mut first = Box::pin(connection.call(1, &progress, |out, _| out.put_u8(7)));
     assert!(poll(&mut first).is_pending());
     assert!(!progress.is_attended(), "the driver sleeps");
@@ -110,7 +110,7 @@ async fn begin_rounds(connection: &Connection<Silence>, peer: &mut TcpStream) {
 async fn a_call_that_waits_is_looked_at_again_within_a_round_and_from_then_on_needs_a_timer() {
     let (connection, mut peer) = pair().await;
     begin_rounds(&connection, &mut peer).await;
-    let progress = Progress::default();
+    let progress = Progress::on(Handle::current().id());
     let mut call = Box::pin(connection.call(1, &progress, |out, _| out.put_u8(7)));
     let again = poll_fn(|cx| match call.as_mut().poll(cx) {
         Poll::Pending if progress.is_attended() => Poll::Pending,
@@ -123,9 +123,34 @@ async fn a_call_that_waits_is_looked_at_again_within_a_round_and_from_then_on_ne
 async fn a_call_that_is_over_is_attended_no_more() {
     let (connection, mut peer) = pair().await;
     begin_rounds(&connection, &mut peer).await;
-    let progress = Progress::default();
+    let progress = Progress::on(Handle::current().id());
     let mut call = Box::pin(connection.call(1, &progress, |out, _| out.put_u8(7)));
     assert!(poll(&mut call).is_pending() && progress.is_attended());
     drop(call);
     assert!(!progress.is_attended());
+}
+
+#[test]
+fn the_end_of_a_runtime_ends_a_connection_that_was_never_driven() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (connection, _peer) = runtime.block_on(pair());
+    assert!(connection.is_alive());
+    drop(runtime);
+    assert!(!connection.is_alive());
+}
+
+#[tokio::test]
+async fn a_driver_that_does_not_come_is_taken_for_dead_by_those_who_could_not_even_send() {
+    let (connection, _peer) = pair().await;
+    let progress = Progress::default();
+    let call = || Box::pin(connection.call(1, &progress, |out, _| out.put_u8(7)));
+    let silent_since = || connection.silent_since();
+    // It has not run yet, as it never will where its runtime stands still.
+    assert!(poll(&mut call()).is_pending());
+    assert!(silent_since().is_some() && connection.is_alive());
+    // It comes after all, and finds nothing to do.
+    while silent_since().is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(connection.is_alive());
 }

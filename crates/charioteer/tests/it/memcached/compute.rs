@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use charioteer::memcached::{Client, ComputeOptions, GetOptions, MessagePack, Protocol, StoreOptions};
+use charioteer::memcached::{
+    Client, CodecError, ComputeOptions, Decode, Encode, Encoded, GetOptions, Item, MessagePack, Protocol, StoreOptions,
+};
 use charioteer::{Error, ErrorKind};
 use charioteer_server::testing::TestServer;
 use futures_util::future::join_all;
@@ -144,6 +146,18 @@ async fn a_stale_value_is_used_while_one_computes_unless_that_is_not_wanted() {
 }
 
 #[tokio::test]
+async fn a_computation_that_fails_leaves_others_to_make_a_stale_value_anew() {
+    let (_server, client, key) = client(Protocol::Meta, "stale fails").await;
+    client.set(&key, "old").await.unwrap();
+    client.invalidate(&key, MINUTE).await.unwrap();
+    let fails = async || Err::<String, _>(client.get("").await.unwrap_err());
+    client.get_or_compute(&key, ComputeOptions::default(), fails).await.unwrap_err();
+    let compute = async || Ok::<_, Error>("new".to_owned());
+    assert_eq!(client.get_or_compute(&key, ComputeOptions::default(), compute).await.unwrap(), "new");
+    assert_eq!(client.get_as::<String>(&key).await.unwrap().as_deref(), Some("new"));
+}
+
+#[tokio::test]
 async fn a_value_about_to_expire_is_computed_by_one_and_used_by_all_others() {
     let (_server, client, key) = client(Protocol::Meta, "early").await;
     client.set_with(&key, "old", StoreOptions::ttl(MINUTE)).await.unwrap();
@@ -216,4 +230,43 @@ async fn what_can_t_be_asked_for_is_not_computed() {
     let client = Client::from_url("memcached://127.0.0.1:1?protocol=meta&attempts=1").unwrap();
     let error = client.get_or_compute("key", ComputeOptions::default(), unwanted).await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("get_or_compute")), "{error}");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_value_computes_for_lack_of_time_alone() {
+    let (_server, client) = start(Protocol::Meta).await;
+    assert!(client.get_with("key", GetOptions::default().vivify(MINUTE)).await.unwrap().unwrap().won);
+    let waiting = client.get_or_compute("key", ComputeOptions::default(), unwanted);
+    let close = async {
+        while client.call_stats().iter().all(|(name, stats)| *name != "get_with" || stats.calls < 2) {
+            tokio::task::yield_now().await;
+        }
+        client.close();
+    };
+    assert_eq!(tokio::join!(waiting, close).0.unwrap_err().kind(), ErrorKind::Closed);
+}
+
+/// A value that can't be stored.
+#[derive(Debug)]
+struct Unwritable;
+
+impl Encode for Unwritable {
+    fn encode(self) -> Result<Encoded, CodecError> {
+        Err(CodecError::new("unwritable"))
+    }
+}
+
+impl Decode for Unwritable {
+    fn decode(_: &Item) -> Result<Self, CodecError> {
+        Err(CodecError::new("unreadable"))
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_can_t_be_encoded_leaves_others_to_it_at_once() {
+    let (_server, client) = start(Protocol::Meta).await;
+    let options = ComputeOptions::default().lease(60 * MINUTE);
+    let failed = client.get_or_compute("key", options, async || Ok::<_, Error>(Unwritable)).await;
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(client.get("key").await.unwrap(), None);
 }

@@ -1,9 +1,10 @@
 //! Calls on many items at once.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use charioteer::memcached::{Client, Encoded, Protocol, Ttl};
-use charioteer::{ErrorKind, Outcome};
+use charioteer::memcached::{Client, ComputeOptions, Encoded, Protocol, Ttl};
+use charioteer::{Error, ErrorKind, Outcome};
 use charioteer_proto::memcached::binary::{Command, Status, write_failure};
 
 use super::fake::Fake;
@@ -64,7 +65,7 @@ async fn one_item_that_is_refused_leaves_the_others_alone() {
     .await;
     let client = patient(&fake.url());
     let stored = client.set_many([("a", "1"), ("large", "2"), ("b", "3")], Ttl::Never).await;
-    let kinds: Vec<_> = stored.iter().map(|stored| stored.as_ref().err().map(charioteer::Error::kind)).collect();
+    let kinds: Vec<_> = stored.iter().map(|stored| stored.as_ref().err().map(Error::kind)).collect();
     assert_eq!(kinds, [None, Some(ErrorKind::TooLarge), None]);
     assert!(fake.has("a") && fake.has("b") && !fake.has("large"));
 }
@@ -84,7 +85,7 @@ async fn keys_go_to_their_servers_and_one_that_is_gone_fails_its_own_alone() {
     servers[1] = Fake::start().await;
     while tokio::net::TcpStream::connect(address).await.is_ok() {}
     let found = client.get_many(&keys).await;
-    let kinds: Vec<_> = found.iter().map(|item| item.as_ref().err().map(charioteer::Error::kind)).collect();
+    let kinds: Vec<_> = found.iter().map(|item| item.as_ref().err().map(Error::kind)).collect();
     assert_eq!(kinds, [None, Some(ErrorKind::Unavailable), None]);
     let error = found[1].as_ref().unwrap_err();
     assert_eq!((error.peer(), error.outcome()), (Some(&*address.to_string()), Outcome::NotApplied));
@@ -99,4 +100,33 @@ async fn keys_of_a_server_that_is_gone_are_asked_of_those_that_take_them_over() 
     servers[1] = Fake::start().await;
     assert!(client.set_many(keys.iter().map(|key| (key, "2")), Ttl::Never).await.iter().all(Result::is_ok));
     assert!(servers[0].has(&keys[0]) && servers[0].has(&keys[1]));
+}
+
+#[tokio::test]
+async fn what_a_server_may_have_stored_before_it_was_removed_is_not_said_to_be_nowhere() {
+    let replaced = Arc::new(OnceLock::<Client>::new());
+    let known = Arc::clone(&replaced);
+    let fake = Fake::scripted(move |_, out| {
+        let client = known.get().unwrap();
+        client.add_server("127.0.0.1:1", 1).unwrap();
+        assert!(client.remove_server(&client.servers()[0]).unwrap());
+        // Nothing that can be understood, so that the connection is over.
+        out.extend_from_slice(b"?");
+        true
+    })
+    .await;
+    let client = replaced.get_or_init(|| Client::from_url(&format!("{}?attempts=2", fake.url())).unwrap());
+    let error = client.set_many([("key", "value")], Ttl::Never).await.pop().unwrap().unwrap_err();
+    let said = (error.kind(), error.peer(), error.outcome());
+    assert_eq!(said, (ErrorKind::Unavailable, Some("127.0.0.1:1"), Outcome::Unknown), "{error}");
+}
+
+#[tokio::test]
+async fn no_time_is_too_long() {
+    let fake = Fake::start().await;
+    let client = patient(&fake.url()).with_timeout(Duration::MAX);
+    assert!(client.get_many(["key"]).await[0].is_ok());
+    let computed =
+        client.get_or_compute("key", ComputeOptions::default(), async || Ok::<_, Error>(String::new())).await;
+    assert_eq!(computed.unwrap(), "");
 }

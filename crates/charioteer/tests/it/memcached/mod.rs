@@ -14,6 +14,7 @@ mod leases;
 mod lines;
 mod many;
 mod options;
+mod runtimes;
 mod servers;
 mod sign_on;
 mod sockets;

@@ -35,6 +35,11 @@ impl Ids {
         (self.last, Some(Bytes::copy_from_slice(&self.noted.to_be_bytes())))
     }
 
+    /// The last note was not written: the next id needs another.
+    pub(super) const fn note_was_lost(&mut self) {
+        self.noted = self.last;
+    }
+
     /// The id that is given out next.
     pub(super) const fn next(&self) -> u64 {
         self.last + 1

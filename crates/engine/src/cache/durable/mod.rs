@@ -23,7 +23,7 @@ use super::event::{Event, Events};
 use super::operation::{Change, Context, Operation, Outcome};
 use super::read::{Hit, Read};
 use super::stats::CacheStats;
-use crate::disk::Group;
+use crate::disk::{Group, Undo};
 use crate::{Batch, Clock, Db, Durability, Error, Keyspace, Ticket};
 
 /// The keyspace of the items.
@@ -92,17 +92,27 @@ pub fn has_expired(keyspace: &str, value: &[u8], now: Duration) -> bool {
 /// The rows as they are for whoever writes.
 trait LatestRows {
     fn get(&mut self, rows: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error>;
+
+    /// Has that done if what is being written comes to nothing.
+    fn on_failure(&mut self, undo: Undo);
 }
 
 impl LatestRows for &Db {
     fn get(&mut self, rows: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
         Db::get(self, rows, key)
     }
+
+    /// In memory nothing fails that the rules make.
+    fn on_failure(&mut self, _: Undo) {}
 }
 
 impl LatestRows for Group {
     fn get(&mut self, rows: &Keyspace, key: &[u8]) -> Result<Option<Bytes>, Error> {
         Self::get(self, rows, key)
+    }
+
+    fn on_failure(&mut self, undo: Undo) {
+        Self::on_failure(self, undo);
     }
 }
 
@@ -181,12 +191,14 @@ impl DurableCache {
     /// it has come. Takes the place of a flush that was to come. Begins as [`submit`](Self::submit) does.
     pub fn flush(&self, moment: u32) -> Ticket<()> {
         let inner = Arc::clone(&self.inner);
-        self.begin(move |_: &mut dyn LatestRows| {
-            let mut flushes = inner.flushes.write();
-            *flushes = flushes.and_at(moment, inner.now(), inner.ids.lock().next());
+        self.begin(move |rows: &mut dyn LatestRows| {
+            let before = *inner.flushes.read();
+            let flushes = before.and_at(moment, inner.now(), inner.ids.lock().next());
+            *inner.flushes.write() = flushes;
             *inner.flush_count.lock() += 1;
             let mut batch = Batch::new();
             batch.put(&inner.rows, Bytes::from_static(FLUSHES), flushes.encode());
+            rows.on_failure(Box::new(move || *inner.flushes.write() = before));
             Ok(((), batch))
         })
     }
@@ -264,51 +276,45 @@ impl Inner {
             return Ok(None);
         }
         let row = self.db.get(&self.rows, &row_key(key))?.map(Row::decode).transpose()?;
-        if row.as_ref().is_some_and(|row| self.cause_of_death(&row.head).is_some()) {
-            return Ok(None);
-        }
-        let outcome = operation.clone().apply(row.as_ref().map(Row::item), &self.context(key.len(), 0));
+        let (alive, cause) = self.alive(row.as_ref());
+        let outcome = operation.clone().apply(alive.map(Row::item), &self.context(key.len(), 0));
         if !matches!(outcome.change, Change::Keep | Change::Bump(_)) {
             return Ok(None);
         }
-        self.count(&outcome.events);
+        self.count(&cause.into_iter().chain(outcome.events).collect());
         Ok(Some(outcome.reply))
     }
 
     fn change<O: Operation>(
-        &self,
+        self: &Arc<Self>,
         rows: &mut dyn LatestRows,
         key: &Bytes,
         operation: O,
     ) -> Result<(O::Reply, Batch), Error> {
         let stored = rows.get(&self.rows, key)?.map(Row::decode).transpose()?;
+        let (alive, cause) = self.alive(stored.as_ref());
         let mut batch = Batch::new();
-        let alive = stored.and_then(|row| self.bury(key, row, &mut batch));
-        let id = if operation.may_write() { self.take_id(&mut batch) } else { 0 };
+        let id = if operation.may_write() { self.take_id(rows, &mut batch) } else { 0 };
         let context = self.context(key.len() - 1, id);
-        let Outcome { reply, change, events } = operation.apply(alive.as_ref().map(Row::item), &context);
-        self.count(&events);
-        if !self.apply(key, alive, change, id, &mut batch) {
-            // Whether the dead are still there after a power loss matters to nobody.
+        let Outcome { reply, change, events } = operation.apply(alive.map(Row::item), &context);
+        self.count(&cause.into_iter().chain(events).collect());
+        if !self.apply(key, stored.as_ref(), change, id, &mut batch) {
+            // The id was not used, so that the note of it need not last longer than the next that is.
             batch.set_durability(Durability::Memory);
         }
         Ok((reply, batch))
     }
 
-    /// Removes the row if it is dead; otherwise it is handed back.
-    fn bury(&self, key: &Bytes, row: Row, batch: &mut Batch) -> Option<Row> {
-        let Some(cause) = self.cause_of_death(&row.head) else {
-            return Some(row);
-        };
-        self.count(&Events::from_slice(&[cause]));
-        self.forget(key, &row);
-        batch.delete(&self.rows, key.clone());
-        None
+    /// The row if it is not dead, and of what if it is. One that is dead stays where it is until another takes its place or the
+    /// sweeper comes by, so that nobody who finds nothing has to wait for a write.
+    fn alive<'a>(&self, stored: Option<&'a Row>) -> (Option<&'a Row>, Option<Event>) {
+        let cause = stored.and_then(|row| self.cause_of_death(&row.head));
+        (stored.filter(|_| cause.is_none()), cause)
     }
 
     /// Does to an item what is to become of it; says whether that is anything to keep.
-    fn apply(&self, key: &Bytes, old: Option<Row>, change: Change, id: u64, batch: &mut Batch) -> bool {
-        let new = match (change, &old) {
+    fn apply(&self, key: &Bytes, old: Option<&Row>, change: Change, id: u64, batch: &mut Batch) -> bool {
+        let new = match (change, old) {
             (Change::Keep | Change::Bump(_), _) | (Change::Update(_) | Change::Remove, None) => return false,
             (Change::Update(attributes), Some(old)) => {
                 Some(Row { head: Head { attributes, number: old.head.number }, value: old.value.clone() })
@@ -321,7 +327,7 @@ impl Inner {
             }
             (Change::Remove, Some(_)) => None,
         };
-        if let Some(old) = &old {
+        if let Some(old) = old {
             self.forget(key, old);
         }
         match new {
@@ -353,10 +359,12 @@ impl Inner {
     }
 
     /// An id for a value, with the note that its first use needs.
-    fn take_id(&self, batch: &mut Batch) -> u64 {
+    fn take_id(self: &Arc<Self>, rows: &mut dyn LatestRows, batch: &mut Batch) -> u64 {
         let (id, note) = self.ids.lock().take();
         if let Some(note) = note {
             batch.put_owned(&self.rows, Bytes::from_static(LAST_ID), note);
+            let inner = Arc::clone(self);
+            rows.on_failure(Box::new(move || inner.ids.lock().note_was_lost()));
         }
         id
     }
@@ -400,3 +408,6 @@ impl fmt::Debug for DurableCache {
         f.debug_struct("DurableCache").field("db", &self.inner.db).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

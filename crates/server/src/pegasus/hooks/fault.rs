@@ -34,7 +34,7 @@ pub enum Action {
     MetaError(ErrorCode),
     /// The request waits so long before it is run.
     Delay(Duration),
-    /// The request waits before it is run, until [`Injected::release`](super::Injected::release).
+    /// The request waits before it is run, until [`Injected::release`](crate::testing::Injected::release).
     Hold,
     /// The request is not run and never answered.
     Drop,
@@ -42,7 +42,7 @@ pub enum Action {
     Cut,
     /// The request is run; the reply waits so long.
     DelayReply(Duration),
-    /// The request is run; the reply waits until [`Injected::release`](super::Injected::release).
+    /// The request is run; the reply waits until [`Injected::release`](crate::testing::Injected::release).
     HoldReply,
     /// The request is run and never answered.
     DropReply,

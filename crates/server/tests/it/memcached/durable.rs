@@ -12,9 +12,13 @@ use tempfile::TempDir;
 use super::support::{Memcached, START};
 
 async fn start_on(folder: &Path, clock: &Clock) -> Memcached {
+    start_with(folder, clock, DiskOptions::default()).await
+}
+
+async fn start_with(folder: &Path, clock: &Clock, disk: DiskOptions) -> Memcached {
     let clock = clock.clone();
     Memcached::with_options(|options: &mut Options| {
-        options.data = Data::Folder(folder.to_owned(), DiskOptions::default());
+        options.data = Data::Folder(folder.to_owned(), disk);
         options.memcached.as_mut().unwrap().durable = true;
         options.clock = clock;
     })
@@ -125,6 +129,19 @@ async fn a_value_that_is_too_large_takes_the_old_one_with_it() {
     let said = "SERVER_ERROR object too large for cache\n";
     memcached.talk("set a 0 0 1\nx\n", "STORED\n").await;
     memcached.talk(&format!("set a 0 0 {}\n{large}\nget a\n", large.len()), &format!("{said}END\n")).await;
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_large_gets_one_answer_where_the_old_one_cannot_be_removed() {
+    let (folder, clock, mut memcached) = start().await;
+    memcached.talk("set a 0 0 1\nx\n", "STORED\n").await;
+    memcached.server.shutdown().await;
+    let full = DiskOptions { reserve_bytes: u64::MAX, ..DiskOptions::default() };
+    let mut memcached = start_with(folder.path(), &clock, full).await;
+    let large = "y".repeat(2 << 20);
+    let said = "SERVER_ERROR out of memory storing object\n";
+    let requests = format!("set a 0 0 {0}\n{large}\nms a {0} q\n{large}\nmn\n", large.len());
+    memcached.talk(&requests, &format!("{said}{said}MN\n")).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use charioteer_engine::cache::{Arithmetic, Event, Expiry, Initial, Read, Store, StoreReply};
 
-use super::fixture::{Fixture, after, bytes, computed, stored};
+use super::fixture::{DEATHS_IN_TWO_READS, Fixture, after, bytes, computed, stored};
 
 #[test]
 fn an_item_is_gone_in_the_second_in_which_it_expires() {
@@ -62,7 +62,7 @@ fn what_has_expired_is_counted_when_it_is_looked_for() {
     items.get("key");
     items.get("key");
     let stats = items.items.stats();
-    assert_eq!((stats.count(Event::Expired), stats.count(Event::GetMiss)), (1, 2));
+    assert_eq!((stats.count(Event::Expired), stats.count(Event::GetMiss)), (DEATHS_IN_TWO_READS, 2));
 }
 
 #[test]

@@ -14,6 +14,9 @@ use super::super::TestItems;
 /// The second at which every test starts.
 pub(crate) const START: u32 = 1_700_000_000;
 
+/// How often two reads find that the same item has died: where reads write nothing, the dead stay where they are.
+pub(crate) const DEATHS_IN_TWO_READS: u64 = if TestItems::NOTES_READS { 1 } else { 2 };
+
 pub(crate) struct Fixture {
     pub(crate) items: TestItems,
     clock: Clock,

@@ -1,0 +1,10 @@
+//! TiKV's messages, methods and keys.
+
+mod checks;
+mod golden;
+mod hostile;
+mod keys;
+mod memory;
+mod rpc;
+mod table;
+mod vectors;
