@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use charioteer_engine::{Db, DiskOptions, cache, repair_folder, restore_backup, table, verify_folder};
+use charioteer_engine::{Db, DiskOptions, cache, raw, repair_folder, restore_backup, table, verify_folder};
 use charioteer_server::CONTROL_SOCKET;
 use clap::Args;
 use serde_json::{Value, json};
@@ -93,7 +93,9 @@ fn backup_here(data: &Path, to: &Path) -> Result<Value, Box<dyn Error>> {
         return Err(format!("there is no data at {}", data.display()).into());
     }
     let expired = |keyspace: &str, value: &[u8], now| {
-        table::has_expired(keyspace, value, now) || cache::has_expired(keyspace, value, now)
+        table::has_expired(keyspace, value, now)
+            || cache::has_expired(keyspace, value, now)
+            || raw::has_expired(keyspace, value, now)
     };
     let db = Db::open(data, DiskOptions { expired, ..DiskOptions::default() })?;
     let done = db.backup(to)?;

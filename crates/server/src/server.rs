@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use charioteer_engine::{Db, DiskOptions, cache, table};
+use charioteer_engine::{Db, DiskOptions, cache, raw, table};
 use hyper::StatusCode;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -159,9 +159,11 @@ impl Server {
     }
 }
 
-/// Whether a row has expired, be it a table's or an item.
+/// Whether a row has expired, be it a table's, an item or a raw one.
 fn has_expired(keyspace: &str, value: &[u8], now: Duration) -> bool {
-    table::has_expired(keyspace, value, now) || cache::has_expired(keyspace, value, now)
+    table::has_expired(keyspace, value, now)
+        || cache::has_expired(keyspace, value, now)
+        || raw::has_expired(keyspace, value, now)
 }
 
 /// Opens the store where it holds nobody up: a journal may have to be replayed.

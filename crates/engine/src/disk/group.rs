@@ -123,3 +123,39 @@ impl Group {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Bound;
+
+    use crate::snapshot::KeysInRange;
+    use crate::{Batch, Db, DiskOptions, Durability, Keyspace};
+
+    fn changes(rows: &Keyspace, put: &[&'static str], deleted: &[&'static str]) -> Batch {
+        let mut batch = Batch::new();
+        batch.set_durability(Durability::Memory);
+        put.iter().for_each(|key| batch.put(rows, (*key).into(), "value".into()));
+        deleted.iter().for_each(|key| batch.delete(rows, (*key).into()));
+        batch
+    }
+
+    #[test]
+    fn the_keys_of_a_range_are_those_that_the_changes_so_far_leave() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        db.commit(changes(&rows, &["b", "d", "f", "h"], &[])).unwrap();
+        let found = db.disk().unwrap().run(move |group| {
+            group.add(changes(&rows, &["a", "c", "e", "g", "h"], &["b", "d"]))?;
+            let range = (Bound::Excluded(&b"a"[..]), Bound::Excluded(&b"h"[..]));
+            Ok([2, 3, 9].map(|most_before| group.keys_in(&rows, range, most_before)))
+        });
+        let expected: [(Vec<&str>, _); 3] =
+            [(vec!["c"], Some("d")), (vec!["c", "e", "f"], Some("f")), (vec!["c", "e", "f", "g"], None)];
+        for (found, (keys, behind)) in found.unwrap().into_iter().zip(expected) {
+            let KeysInRange { keys: found, more_behind } = found.unwrap();
+            assert_eq!(found, keys);
+            assert_eq!(more_behind.as_deref(), behind.map(str::as_bytes));
+        }
+    }
+}
