@@ -169,8 +169,8 @@ async fn what_makes_no_sense_is_told_at_the_start() {
     let mut mixed = right;
     mixed.key = Pem::Text(certificates.client_key.clone());
     for (tls, why) in [(without_key, "/no/such/key"), (without_authority, "authority"), (mixed, "the PEM given")] {
-        let memcached = Some(MemcachedOptions { tls: Some(over_tls(tls)), ..MemcachedOptions::default() });
-        let options = Options { memcached, ..Options::for_tests() };
+        let mut options = Options::for_tests();
+        options.memcached.as_mut().unwrap().tls = Some(over_tls(tls));
         let error = Server::start(options).await.unwrap_err();
         assert!(matches!(&error, Error::Tls(told) if told.contains(why)), "{error}");
     }
