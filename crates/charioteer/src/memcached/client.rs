@@ -17,7 +17,8 @@ use crate::stats::{CallStats, OperationStats};
 
 /// A client of some servers, which it uses as one. Clones are cheap and share connections and all that is known of the servers.
 ///
-/// Keys are any bytes, from 1 to 250 of them, unless [`Options::protocol`] or [`Options::key_prefix`] leave less. A value may have a little less than 1 MiB, unless the server is set to take more.
+/// Keys are any bytes, from 1 to 250 of them, unless [`Options::protocol`] or [`Options::key_prefix`] leave less. A value may have a little
+/// less than 1 MiB, unless the server is set to take more.
 ///
 /// How patient a handle is, is chosen by `with_…`, which give another handle.
 ///
@@ -111,8 +112,8 @@ impl Client {
         self.servers.view().and_then(find).map_err(|failure| Error::from(failure).during(NAME))
     }
 
-    /// Adds a server, written as in [`Options::new`], with this weight; 1 is as much as any other. It takes over keys at once, none of whose
-    /// items it has.
+    /// Adds a server, written as in [`Options::new`], with this weight; 1 is as much as any other. It takes over keys at once, none of
+    /// whose items it has.
     ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when it is there already. When it is no address, or the weight is none.
@@ -133,7 +134,8 @@ impl Client {
     }
 
     /// Calls this whenever a server goes down or comes up, once for each change, with the server as it was written in the options;
-    /// and when [`Options::discovery`] finds that one is new or gone. It takes the place of what was said before. It may use the client, but must not wait: other calls wait for it.
+    /// and when [`Options::discovery`] finds that one is new or gone. It takes the place of what was said before. It may use the client,
+    /// but must not wait: other calls wait for it.
     pub fn on_server_change(&self, listener: impl Fn(&str, ServerChange) + Send + Sync + 'static) {
         self.servers.listen(Arc::new(listener));
     }

@@ -6,7 +6,8 @@ use charioteer_proto::memcached::Expiration;
 
 use crate::error::Error;
 
-/// How long an item is kept: for ever, for a `Duration`, or until a `SystemTime`. Servers count whole seconds, and end an item up to a second early or late.
+/// How long an item is kept: for ever, for a `Duration`, or until a `SystemTime`. Servers count whole seconds, and end an item up to a
+/// second early or late.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
