@@ -24,6 +24,8 @@ pub mod backend;
 mod connection;
 mod control;
 mod error;
+#[allow(dead_code, unused_imports)] // Until it is wired.
+mod grpc;
 mod hooks;
 mod http;
 mod limits;
@@ -37,6 +39,8 @@ mod running;
 mod server;
 mod taken;
 pub mod testing;
+#[allow(dead_code, unused_imports)] // Until it is wired.
+mod tikv;
 mod tls;
 
 pub use control::CONTROL_SOCKET;
@@ -46,4 +50,5 @@ pub use memcached::{Credentials, MemcachedCluster, MemcachedOptions, OverTls, Un
 pub use options::{Data, Options};
 pub use pegasus::{HostPorts, PegasusOptions};
 pub use server::{Addresses, Server};
+pub use tikv::{TikvApi, TikvOptions};
 pub use tls::{ClientCertificates, Pem, Tls};
