@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use charioteer_engine::Direction;
 use charioteer_engine::raw::{
-    BatchDelete, BatchGet, BatchPut, BatchScan, Checksum, CompareAndSwap, Delete, DeleteRange, Family, Get, PAIR_BYTES, Pair, Put,
-    Scan, ScanRange, TimeToLive, Ttl,
+    BatchDelete, BatchGet, BatchPut, BatchScan, Checksum, CompareAndSwap, Delete, DeleteRange, Family, Get, PAIR_BYTES,
+    Pair, Put, Scan, ScanRange, TimeToLive, Ttl,
 };
 use crc::{CRC_64_XZ, Crc};
 use proptest::collection::vec;
