@@ -89,11 +89,8 @@ struct Calls<'a, S> {
 impl<'a, S: Service> Calls<'a, S> {
     fn new(service: Arc<S>, limits: &'a Limits, stop: &'a CancellationToken) -> Self {
         let room = limits.in_flight_bytes.max(limits.frame_bytes).min(Semaphore::MAX_PERMITS);
-        let message_limits = MessageLimits {
-            bytes: limits.frame_bytes,
-            room: Arc::new(Semaphore::new(room)),
-            stalled: limits.stalled,
-        };
+        let message_limits =
+            MessageLimits { bytes: limits.frame_bytes, room: Arc::new(Semaphore::new(room)), stalled: limits.stalled };
         Self { service, limits, message_limits, stop, open: Arc::default() }
     }
 
