@@ -32,6 +32,7 @@ mod limits;
 mod listener;
 mod memcached;
 mod metrics;
+mod opening;
 mod options;
 mod pegasus;
 mod port;

@@ -14,7 +14,7 @@ use tracing::{error, warn};
 
 use crate::backend::{Backend, Embedded, aside};
 use crate::control::Control;
-use crate::http::{self, Answer, Asked, not_found, text};
+use crate::http::{self, Answer, Asked, Posts, not_found, text};
 use crate::listener::{Listener, UnixPort};
 use crate::memcached::{self, Ends, Items};
 use crate::metrics::Metrics;
@@ -68,6 +68,10 @@ pub struct Addresses {
     pub memcached_tls: Vec<SocketAddr>,
     /// memcached's Unix socket.
     pub memcached_socket: Option<PathBuf>,
+    /// TiKV's PD.
+    pub tikv_pd: Option<SocketAddr>,
+    /// TiKV's stores.
+    pub tikv_stores: Vec<SocketAddr>,
     /// Health and metrics.
     pub http: Option<SocketAddr>,
 }
@@ -274,7 +278,7 @@ impl Starting {
         let (stop, stalled) = (self.observing.stop.clone(), self.options.limits.stalled);
         let serve = move |stream, _| {
             let (health, stop) = (Arc::clone(&health), stop.clone());
-            async move { http::serve(stream, stalled, &stop, |asked| health.answer(asked)).await }
+            async move { http::serve(stream, stalled, &stop, Posts::Refused, |asked| health.answer(asked)).await }
         };
         self.observing.serve(listener, self.options.limits.connections, serve);
         Ok(())
