@@ -1,5 +1,7 @@
 //! Starting, running and stopping.
 
+mod tikv;
+
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::backend::{Backend, Embedded, aside};
+use crate::backend::{Backend, Embedded, EmbeddedRaw, aside};
 use crate::control::Control;
 use crate::http::{self, Answer, Asked, Posts, not_found, text};
 use crate::listener::{Listener, UnixPort};
@@ -48,6 +50,7 @@ pub struct Server {
     limits: Limits,
     pegasus: Option<Arc<Ports<Embedded>>>,
     memcached: Option<Arc<memcached::Served>>,
+    tikv: Option<Arc<crate::tikv::Ports<EmbeddedRaw>>>,
     serving: Arc<Running>,
     observing: Running,
 }
@@ -111,6 +114,7 @@ impl Server {
             Some(items) => starting.memcached(items).await?,
             None => None,
         };
+        let tikv = starting.tikv().await?;
         starting.tidy();
         starting.ready.store(true, Ordering::Release);
         Ok(Self {
@@ -120,6 +124,7 @@ impl Server {
             limits: starting.options.limits,
             pegasus: pegasus.map(Arc::new),
             memcached: memcached.map(Arc::new),
+            tikv: tikv.map(Arc::new),
             serving: starting.serving,
             observing: starting.observing,
         })
@@ -141,6 +146,11 @@ impl Server {
         self.memcached.as_ref()
     }
 
+    /// PD and the stores, where TiKV is served.
+    pub(crate) const fn tikv(&self) -> Option<&Arc<crate::tikv::Ports<EmbeddedRaw>>> {
+        self.tikv.as_ref()
+    }
+
     /// What cuts all connections at once.
     pub(crate) fn cut(&self) -> &CancellationToken {
         self.serving.cut()
@@ -153,7 +163,7 @@ impl Server {
         self.ready.store(false, Ordering::Release);
         self.serving.shutdown(self.limits.drain).await;
         self.observing.shutdown(OBSERVERS_DRAIN).await;
-        drop((self.pegasus, self.memcached));
+        drop((self.pegasus, self.memcached, self.tikv));
         if let Err(error) = self.backend.sync().await {
             error!(%error, "the last writes are as durable as their level says, and no more");
         }
@@ -204,12 +214,13 @@ struct Starting {
 pub(crate) struct Hooks {
     pub(crate) pegasus: Option<Arc<pegasus::hooks::Hooks>>,
     pub(crate) memcached: Option<Arc<memcached::hooks::Hooks>>,
+    pub(crate) tikv: Option<Arc<crate::tikv::hooks::Hooks>>,
 }
 
 impl Hooks {
     /// In everything.
     pub(crate) fn all() -> Self {
-        Self { pegasus: Some(Arc::default()), memcached: Some(Arc::default()) }
+        Self { pegasus: Some(Arc::default()), memcached: Some(Arc::default()), tikv: Some(Arc::default()) }
     }
 }
 

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{coprocessor, errorpb, kvrpcpb};
+use super::rpc::{Answer, Batched, Command, Method};
+use super::{coprocessor, errorpb, kvrpcpb, rpc};
 
 /// A request that a store runs in a region.
 ///
@@ -155,4 +156,64 @@ fn starts(ranges: &[kvrpcpb::KeyRange]) -> Vec<&Bytes> {
 
 fn mutated(mutations: &[kvrpcpb::Mutation]) -> Vec<&Bytes> {
     mutations.iter().map(|mutation| &mutation.key).collect()
+}
+
+macro_rules! commands {
+    ($($variant:ident: $method:ident,)*) => {
+        /// What a command in a batch says of its region; `None` for those that are for none.
+        #[must_use]
+        pub fn of_command(command: &Command) -> Option<&dyn Regional> {
+            match command {
+                $(Command::$variant(request) => Some(&**request),)*
+                _ => None,
+            }
+        }
+
+        /// The answer to such a command that is nothing but this error; `None` for a command that is for no region.
+        #[must_use]
+        pub fn refuse_command(command: &Command, error: errorpb::Error) -> Option<Answer> {
+            match command {
+                $(Command::$variant(_) => {
+                    let reply = <rpc::$method as Method>::Reply::refused(error);
+                    Some(<rpc::$method as Batched>::into_answer(reply))
+                })*
+                _ => None,
+            }
+        }
+    };
+}
+
+commands! {
+    RawGet: RawGet,
+    RawBatchGet: RawBatchGet,
+    RawPut: RawPut,
+    RawBatchPut: RawBatchPut,
+    RawDelete: RawDelete,
+    RawBatchDelete: RawBatchDelete,
+    RawScan: RawScan,
+    RawDeleteRange: RawDeleteRange,
+    RawBatchScan: RawBatchScan,
+    RawCoprocessor: RawCoprocessor,
+    Get: KvGet,
+    Scan: KvScan,
+    Prewrite: KvPrewrite,
+    Commit: KvCommit,
+    Cleanup: KvCleanup,
+    BatchGet: KvBatchGet,
+    BatchRollback: KvBatchRollback,
+    ScanLock: KvScanLock,
+    ResolveLock: KvResolveLock,
+    Gc: KvGc,
+    DeleteRange: KvDeleteRange,
+    PessimisticLock: KvPessimisticLock,
+    PessimisticRollback: KvPessimisticRollback,
+    CheckTxnStatus: KvCheckTxnStatus,
+    TxnHeartBeat: KvTxnHeartBeat,
+    CheckSecondaryLocks: KvCheckSecondaryLocks,
+    FlashbackToVersion: KvFlashbackToVersion,
+    PrepareFlashbackToVersion: KvPrepareFlashbackToVersion,
+    Flush: KvFlush,
+    BufferBatchGet: KvBufferBatchGet,
+    GetHealthFeedback: GetHealthFeedback,
+    Coprocessor: Coprocessor,
 }

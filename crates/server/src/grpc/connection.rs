@@ -7,7 +7,8 @@ use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{RecvStream, server};
 use http::header::{CONTENT_TYPE, HeaderMap};
-use http::{Method, Request, StatusCode};
+use http::uri::Authority;
+use http::{Method, Request, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -37,23 +38,34 @@ pub(crate) trait Service: Send + Sync + 'static {
 
 /// A call: what it asks for, what comes in and what goes out.
 pub(crate) struct Exchange {
-    path: String,
+    uri: Uri,
     headers: HeaderMap,
     /// What the client sends.
     pub(crate) requests: Messages,
     /// What it is to get.
     pub(crate) replies: Replies,
+    connection: CancellationToken,
 }
 
 impl Exchange {
     /// Which method it is for, as `/package.Service/Method`.
     pub(crate) fn path(&self) -> &str {
-        &self.path
+        self.uri.path()
+    }
+
+    /// Whom the client wants to reach, as it says.
+    pub(crate) fn authority(&self) -> Option<&str> {
+        self.uri.authority().map(Authority::as_str)
     }
 
     /// What the client said beside.
     pub(crate) const fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Closes the connection with all of its calls, and answers none of them.
+    pub(crate) fn cut(&self) {
+        self.connection.cancel();
     }
 }
 
@@ -109,6 +121,7 @@ impl<'a, S: Service> Calls<'a, S> {
                     Some(Err(error)) => return Err(error),
                     None => return Ok(()),
                 },
+                () = gone.cancelled() => return Ok(()),
                 () = self.stop.cancelled(), if !is_ending => {
                     connection.graceful_shutdown();
                     is_ending = true;
@@ -133,10 +146,11 @@ impl<'a, S: Service> Calls<'a, S> {
             return refuse(answer, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
         let exchange = Exchange {
-            path: head.uri.path().to_owned(),
+            uri: head.uri,
             requests: Messages::new(body, self.message_limits.clone(), self.stop.clone()),
             replies: Replies::new(answer, self.limits.frame_bytes, self.limits.stalled),
             headers: head.headers,
+            connection: gone.clone(),
         };
         let (service, open) = (Arc::clone(&self.service), Arc::clone(&self.open));
         let gone = gone.clone();
@@ -161,7 +175,8 @@ async fn answer_call<S: Service>(service: Arc<S>, mut exchange: Exchange) {
         }
         status => status,
     };
-    let path = &exchange.path;
+    let uri = exchange.uri.clone();
+    let path = uri.path();
     if let Err(status) = &status {
         debug!(path, %status, "a call ended with an error");
     }

@@ -52,6 +52,12 @@ impl Replies {
         self.write(bytes.freeze()).await.map_err(|error| Status::new(Code::Cancelled, error.to_string()))
     }
 
+    /// Sends bytes that are no message.
+    pub(crate) async fn send_garbage(&mut self) -> Result<(), Status> {
+        let garbage = Bytes::from_static(&[0, 0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff]);
+        self.write(garbage).await.map_err(|error| Status::new(Code::Cancelled, error.to_string()))
+    }
+
     /// Ends the call, and says how.
     pub(super) fn finish(mut self, status: Result<(), Status>) -> Result<(), h2::Error> {
         let ended = trailers(status);

@@ -22,7 +22,6 @@ mod stores;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use charioteer_engine::{Clock, Db, Error};
 use charioteer_proto::tikv::{metapb, pdpb};
 use parking_lot::{Mutex, RwLock};
@@ -150,7 +149,7 @@ impl Cluster {
 
     /// The boundaries of all regions, without the outermost.
     #[cfg(test)]
-    pub(crate) fn boundaries(&self) -> Vec<Bytes> {
+    pub(crate) fn boundaries(&self) -> Vec<bytes::Bytes> {
         self.regions().iter().skip(1).map(|region| region.start.clone()).collect()
     }
 }

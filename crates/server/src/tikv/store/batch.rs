@@ -25,7 +25,7 @@ const FEEDBACK_EVERY: Duration = Duration::from_secs(1);
 const SHORTEST_DELAY: Duration = Duration::from_millis(10);
 
 /// A stream of commands, but for what carries it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BatchStream<R> {
     store: Arc<Store<R>>,
     told_health_at: Option<Duration>,

@@ -24,13 +24,14 @@ use charioteer_engine::Clock;
 use charioteer_proto::tikv::rpc::{self, Answer, Batched, Call, Command, Method};
 
 use self::health::Health;
-use self::refusal::{Refusable, Refusal, Way};
+use self::refusal::{Refusal, Way};
 use super::TikvApi;
 use super::cluster::Cluster;
 use crate::backend::{Raw, Soon};
 use crate::grpc::Status;
 
-pub(crate) use batch::{BatchStream, Begun};
+pub(crate) use batch::BatchStream;
+pub(crate) use refusal::Refusable;
 
 /// What a message needs beside the answer in it.
 const AROUND_AN_ANSWER: usize = 256;
