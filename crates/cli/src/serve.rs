@@ -9,7 +9,7 @@ use std::time::Duration;
 use charioteer_engine::{DiskOptions, Durability};
 use charioteer_server::{
     ClientCertificates, Credentials, Data, HostPorts, Limits, MemcachedOptions, Options, OverTls, PegasusOptions, Pem,
-    Server, Tls, UnixSocket,
+    Server, TikvApi, TikvOptions, Tls, UnixSocket,
 };
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -51,6 +51,9 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     memcached: MemcachedArguments,
 
+    #[command(flatten)]
+    tikv: TikvArguments,
+
     /// Where health and metrics are answered over HTTP.
     #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:34600")]
     http: Address,
@@ -77,6 +80,34 @@ pub(crate) struct ServeArguments {
     /// What is logged: error, warn, info, debug or trace, also by module (info,charioteer_server=debug).
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: Targets,
+}
+
+/// Where TiKV is served, and how.
+#[derive(Args)]
+struct TikvArguments {
+    /// Where TiKV's PD is served; off leaves the stores off too.
+    #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:2379")]
+    tikv: Address,
+
+    /// Where TiKV's stores are served, all in this process; each is one of the cluster's.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = address::parse_socket, default_value = "127.0.0.1:20160")]
+    tikv_stores: Vec<SocketAddr>,
+
+    /// Which API versions are served: any serves each request under the version that it names, the others are as strict as the real
+    /// server.
+    #[arg(long, value_name = "any|v1|v1ttl|v2", default_value = "any")]
+    tikv_api: TikvApi,
+
+    /// How many regions a new cluster has; data that is already there keeps its own.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    tikv_regions: usize,
+}
+
+impl TikvArguments {
+    fn options(&self) -> Option<TikvOptions> {
+        let (stores, api, regions) = (self.tikv_stores.clone(), self.tikv_api, self.tikv_regions);
+        self.tikv.socket().map(|pd| TikvOptions { pd, stores, api, regions })
+    }
 }
 
 /// Where memcached is served, and what is kept.
@@ -208,6 +239,7 @@ impl ServeArguments {
         Ok(Options {
             pegasus,
             memcached: self.memcached.options()?,
+            tikv: self.tikv.options(),
             http: self.http.socket(),
             allow_remote: self.allow_remote,
             latency: self.latency,

@@ -96,7 +96,8 @@ impl BatchScan {
         self
     }
 
-    /// At most so many bytes of keys and values, of all ranges together; the first row comes whatever it takes.
+    /// At most so many bytes, as [`Scan::max_bytes`](super::Scan::max_bytes) counts them, of all ranges together; the first
+    /// row comes whatever it takes.
     #[must_use]
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.found.max_bytes = bytes;

@@ -2,6 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::Error;
+
+const MOST_REGIONS: usize = 10_000;
+
 /// What is to be served of TiKV, and where.
 ///
 /// ```
@@ -47,6 +51,18 @@ impl Default for TikvOptions {
     fn default() -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self { pd: local(2379), stores: vec![local(20160)], api: TikvApi::default(), regions: 1 }
+    }
+}
+
+impl TikvOptions {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.stores.is_empty() {
+            return Err(Error::Tikv("no address is given for a store"));
+        }
+        if !(1..=MOST_REGIONS).contains(&self.regions) {
+            return Err(Error::Tikv("the number of regions is not from 1 to 10,000"));
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,49 @@
+//! Starting TiKV: PD, and the stores.
+
+use std::sync::Arc;
+
+use super::Starting;
+use crate::Error;
+use crate::backend::{EmbeddedRaw, aside};
+use crate::listener::Listener;
+use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store};
+
+impl Starting {
+    /// Serves TiKV on the embedded store.
+    pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRaw>>, Error> {
+        let Some(options) = self.options.tikv.clone() else { return Ok(None) };
+        options.check()?;
+        let pd = self.bind("TiKV's PD", options.pd).await?;
+        let mut stores = Vec::new();
+        for address in &options.stores {
+            stores.push(self.bind("a TiKV store", *address).await?);
+        }
+        let addresses: Vec<_> = stores.iter().map(Listener::address).collect();
+        self.addresses.tikv_pd = Some(pd.address());
+        self.addresses.tikv_stores.clone_from(&addresses);
+
+        let (backend, clock, api) = (Arc::clone(&self.backend), self.options.clock.clone(), options.api);
+        let (pd_address, store_count) = (pd.address(), addresses.len());
+        let opened = aside(move || {
+            let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, pd_address, &options)?);
+            let pd = Pd::open(Arc::clone(&cluster), &clock)?;
+            Ok((cluster, pd, backend.raw()?))
+        });
+        let (cluster, pd_service, raw) = opened.await.map_err(Error::Store)?;
+        let store = |number| {
+            let (cluster, clock) = (Arc::clone(&cluster), self.options.clock.clone());
+            let frame_bytes = self.options.limits.frame_bytes;
+            Arc::new(Store::new(cluster.store_id_at(number), cluster, raw.clone(), api, clock, frame_bytes))
+        };
+        let service = Service::new(Parts {
+            stores: (0..store_count).map(store).collect(),
+            cluster: Arc::clone(&cluster),
+            pd: pd_service,
+            limits: self.options.limits.clone(),
+            latency: self.options.latency,
+            metrics: Arc::clone(&self.metrics),
+            hooks: self.hooks.tikv.clone(),
+        });
+        Ok(Some(Ports::open(Arc::new(service), pd, stores, &self.serving)))
+    }
+}
