@@ -38,7 +38,7 @@ impl Starting {
         let service = Service::new(Parts {
             stores: (0..store_count).map(store).collect(),
             cluster: Arc::clone(&cluster),
-            pd: pd_service,
+            pd: Arc::new(pd_service),
             limits: self.options.limits.clone(),
             latency: self.options.latency,
             metrics: Arc::clone(&self.metrics),

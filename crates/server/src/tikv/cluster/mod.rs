@@ -26,6 +26,7 @@ use std::sync::Arc;
 use charioteer_engine::{Clock, Db, Error};
 use charioteer_proto::tikv::{metapb, pdpb};
 use parking_lot::{Mutex, RwLock};
+use tracing::warn;
 
 pub(crate) use admission::Access;
 pub(crate) use change::ChangeError;
@@ -78,7 +79,8 @@ impl Cluster {
         let serving: Vec<u64> = stores.iter().filter(|store| !store.removed).map(|store| store.id).collect();
         let known: Vec<pdpb::Region> = ledger.all(Section::Regions)?;
         let mut regions = known.into_iter().map(Region::from_message).collect::<Result<Vec<_>, _>>()?;
-        if regions.is_empty() {
+        let regions_are_new = regions.is_empty();
+        if regions_are_new {
             regions = bootstrap::regions(options.api, options.regions, &serving, &mut ids);
         } else if changed {
             placement::place(&mut regions, &serving, &mut ids);
@@ -89,7 +91,14 @@ impl Cluster {
         page.put_number(Number::LastId, last_id);
         stores.iter().for_each(|store| page.put(Section::Stores, &store.id.to_be_bytes(), &store.message(now)));
         regions.iter().for_each(|region| page.put(Section::Regions, &region.id.to_be_bytes(), &region.message()));
-        page.write()?;
+        let is_only_addresses = !regions_are_new && !changed;
+        match page.write() {
+            // Where stores listen now is known from now on; it is only for the next time that it would be kept.
+            Err(error @ Error::DiskFull { .. }) if is_only_addresses => {
+                warn!(%error, "cannot keep where the stores are")
+            }
+            written => written?,
+        }
         let shape = RwLock::new(Shape::new(regions, stores)?);
         Ok(Self { id, pd, ledger, shape, last_id: Mutex::new(last_id) })
     }
