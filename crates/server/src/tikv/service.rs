@@ -195,13 +195,17 @@ impl<R: Raw> Endpoint<R> {
     }
 }
 
-async fn only_request<M: Method>(exchange: &mut Exchange) -> Result<(M::Request, Room), Status> {
+/// The request of a call that has one, and the room that it takes.
+pub(super) async fn only_request<M: Method>(exchange: &mut Exchange) -> Result<(M::Request, Room), Status> {
     let request = exchange.requests.next().await?;
     request.ok_or_else(|| Status::new(Code::Internal, "the call has no request"))
 }
 
 /// Waits for what comes of a call, unless the client no longer does.
-async fn unless_given_up<T>(exchange: &mut Exchange, answering: impl Future<Output = T>) -> Result<T, Status> {
+pub(super) async fn unless_given_up<T>(
+    exchange: &mut Exchange,
+    answering: impl Future<Output = T>,
+) -> Result<T, Status> {
     tokio::select! {
         // What is answered at once, as most calls are, costs no look at the client.
         biased;
