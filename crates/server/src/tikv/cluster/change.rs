@@ -138,21 +138,6 @@ impl Cluster {
         Ok(last)
     }
 
-    /// Has a store answer nobody. It goes on leading what it leads, until another peer does.
-    pub(crate) fn stop_store(&self, store_id: u64) {
-        self.shape.write().set_stopped(store_id, true);
-    }
-
-    /// Has a store answer again.
-    pub(crate) fn start_store(&self, store_id: u64) {
-        self.shape.write().set_stopped(store_id, false);
-    }
-
-    /// Whether a store answers nobody.
-    pub(crate) fn is_stopped(&self, store_id: u64) -> bool {
-        self.shape.read().is_stopped(store_id)
-    }
-
     fn current(&self, region_id: u64) -> Result<Arc<Region>, errorpb::Error> {
         self.region(region_id).ok_or_else(|| refusal::region_not_found(region_id))
     }

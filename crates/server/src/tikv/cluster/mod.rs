@@ -44,7 +44,6 @@ pub(crate) const MAX_PEERS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Cluster {
     id: u64,
-    pd: SocketAddr,
     ledger: Ledger,
     shape: RwLock<Shape>,
     /// The last number given to a store, a region or a peer. Held while anything changes: one change at a time.
@@ -56,13 +55,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the store fails, or holds what this program does not understand.
-    pub(crate) fn open(
-        db: &Db,
-        clock: &Clock,
-        stores: Vec<SocketAddr>,
-        pd: SocketAddr,
-        options: &TikvOptions,
-    ) -> Result<Self, Error> {
+    pub(crate) fn open(db: &Db, clock: &Clock, stores: Vec<SocketAddr>, options: &TikvOptions) -> Result<Self, Error> {
         let ledger = Ledger::open(db)?;
         let now = clock.now();
         let (id, mut last_id) = match ledger.number(Number::ClusterId)? {
@@ -91,17 +84,12 @@ impl Cluster {
         regions.iter().for_each(|region| page.put(Section::Regions, &region.id.to_be_bytes(), &region.message()));
         page.write()?;
         let shape = RwLock::new(Shape::new(regions, stores)?);
-        Ok(Self { id, pd, ledger, shape, last_id: Mutex::new(last_id) })
+        Ok(Self { id, ledger, shape, last_id: Mutex::new(last_id) })
     }
 
     /// The number by which clients tell this cluster from others. It never changes for a data folder.
     pub(crate) const fn id(&self) -> u64 {
         self.id
-    }
-
-    /// Where PD listens.
-    pub(crate) const fn pd(&self) -> SocketAddr {
-        self.pd
     }
 
     /// The id of the store at the n-th address; 0, which is nobody's, if there is none.

@@ -219,6 +219,3 @@ fn member_fact(member: &pdpb::Member) -> Value {
         "binary_version": member.binary_version,
     })
 }
-
-#[cfg(test)]
-mod tests;

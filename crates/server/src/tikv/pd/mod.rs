@@ -26,9 +26,8 @@ pub(crate) use dialled::Dialled;
 use etcd::Etcd;
 use external_timestamp::ExternalTimestamp;
 use gc::Gc;
-pub(crate) use global_config::{GlobalConfigWatch, Told};
+pub(crate) use global_config::Told;
 use keyspaces::Keyspaces;
-pub(crate) use keyspaces::KeyspacesWatch;
 use remembered::Remembered;
 use tso::Tso;
 

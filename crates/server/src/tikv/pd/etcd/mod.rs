@@ -145,6 +145,3 @@ fn check_put(request: &PutRequest) -> Result<(), Status> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;
