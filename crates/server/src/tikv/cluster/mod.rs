@@ -20,6 +20,7 @@ mod scatter;
 mod shape;
 mod stores;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -70,7 +71,8 @@ impl Cluster {
         let stores::Matched { stores, changed } = stores::match_up(&known, stores, now, &mut ids)?;
         let serving: Vec<u64> = stores.iter().filter(|store| !store.removed).map(|store| store.id).collect();
         let known: Vec<pdpb::Region> = ledger.all(Section::Regions)?;
-        let mut regions = known.into_iter().map(Region::from_message).collect::<Result<Vec<_>, _>>()?;
+        let known = known.into_iter().map(Region::from_message).collect::<Result<Vec<_>, _>>()?;
+        let mut regions = known.clone();
         if regions.is_empty() {
             regions = bootstrap::regions(options.api, options.regions, &serving, &mut ids);
         } else if changed {
@@ -81,7 +83,9 @@ impl Cluster {
         page.put_number(Number::ClusterId, id);
         page.put_number(Number::LastId, last_id);
         stores.iter().for_each(|store| page.put(Section::Stores, &store.id.to_be_bytes(), &store.message(now)));
-        regions.iter().for_each(|region| page.put(Section::Regions, &region.id.to_be_bytes(), &region.message()));
+        let known: HashMap<u64, Region> = known.into_iter().map(|region| (region.id, region)).collect();
+        let differ = regions.iter().filter(|region| known.get(&region.id) != Some(*region));
+        differ.for_each(|region| page.put(Section::Regions, &region.id.to_be_bytes(), &region.message()));
         page.write()?;
         let shape = RwLock::new(Shape::new(regions, stores)?);
         Ok(Self { id, ledger, shape, last_id: Mutex::new(last_id) })

@@ -62,6 +62,11 @@ impl Shape {
         }
     }
 
+    /// How many regions there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(super) fn region(&self, id: u64) -> Option<&Arc<Region>> {
         self.by_id.get(&id)
     }

@@ -145,3 +145,17 @@ async fn keys_take_no_more_than_their_space() {
     assert_eq!((full.code, &full.message[..]), (Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded"));
     bed.pd.etcd_put(put("one")).await.expect("what is overwritten gives its space back");
 }
+
+#[tokio::test]
+async fn what_is_remembered_of_changes_takes_no_more_space_either() {
+    let bed = Bed::new(1, 1);
+    let value = Bytes::from(vec![0; 6 << 20]);
+    for _ in 0..4 {
+        let request = PutRequest { key: "k".into(), value: value.clone(), ..PutRequest::default() };
+        bed.pd.etcd_put(request).await.unwrap();
+    }
+    let keys = bed.pd.etcd.now();
+    let remembered = |revision| keys.changes_from(revision, b"").map(|changes| changes.len());
+    assert!(remembered(3).is_err(), "revisions 2 to 5 were made");
+    assert_eq!(remembered(4), Ok(2));
+}

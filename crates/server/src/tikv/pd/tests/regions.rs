@@ -103,8 +103,24 @@ async fn ranges_that_share_a_region_are_told_it_once() {
     assert_eq!(starts(&told.regions), ["", "c", "m"]);
     succeeded(&bed, told.header);
     assert_eq!(starts(&ask(&[("a", "d"), ("h", "z")], 3).await.regions), ["", "c", "g"]);
+    assert_eq!(
+        starts(&ask(&[("h", ""), ("a", ""), ("m", "n")], 0).await.regions),
+        ["", "c", "g", "m"],
+        "without an end"
+    );
     let overlapped = failure(ask(&[("a", "d"), ("c", "e")], 0).await.header);
     assert_eq!(overlapped, (pdpb::ErrorType::Unknown, "invalid key range, ranges overlapped".to_owned()));
     let backwards = failure(ask(&[("d", "a")], 0).await.header);
     assert_eq!(backwards.1, "invalid key range, start key > end key");
+}
+
+#[tokio::test]
+async fn more_questions_than_anybody_has_are_refused() {
+    let bed = Bed::new(1, 1);
+    let ask = async |count| {
+        let request = pdpb::QueryRegionRequest { header: bed.header(), ids: vec![9; count], ..Default::default() };
+        bed.pd.query_region(request).await
+    };
+    assert!(ask(100_000).await.is_ok());
+    assert_eq!(ask(100_001).await.unwrap_err().code, Code::ResourceExhausted);
 }
