@@ -49,7 +49,7 @@ impl From<Response> for Answer {
 pub(crate) struct Asked<'a> {
     /// The path, with its slash.
     pub(crate) path: &'a str,
-    query: &'a str,
+    pub(crate) query: &'a str,
     /// Whom the client wants to reach, as it says.
     pub(crate) host: Option<&'a str>,
     /// What was posted there; `None` for a GET or HEAD.

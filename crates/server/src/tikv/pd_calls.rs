@@ -4,7 +4,7 @@ use charioteer_proto::tikv::grpchealth::HealthCheckResponse;
 use charioteer_proto::tikv::grpchealth::health_check_response::ServingStatus;
 use charioteer_proto::tikv::rpc::{self, Call};
 
-use super::pd::{Dialled, Told};
+use super::pd::Dialled;
 use super::service::{Endpoint, only_request};
 use crate::backend::Raw;
 use crate::grpc::{Exchange, Status};
@@ -119,30 +119,6 @@ impl<R: Raw> Endpoint<R> {
         let (_request, _room) = only_request::<rpc::HealthWatch>(exchange).await?;
         exchange.replies.send(&SERVING).await?;
         exchange.wait_for(std::future::pending()).await
-    }
-
-    async fn watch_global_config(&self, exchange: &mut Exchange) -> Result<(), Status> {
-        let (request, _room) = only_request::<rpc::WatchGlobalConfig>(exchange).await?;
-        let mut watch = self.service.pd().watch_global_config(request).await?;
-        while let Some(told) = exchange.wait_for(watch.next()).await? {
-            match told {
-                Told::Changes(changes) => exchange.replies.send(&changes).await?,
-                Told::End(last, status) => {
-                    exchange.replies.send(&last).await?;
-                    return Err(status);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn watch_keyspaces(&self, exchange: &mut Exchange) -> Result<(), Status> {
-        let (request, _room) = only_request::<rpc::WatchKeyspaces>(exchange).await?;
-        let mut watch = self.service.pd().watch_keyspaces(request).await?;
-        while let Some(told) = exchange.wait_for(watch.next()).await? {
-            exchange.replies.send(&told).await?;
-        }
-        Ok(())
     }
 
     /// How the client reached PD, which is how it is told of it.

@@ -195,7 +195,7 @@ impl<R: Raw> Endpoint<R> {
     }
 }
 
-/// The request of a call that has one.
+/// The request of a call that has one, and the room that it takes.
 pub(super) async fn only_request<M: Method>(exchange: &mut Exchange) -> Result<(M::Request, Room), Status> {
     let request = exchange.requests.next().await?;
     request.ok_or_else(|| Status::new(Code::Internal, "the call has no request"))

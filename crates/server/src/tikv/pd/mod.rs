@@ -85,5 +85,16 @@ impl Pd {
     }
 }
 
+/// How much may be asked in one message. Clients ask a tenth of that at most, and every question takes far more in an answer.
+const MOST_ASKED: usize = 100_000;
+
+/// Refuses more questions than that.
+fn check_count(asked: usize) -> Result<(), Status> {
+    if asked <= MOST_ASKED {
+        return Ok(());
+    }
+    Err(Status::new(Code::ResourceExhausted, format!("{asked} questions in one message, there may be {MOST_ASKED}")))
+}
+
 #[cfg(test)]
 mod tests;
