@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 
-use charioteer_proto::tikv::kvrpcpb::{GetHealthFeedbackRequest, GetRequest};
 use charioteer_proto::tikv::tikvpb::batch_commands_request::Request;
 use charioteer_proto::tikv::tikvpb::batch_commands_response::Response;
 use charioteer_proto::tikv::tikvpb::{BatchCommandsEmptyRequest, BatchCommandsRequest, BatchCommandsResponse};
