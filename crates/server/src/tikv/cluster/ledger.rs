@@ -38,8 +38,6 @@ pub(in crate::tikv) enum Section {
     Etcd,
     /// What is told of a keyspace's garbage collection.
     GcStates,
-    /// Holds of services in the manner that was before barriers.
-    ServiceSafePoints,
     /// Barriers of all keyspaces together.
     GlobalBarriers,
 }
@@ -127,7 +125,6 @@ impl Section {
             Self::Keyspaces => "keyspace",
             Self::Etcd => "etcd",
             Self::GcStates => "gc-state",
-            Self::ServiceSafePoints => "service-safe-point",
             Self::GlobalBarriers => "global-gc-barrier",
         }
     }

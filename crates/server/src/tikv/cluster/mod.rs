@@ -16,6 +16,7 @@ mod ledger;
 mod placement;
 mod refusal;
 mod region;
+mod scatter;
 mod shape;
 mod stores;
 
@@ -29,6 +30,7 @@ use parking_lot::{Mutex, RwLock};
 pub(crate) use admission::Access;
 pub(crate) use change::ChangeError;
 pub(in crate::tikv) use ledger::{Ledger, Number, Page, Section};
+pub(crate) use refusal::hex;
 pub(crate) use region::Region;
 use shape::Shape;
 pub(crate) use stores::{KnownStore, VERSION};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use charioteer_engine::Error;
 use charioteer_proto::tikv::keyspacepb::{self, KeyspaceMeta, KeyspaceState};
 use charioteer_proto::tikv::pdpb;
+use tokio::sync::watch;
 
 use super::Pd;
 use super::remembered::Remembered;
@@ -26,6 +27,15 @@ const MAX_NAME_BYTES: usize = 20;
 
 /// All keyspaces, by number.
 pub(super) type Keyspaces = BTreeMap<u32, KeyspaceMeta>;
+
+/// A keyspace to be made.
+#[derive(Debug)]
+pub(super) struct NewKeyspace {
+    /// `None` for the next number.
+    pub(super) id: Option<u32>,
+    pub(super) name: String,
+    pub(super) config: BTreeMap<String, String>,
+}
 
 /// Why there is no such keyspace, in the original's words.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,12 +97,20 @@ pub(super) fn by_id(keyspaces: &Keyspaces, id: u32) -> Result<&KeyspaceMeta, Key
     keyspaces.get(&id).ok_or(KeyspaceError::NotFound)
 }
 
-/// Makes a keyspace of that number, or of the next.
+/// Whether clients may use it.
+pub(super) fn is_enabled(keyspace: &KeyspaceMeta) -> bool {
+    keyspace.state() == KeyspaceState::Enabled
+}
+
+/// Whether its safe points are its own; otherwise all such share one.
+pub(super) fn has_gc_of_its_own(keyspace: &KeyspaceMeta) -> bool {
+    keyspace.config.get("gc_management_type").is_some_and(|kind| kind == "keyspace_level")
+}
+
 fn create(
     keyspaces: &mut Keyspaces,
     page: &mut Page<'_>,
-    (id, name): (Option<u32>, String),
-    config: BTreeMap<String, String>,
+    NewKeyspace { id, name, config }: NewKeyspace,
     now: i64,
 ) -> Result<KeyspaceMeta, KeyspaceError> {
     check_name(&name)?;
@@ -227,15 +245,19 @@ impl Pd {
         Ok(keyspacepb::UpdateKeyspaceStateResponse { header, keyspace })
     }
 
-    /// Makes a keyspace of that number, or of the next.
-    pub(super) async fn create_keyspace(
-        &self,
-        id: Option<u32>,
-        name: String,
-        config: BTreeMap<String, String>,
-    ) -> Result<KeyspaceMeta, KeyspaceError> {
+    /// Makes a keyspace. It may wait for the disk.
+    pub(super) fn create_keyspace(&self, keyspace: NewKeyspace) -> Result<KeyspaceMeta, KeyspaceError> {
         let now = seconds(self.clock.now());
-        self.keyspaces.change(move |keyspaces, page| create(keyspaces, page, (id, name), config, now)).await
+        self.keyspaces.change_here(move |keyspaces, page| create(keyspaces, page, keyspace, now))
+    }
+
+    /// Waits for keyspaces to change, after all that are there.
+    pub(crate) async fn watch_keyspaces(
+        &self,
+        request: keyspacepb::WatchKeyspacesRequest,
+    ) -> Result<KeyspacesWatch, Status> {
+        self.check(request.header.as_ref())?;
+        Ok(KeyspacesWatch { keyspaces: self.keyspaces.watch(), told: Keyspaces::new(), header: self.header() })
     }
 
     fn loaded(&self, found: Result<KeyspaceMeta, KeyspaceError>) -> keyspacepb::LoadKeyspaceResponse {
@@ -245,6 +267,32 @@ impl Pd {
                 let header = self.failure(error.kind(), error.to_string());
                 keyspacepb::LoadKeyspaceResponse { header, keyspace: None }
             }
+        }
+    }
+}
+
+/// Somebody who waits for keyspaces to change.
+#[derive(Debug)]
+pub(crate) struct KeyspacesWatch {
+    keyspaces: watch::Receiver<Arc<Keyspaces>>,
+    /// What was told last.
+    told: Keyspaces,
+    header: Option<pdpb::ResponseHeader>,
+}
+
+impl KeyspacesWatch {
+    /// The keyspaces that differ from what was told last, as soon as some do; `None` when the server ends. Nothing is lost if nobody waits
+    /// for the end of this.
+    pub(crate) async fn next(&mut self) -> Option<keyspacepb::WatchKeyspacesResponse> {
+        loop {
+            let now = Arc::clone(&self.keyspaces.borrow_and_update());
+            let differs = |(id, keyspace): &(&u32, &KeyspaceMeta)| self.told.get(id) != Some(*keyspace);
+            let keyspaces: Vec<_> = now.iter().filter(differs).map(|(_, keyspace)| keyspace.clone()).collect();
+            if !keyspaces.is_empty() {
+                self.told = Keyspaces::clone(&now);
+                return Some(keyspacepb::WatchKeyspacesResponse { header: self.header.clone(), keyspaces });
+            }
+            self.keyspaces.changed().await.ok()?;
         }
     }
 }

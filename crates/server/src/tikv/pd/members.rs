@@ -81,7 +81,8 @@ impl Pd {
     }
 }
 
-fn member(dialled: &Dialled) -> pdpb::Member {
+/// The only member, as a client is told of it that reached it so.
+pub(super) fn member(dialled: &Dialled) -> pdpb::Member {
     let urls = vec![dialled.url()];
     pdpb::Member {
         name: MEMBER_NAME.to_owned(),

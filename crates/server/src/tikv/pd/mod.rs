@@ -4,8 +4,14 @@
 //! same ledger. A failure that the original tells in a reply's header is told there; what fails the call is a [`Status`].
 
 mod dialled;
+mod etcd;
+mod external_timestamp;
+mod gc;
+mod global_config;
+mod http;
 mod keyspaces;
 mod members;
+mod operators;
 mod regions;
 mod remembered;
 mod stores;
@@ -17,7 +23,12 @@ use charioteer_engine::{Clock, Error};
 use charioteer_proto::tikv::pdpb;
 
 pub(crate) use dialled::Dialled;
+use etcd::Etcd;
+use external_timestamp::ExternalTimestamp;
+use gc::Gc;
+pub(crate) use global_config::{GlobalConfigWatch, Told};
 use keyspaces::Keyspaces;
+pub(crate) use keyspaces::KeyspacesWatch;
 use remembered::Remembered;
 use tso::Tso;
 
@@ -31,6 +42,9 @@ pub(crate) struct Pd {
     clock: Clock,
     tso: Tso,
     keyspaces: Arc<Remembered<Keyspaces>>,
+    gc: Gc,
+    etcd: Etcd,
+    external_timestamp: ExternalTimestamp,
 }
 
 impl Pd {
@@ -40,9 +54,15 @@ impl Pd {
     /// When the store fails, or holds what this program does not understand.
     pub(crate) fn open(cluster: Arc<Cluster>, clock: &Clock) -> Result<Self, Error> {
         let ledger = cluster.ledger();
-        let tso = Tso::open(ledger, clock)?;
-        let keyspaces = keyspaces::open(ledger, clock.now())?;
-        Ok(Self { cluster, clock: clock.clone(), tso, keyspaces })
+        Ok(Self {
+            tso: Tso::open(ledger, clock)?,
+            keyspaces: keyspaces::open(ledger, clock.now())?,
+            gc: gc::open(ledger)?,
+            etcd: etcd::open(ledger)?,
+            external_timestamp: external_timestamp::open(ledger)?,
+            clock: clock.clone(),
+            cluster,
+        })
     }
 
     /// Refuses a request that is for another cluster.

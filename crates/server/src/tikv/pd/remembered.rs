@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use charioteer_engine::Error;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::backend::aside;
 use crate::tikv::cluster::{Ledger, Page};
@@ -12,24 +13,42 @@ use crate::tikv::cluster::{Ledger, Page};
 #[derive(Debug)]
 pub(super) struct Remembered<T> {
     ledger: Ledger,
-    now: RwLock<Arc<T>>,
+    now: watch::Sender<Arc<T>>,
     changing: Mutex<()>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Remembered<T> {
     /// What was read from the ledger.
     pub(super) fn new(ledger: &Ledger, now: T) -> Arc<Self> {
-        let (now, changing) = (RwLock::new(Arc::new(now)), Mutex::new(()));
-        Arc::new(Self { ledger: ledger.clone(), now, changing })
+        let (now, _) = watch::channel(Arc::new(now));
+        Arc::new(Self { ledger: ledger.clone(), now, changing: Mutex::new(()) })
     }
 
     /// As it is.
     pub(super) fn now(&self) -> Arc<T> {
-        Arc::clone(&self.now.read())
+        Arc::clone(&self.now.borrow())
     }
 
-    /// Changes it as `change` says, which also writes down what it changes. After an error nothing has changed; whoever does not wait for
-    /// the end does not hinder it.
+    /// As it is, and as it will be.
+    pub(super) fn watch(&self) -> watch::Receiver<Arc<T>> {
+        self.now.subscribe()
+    }
+
+    /// Changes it as `change` says, which also writes down what it changes. After an error nothing has changed. It may wait for the disk.
+    pub(super) fn change_here<R, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut T, &mut Page<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let _one_at_a_time = self.changing.lock();
+        let mut changed = T::clone(&self.now());
+        let mut page = self.ledger.page();
+        let done = change(&mut changed, &mut page)?;
+        page.write()?;
+        self.now.send_replace(Arc::new(changed));
+        Ok(done)
+    }
+
+    /// The same where it holds nobody up. Whoever does not wait for the end does not hinder it.
     pub(super) async fn change<R, E>(
         self: &Arc<Self>,
         change: impl FnOnce(&mut T, &mut Page<'_>) -> Result<R, E> + Send + 'static,
@@ -39,15 +58,6 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
         E: From<Error> + Send + 'static,
     {
         let this = Arc::clone(self);
-        aside(move || {
-            let _one_at_a_time = this.changing.lock();
-            let mut changed = T::clone(&this.now());
-            let mut page = this.ledger.page();
-            let done = change(&mut changed, &mut page)?;
-            page.write()?;
-            *this.now.write() = Arc::new(changed);
-            Ok(done)
-        })
-        .await
+        aside(move || this.change_here(change)).await
     }
 }

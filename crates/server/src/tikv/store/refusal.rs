@@ -85,6 +85,12 @@ impl From<errorpb::Error> for Refusal {
     }
 }
 
+impl From<Box<errorpb::Error>> for Refusal {
+    fn from(error: Box<errorpb::Error>) -> Self {
+        Self::Region(error)
+    }
+}
+
 impl From<Rule> for Refusal {
     fn from(rule: Rule) -> Self {
         Self::Rule(Box::new(rule))

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use charioteer_proto::tikv::metapb;
 
 use super::*;

@@ -1,4 +1,5 @@
 use super::*;
+use bytes::Bytes;
 
 #[test]
 fn the_last_part_of_a_split_keeps_the_id_and_all_have_the_new_version() {
