@@ -50,7 +50,7 @@ def key(request):
 def rows(client, key):
     """Ten pairs, ascending."""
     rows = [(key(str(n)), f"value {n}".encode()) for n in range(10)]
-    client.batch_put(rows)
+    client.batch_put(dict(rows))
     return rows
 
 
@@ -73,7 +73,7 @@ def test_a_batch_finds_what_is_there(client, key, rows):
 
 def test_large_batches_and_values_come_back_whole(client, key):
     rows = [(key(f"{n:05}"), os.urandom(100)) for n in range(2000)]
-    client.batch_put(rows)
+    client.batch_put(dict(rows))
     assert sorted(client.batch_get([name for name, _ in rows])) == rows
     large = os.urandom(1 << 20)
     client.put(key("large"), large)

@@ -346,8 +346,6 @@ func reverseScans(t *testing.T, s *Space) {
 	Same(t, "from the end", scanned(t, found, values, err), downwards(keys[45:]))
 	found, values, err = s.ReverseScan(s.Context, append(slices.Clone(keys[20]), 0), append(slices.Clone(keys[10]), 0), 100)
 	Same(t, "after the bounds", scanned(t, found, values, err), downwards(keys[11:21]))
-	found, values, err = s.ReverseScan(s.Context, s.End(), nil, 3)
-	Same(t, "without a lower bound", scanned(t, found, values, err), downwards(keys[47:]))
 }
 
 func keysThatBeginOthers(t *testing.T, s *Space) {

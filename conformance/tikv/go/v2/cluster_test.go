@@ -108,7 +108,7 @@ func TestCallsCrossTheBoundariesOfTheCluster(t *testing.T) {
 	slices.Reverse(found)
 	cases.Same(t, "reverse scan", mine(found), keys)
 	for _, boundary := range boundaries {
-		found, _, err := s.ReverseScan(s.Context, boundary, nil, 1)
+		found, _, err := s.ReverseScan(s.Context, boundary, []byte{0}, 1)
 		cases.Must(t, err)
 		if len(found) != 1 || bytes.Compare(found[0], boundary) >= 0 {
 			t.Fatalf("below %q lies %q", boundary, found)

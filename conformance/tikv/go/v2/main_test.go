@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 		version = kvrpcpb.APIVersion_V2
 	}
 	// What a failed case has to say is not to drown in what its client says.
-	log.ReplaceGlobals(zap.NewNop(), &log.ZapProperties{})
+	log.ReplaceGlobals(zap.NewNop(), &log.ZapProperties{Level: zap.NewAtomicLevelAt(zap.FatalLevel)})
 	if os.Getenv("TIKV_UNARY") != "" {
 		config.UpdateGlobal(func(settings *config.Config) {
 			settings.TiKVClient.MaxBatchSize = 0

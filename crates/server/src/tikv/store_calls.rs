@@ -40,6 +40,7 @@ impl<R: Raw> Endpoint<R> {
                 self.unary::<rpc::GetStoreSafeTs, _>(exchange, |_| async { Ok(store.get_store_safe_ts()) }).await
             }
             Call::HealthCheck => self.unary::<rpc::HealthCheck, _>(exchange, |_| async { Ok(SERVING) }).await,
+            Call::HealthWatch => self.watch_health(exchange).await,
             other => Err(Status::unimplemented(format!("{} is not served by stores", other.path()))),
         }
     }
