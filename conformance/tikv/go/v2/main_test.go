@@ -5,7 +5,8 @@
 //	TIKV_CLIENT   the version that the client speaks: v1 or v2
 //	TIKV_REGIONS  how many regions the cluster has; above 1, each case has boundaries of regions between its own keys
 //	TIKV_STORES   how many stores the cluster has
-//	TIKV_UNARY    whether each request is a call of its own, compressed, instead of a message on a stream of many
+//	TIKV_UNARY    whether each request is a call of its own instead of a message on a stream of many
+//	TIKV_GZIP     whether messages are compressed
 package v2
 
 import (
@@ -46,12 +47,14 @@ func TestMain(m *testing.M) {
 	}
 	// What a failed case has to say is not to drown in what its client says.
 	log.ReplaceGlobals(zap.NewNop(), &log.ZapProperties{Level: zap.NewAtomicLevelAt(zap.FatalLevel)})
-	if os.Getenv("TIKV_UNARY") != "" {
-		config.UpdateGlobal(func(settings *config.Config) {
+	config.UpdateGlobal(func(settings *config.Config) {
+		if os.Getenv("TIKV_UNARY") != "" {
 			settings.TiKVClient.MaxBatchSize = 0
+		}
+		if os.Getenv("TIKV_GZIP") != "" {
 			settings.TiKVClient.GrpcCompressionType = "gzip"
-		})
-	}
+		}
+	})
 	os.Exit(m.Run())
 }
 
