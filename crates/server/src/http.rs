@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -49,7 +49,9 @@ impl From<Response> for Answer {
 pub(crate) struct Asked<'a> {
     /// The path, with its slash.
     pub(crate) path: &'a str,
-    query: &'a str,
+    pub(crate) query: &'a str,
+    /// Whom the client wants to reach, as it says.
+    pub(crate) host: Option<&'a str>,
     /// What was posted there; `None` for a GET or HEAD.
     pub(crate) posted: Option<&'a [u8]>,
 }
@@ -117,7 +119,8 @@ async fn respond(request: Request<Incoming>, posts: Posts, answer: &(impl Fn(&As
         _ => return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n").into(),
     };
     let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
-    answer(&Asked { path, query, posted: posted.as_deref() })
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    answer(&Asked { path, query, host, posted: posted.as_deref() })
 }
 
 /// All that is posted, or why it is not taken.

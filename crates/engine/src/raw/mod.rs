@@ -10,7 +10,7 @@
 //!
 //! | command | here |
 //! |---|---|
-//! | `RawGet`, `RawBatchGet`, `RawGetKeyTTL` | [`Get`], [`BatchGet`], [`Ttl`] |
+//! | `RawGet`, `RawBatchGet`, `RawGetKeyTTL` | [`Get`], [`BatchGet`] (a walk over keys), [`Ttl`] |
 //! | `RawPut`, `RawBatchPut` | [`Put`], [`BatchPut`] |
 //! | `RawDelete`, `RawBatchDelete`, `RawDeleteRange` | [`Delete`], [`BatchDelete`], [`DeleteRange`] |
 //! | `RawCompareAndSwap` | [`CompareAndSwap`] |

@@ -30,6 +30,9 @@ const CONNECTION_WINDOW: u32 = CALLS * CALL_WINDOW;
 const FRAME_BYTES: u32 = 64 << 10;
 const HEADERS_BYTES: u32 = 16 << 10;
 
+/// Why calls end that have no end of their own.
+const SHUT_DOWN: &str = "the server is being shut down";
+
 /// What answers calls.
 pub(crate) trait Service: Send + Sync + 'static {
     /// Answers one call.
@@ -45,6 +48,7 @@ pub(crate) struct Exchange {
     /// What it is to get.
     pub(crate) replies: Replies,
     connection: CancellationToken,
+    stop: CancellationToken,
 }
 
 impl Exchange {
@@ -58,9 +62,14 @@ impl Exchange {
         self.uri.authority().map(Authority::as_str)
     }
 
-    /// What the client said beside.
-    pub(crate) const fn headers(&self) -> &HeaderMap {
-        &self.headers
+    /// Waits for something that the client is to be told, unless it gives the call up or the server stops.
+    pub(crate) async fn wait_for<T>(&mut self, event: impl Future<Output = T>) -> Result<T, Status> {
+        tokio::select! {
+            biased;
+            event = event => Ok(event),
+            () = self.replies.given_up() => Err(Status::new(Code::Cancelled, "the client has given the call up")),
+            () = self.stop.cancelled() => Err(Status::new(Code::Unavailable, SHUT_DOWN)),
+        }
     }
 
     /// Closes the connection with all of its calls, and answers none of them.
@@ -151,6 +160,7 @@ impl<'a, S: Service> Calls<'a, S> {
             replies: Replies::new(answer, self.limits.frame_bytes, self.limits.stalled),
             headers: head.headers,
             connection: gone.clone(),
+            stop: self.stop.clone(),
         };
         let (service, open) = (Arc::clone(&self.service), Arc::clone(&self.open));
         let gone = gone.clone();
@@ -170,9 +180,7 @@ async fn answer_call<S: Service>(service: Arc<S>, mut exchange: Exchange) {
         }
     };
     let status = match status {
-        Ok(()) if exchange.requests.is_stopped() => {
-            Err(Status::new(Code::Unavailable, "the server is being shut down"))
-        }
+        Ok(()) if exchange.requests.is_stopped() => Err(Status::new(Code::Unavailable, SHUT_DOWN)),
         status => status,
     };
     let uri = exchange.uri.clone();

@@ -23,9 +23,9 @@ impl Starting {
         self.addresses.tikv_stores.clone_from(&addresses);
 
         let (backend, clock, api) = (Arc::clone(&self.backend), self.options.clock.clone(), options.api);
-        let (pd_address, store_count) = (pd.address(), addresses.len());
+        let store_count = addresses.len();
         let opened = aside(move || {
-            let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, pd_address, &options)?);
+            let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, &options)?);
             let pd = Pd::open(Arc::clone(&cluster), &clock)?;
             Ok((cluster, pd, backend.raw()?))
         });
@@ -38,7 +38,7 @@ impl Starting {
         let service = Service::new(Parts {
             stores: (0..store_count).map(store).collect(),
             cluster: Arc::clone(&cluster),
-            pd: pd_service,
+            pd: Arc::new(pd_service),
             limits: self.options.limits.clone(),
             latency: self.options.latency,
             metrics: Arc::clone(&self.metrics),

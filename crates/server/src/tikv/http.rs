@@ -2,6 +2,7 @@
 
 use hyper::StatusCode;
 
+use super::pd::Dialled;
 use super::service::{Endpoint, Role};
 use crate::backend::Raw;
 use crate::http::{Answer, Asked, json, not_found, text};
@@ -9,7 +10,9 @@ use crate::http::{Answer, Asked, json, not_found, text};
 impl<R: Raw> Endpoint<R> {
     /// Answers what is asked over HTTP.
     pub(super) fn answer_http(&self, asked: &Asked<'_>) -> Answer {
-        let Role::Store(number) = self.role else { return not_found(asked).into() };
+        let Role::Store(number) = self.role else {
+            return self.service.pd().answer_http(asked, &Dialled::new(asked.host, self.local, false));
+        };
         if asked.posted.is_some() {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n").into();
         }

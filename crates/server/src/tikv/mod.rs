@@ -12,6 +12,7 @@ mod http;
 mod options;
 mod pd;
 mod pd_calls;
+mod pd_watches;
 mod ports;
 mod service;
 mod store;

@@ -27,7 +27,7 @@ pub(crate) struct Service<R> {
 /// What a service is made of.
 pub(crate) struct Parts<R> {
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) pd: Pd,
+    pub(crate) pd: Arc<Pd>,
     /// By their numbers.
     pub(crate) stores: Vec<Arc<Store<R>>>,
     pub(crate) limits: Limits,
@@ -61,7 +61,7 @@ impl<R: Raw> Service<R> {
         &self.parts.cluster
     }
 
-    pub(crate) const fn pd(&self) -> &Pd {
+    pub(crate) const fn pd(&self) -> &Arc<Pd> {
         &self.parts.pd
     }
 
@@ -195,7 +195,8 @@ impl<R: Raw> Endpoint<R> {
     }
 }
 
-async fn only_request<M: Method>(exchange: &mut Exchange) -> Result<(M::Request, Room), Status> {
+/// The request of a call that has one, and the room that it takes.
+pub(super) async fn only_request<M: Method>(exchange: &mut Exchange) -> Result<(M::Request, Room), Status> {
     let request = exchange.requests.next().await?;
     request.ok_or_else(|| Status::new(Code::Internal, "the call has no request"))
 }

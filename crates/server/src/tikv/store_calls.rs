@@ -36,7 +36,11 @@ impl<R: Raw> Endpoint<R> {
             Call::UnsafeDestroyRange => self.run::<rpc::UnsafeDestroyRange>(store, exchange).await,
             Call::GetLockWaitInfo => self.run::<rpc::GetLockWaitInfo>(store, exchange).await,
             Call::GetHealthFeedback => self.run::<rpc::GetHealthFeedback>(store, exchange).await,
+            Call::GetStoreSafeTs => {
+                self.unary::<rpc::GetStoreSafeTs, _>(exchange, |_| async { Ok(store.get_store_safe_ts()) }).await
+            }
             Call::HealthCheck => self.unary::<rpc::HealthCheck, _>(exchange, |_| async { Ok(SERVING) }).await,
+            Call::HealthWatch => self.watch_health(exchange).await,
             other => Err(Status::unimplemented(format!("{} is not served by stores", other.path()))),
         }
     }

@@ -11,6 +11,9 @@ use charioteer_proto::tikv::{errorpb, metapb};
 use super::shape::Replacement;
 use super::{Cluster, Number, Region, Section, refusal};
 
+/// How many regions there may be; what is known of one takes about a quarter of a kilobyte.
+const MAX_REGIONS: usize = 1_000_000;
+
 /// Why the shape was not changed.
 #[derive(Debug)]
 pub(crate) enum ChangeError {
@@ -62,6 +65,9 @@ impl Cluster {
                 "region {} cannot be split at its first key or at none",
                 region.id
             )));
+        }
+        if self.shape.read().len() + keys.len() > MAX_REGIONS {
+            return Err(ChangeError::Refused(format!("there can be no more than {MAX_REGIONS} regions")));
         }
         let current = self.current(region.id)?;
         let mut ids = || {
@@ -138,21 +144,6 @@ impl Cluster {
         Ok(last)
     }
 
-    /// Has a store answer nobody. It goes on leading what it leads, until another peer does.
-    pub(crate) fn stop_store(&self, store_id: u64) {
-        self.shape.write().set_stopped(store_id, true);
-    }
-
-    /// Has a store answer again.
-    pub(crate) fn start_store(&self, store_id: u64) {
-        self.shape.write().set_stopped(store_id, false);
-    }
-
-    /// Whether a store answers nobody.
-    pub(crate) fn is_stopped(&self, store_id: u64) -> bool {
-        self.shape.read().is_stopped(store_id)
-    }
-
     fn current(&self, region_id: u64) -> Result<Arc<Region>, errorpb::Error> {
         self.region(region_id).ok_or_else(|| refusal::region_not_found(region_id))
     }
@@ -190,7 +181,8 @@ fn parts(region: &Region, keys: &BTreeSet<&Bytes>, ids: &mut impl FnMut() -> u64
         let peers: Vec<_> = region.peers.iter().map(|peer| metapb::Peer { id: ids(), ..*peer }).collect();
         let led_from = region.peers.iter().position(|peer| Some(peer.id) == region.leader);
         let leader = led_from.and_then(|index| peers.get(index)).map(|peer| peer.id);
-        let end = key.clone();
+        // The key may be a slice of a far larger message, which the region would keep.
+        let end = Bytes::copy_from_slice(key);
         parts.push(Region { id, start, end: end.clone(), conf_ver: region.conf_ver, version, peers, leader });
         start = end;
     }

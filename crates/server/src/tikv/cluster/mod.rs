@@ -20,12 +20,14 @@ mod scatter;
 mod shape;
 mod stores;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use charioteer_engine::{Clock, Db, Error};
 use charioteer_proto::tikv::{metapb, pdpb};
 use parking_lot::{Mutex, RwLock};
+use tracing::warn;
 
 pub(crate) use admission::Access;
 pub(crate) use change::ChangeError;
@@ -44,7 +46,6 @@ pub(crate) const MAX_PEERS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Cluster {
     id: u64,
-    pd: SocketAddr,
     ledger: Ledger,
     shape: RwLock<Shape>,
     /// The last number given to a store, a region or a peer. Held while anything changes: one change at a time.
@@ -56,13 +57,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the store fails, or holds what this program does not understand.
-    pub(crate) fn open(
-        db: &Db,
-        clock: &Clock,
-        stores: Vec<SocketAddr>,
-        pd: SocketAddr,
-        options: &TikvOptions,
-    ) -> Result<Self, Error> {
+    pub(crate) fn open(db: &Db, clock: &Clock, stores: Vec<SocketAddr>, options: &TikvOptions) -> Result<Self, Error> {
         let ledger = Ledger::open(db)?;
         let now = clock.now();
         let (id, mut last_id) = match ledger.number(Number::ClusterId)? {
@@ -77,8 +72,10 @@ impl Cluster {
         let stores::Matched { stores, changed } = stores::match_up(&known, stores, now, &mut ids)?;
         let serving: Vec<u64> = stores.iter().filter(|store| !store.removed).map(|store| store.id).collect();
         let known: Vec<pdpb::Region> = ledger.all(Section::Regions)?;
-        let mut regions = known.into_iter().map(Region::from_message).collect::<Result<Vec<_>, _>>()?;
-        if regions.is_empty() {
+        let known = known.into_iter().map(Region::from_message).collect::<Result<Vec<_>, _>>()?;
+        let mut regions = known.clone();
+        let regions_are_new = known.is_empty();
+        if regions_are_new {
             regions = bootstrap::regions(options.api, options.regions, &serving, &mut ids);
         } else if changed {
             placement::place(&mut regions, &serving, &mut ids);
@@ -88,20 +85,24 @@ impl Cluster {
         page.put_number(Number::ClusterId, id);
         page.put_number(Number::LastId, last_id);
         stores.iter().for_each(|store| page.put(Section::Stores, &store.id.to_be_bytes(), &store.message(now)));
-        regions.iter().for_each(|region| page.put(Section::Regions, &region.id.to_be_bytes(), &region.message()));
-        page.write()?;
+        let known: HashMap<u64, Region> = known.into_iter().map(|region| (region.id, region)).collect();
+        let differ = regions.iter().filter(|region| known.get(&region.id) != Some(*region));
+        differ.for_each(|region| page.put(Section::Regions, &region.id.to_be_bytes(), &region.message()));
+        let is_only_addresses = !regions_are_new && !changed;
+        match page.write() {
+            // Where stores listen now is known from now on; it is only for the next time that it would be kept.
+            Err(error @ Error::DiskFull { .. }) if is_only_addresses => {
+                warn!(%error, "cannot keep where the stores are")
+            }
+            written => written?,
+        }
         let shape = RwLock::new(Shape::new(regions, stores)?);
-        Ok(Self { id, pd, ledger, shape, last_id: Mutex::new(last_id) })
+        Ok(Self { id, ledger, shape, last_id: Mutex::new(last_id) })
     }
 
     /// The number by which clients tell this cluster from others. It never changes for a data folder.
     pub(crate) const fn id(&self) -> u64 {
         self.id
-    }
-
-    /// Where PD listens.
-    pub(crate) const fn pd(&self) -> SocketAddr {
-        self.pd
     }
 
     /// The id of the store at the n-th address; 0, which is nobody's, if there is none.

@@ -1,6 +1,6 @@
 //! Which regions and stores there are: an ordered cover of all keys, and how it changes.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -17,8 +17,6 @@ pub(super) struct Shape {
     by_id: HashMap<u64, Arc<Region>>,
     /// By id.
     stores: Vec<KnownStore>,
-    /// Stores that do not answer. Only tests stop any.
-    stopped: HashSet<u64>,
 }
 
 /// Regions that take the place of others.
@@ -44,7 +42,7 @@ impl Shape {
             return Err(Error::Corrupt { what: "regions" });
         }
         let (ordered, by_id) = (BTreeMap::new(), HashMap::new());
-        let mut shape = Self { ordered, by_id, stores, stopped: HashSet::new() };
+        let mut shape = Self { ordered, by_id, stores };
         shape.apply(Replacement { gone: Vec::new(), regions });
         Ok(shape)
     }
@@ -64,6 +62,11 @@ impl Shape {
         }
     }
 
+    /// How many regions there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(super) fn region(&self, id: u64) -> Option<&Arc<Region>> {
         self.by_id.get(&id)
     }
@@ -78,11 +81,6 @@ impl Shape {
     /// The region before the one that holds a key.
     pub(super) fn before(&self, pd_key: &[u8]) -> Option<&Arc<Region>> {
         self.downwards(&self.at(pd_key).start).next()
-    }
-
-    /// The region behind another.
-    pub(super) fn behind(&self, region: &Region) -> Option<&Arc<Region>> {
-        if region.end.is_empty() { None } else { Some(self.at(&region.end)) }
     }
 
     /// The regions that hold keys from `start` up to `end`, which is not included and where empty beyond all.
@@ -122,18 +120,5 @@ impl Shape {
     /// The stores that are not gone, in the order of their addresses.
     pub(super) fn serving(&self) -> impl Iterator<Item = &KnownStore> {
         self.stores.iter().filter(|store| !store.removed)
-    }
-
-    pub(super) fn is_stopped(&self, store_id: u64) -> bool {
-        self.stopped.contains(&store_id)
-    }
-
-    /// Has a store answer, or not.
-    pub(super) fn set_stopped(&mut self, store_id: u64, stopped: bool) {
-        if stopped {
-            self.stopped.insert(store_id)
-        } else {
-            self.stopped.remove(&store_id)
-        };
     }
 }

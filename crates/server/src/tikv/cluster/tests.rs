@@ -11,8 +11,8 @@ fn addresses(count: u16) -> Vec<SocketAddr> {
 }
 
 fn open(db: &Db, stores: u16, regions: usize) -> Cluster {
-    let (pd, options) = (SocketAddr::from(([127, 0, 0, 1], 2379)), TikvOptions { regions, ..TikvOptions::default() });
-    Cluster::open(db, &Clock::stopped_at(NOW), addresses(stores), pd, &options).unwrap()
+    let options = TikvOptions { regions, ..TikvOptions::default() };
+    Cluster::open(db, &Clock::stopped_at(NOW), addresses(stores), &options).unwrap()
 }
 
 fn cluster(stores: u16, regions: usize) -> Cluster {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use charioteer_proto::tikv::pdpb;
 use tokio::sync::watch;
 
-use super::Pd;
 use super::etcd::{self, Change, EtcdError, Forgotten, Keys};
+use super::{Pd, check_count};
 use crate::grpc::{Code, Status};
 
 /// Under which keys settings may be.
@@ -28,8 +28,10 @@ impl Pd {
                 let key = key_of(&path, &item.name);
                 match item.kind() {
                     // What older clients set stands in `value`.
-                    pdpb::EventType::Put if !item.value.is_empty() => etcd::put(keys, page, key, item.value.into())?,
-                    pdpb::EventType::Put => etcd::put(keys, page, key, item.payload)?,
+                    pdpb::EventType::Put if !item.value.is_empty() => {
+                        etcd::put(keys, page, &key, item.value.as_bytes())?
+                    }
+                    pdpb::EventType::Put => etcd::put(keys, page, &key, &item.payload)?,
                     pdpb::EventType::Delete => etcd::delete(keys, page, &key),
                 }
             }
@@ -52,6 +54,7 @@ impl Pd {
             let items = items.map(|pair| item(&pair.key, pair.value.clone(), pdpb::EventType::Put)).collect();
             return Ok(pdpb::LoadGlobalConfigResponse { items, revision: keys.revision() });
         }
+        check_count(request.names.len())?;
         let path = allowed(&request.config_path)?;
         let items = request.names.into_iter().map(|name| match keys.get(&key_of(path, &name)) {
             Some(pair) => item(name.as_bytes(), pair.value.clone(), pdpb::EventType::Put),

@@ -19,7 +19,7 @@ type Fact = (StatusCode, Value);
 
 impl Pd {
     /// Answers a GET or POST under `/pd/`.
-    pub(crate) fn answer_http(self: &Arc<Self>, asked: &Asked<'_>, dialled: &Dialled) -> Answer {
+    pub(crate) fn answer_http(&self, asked: &Asked<'_>, dialled: &Dialled) -> Answer {
         match (asked.path.strip_prefix("/pd/api/"), asked.posted) {
             (Some("v2/keyspaces" | "v2/keyspaces/id"), Some(posted)) => self.post_keyspace(posted),
             (Some(path), None) => match self.fact(path, asked, dialled) {
@@ -134,12 +134,12 @@ impl Pd {
         made(found.cloned())
     }
 
-    fn post_keyspace(self: &Arc<Self>, posted: &[u8]) -> Answer {
+    fn post_keyspace(&self, posted: &[u8]) -> Answer {
         match wanted(posted) {
             Ok(keyspace) => {
-                let pd = Arc::clone(self);
+                let (keyspaces, now) = (Arc::clone(&self.keyspaces), self.clock.now());
                 Answer::Aside(Box::new(move || {
-                    let (status, fact) = made(pd.create_keyspace(keyspace));
+                    let (status, fact) = made(keyspaces::make(&keyspaces, keyspace, now));
                     as_json(status, &fact)
                 }))
             }
@@ -219,6 +219,3 @@ fn member_fact(member: &pdpb::Member) -> Value {
         "binary_version": member.binary_version,
     })
 }
-
-#[cfg(test)]
-mod tests;

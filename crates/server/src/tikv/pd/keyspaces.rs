@@ -107,6 +107,15 @@ pub(super) fn has_gc_of_its_own(keyspace: &KeyspaceMeta) -> bool {
     keyspace.config.get("gc_management_type").is_some_and(|kind| kind == "keyspace_level")
 }
 
+/// Makes a keyspace. It may wait for the disk.
+pub(super) fn make(
+    keyspaces: &Remembered<Keyspaces>,
+    keyspace: NewKeyspace,
+    now: Duration,
+) -> Result<KeyspaceMeta, KeyspaceError> {
+    keyspaces.change_here(|keyspaces, page| create(keyspaces, page, keyspace, seconds(now)))
+}
+
 fn create(
     keyspaces: &mut Keyspaces,
     page: &mut Page<'_>,
@@ -243,12 +252,6 @@ impl Pd {
         let changed = self.keyspaces.change(move |keyspaces, page| update_state(keyspaces, page, id, state, now)).await;
         let keyspacepb::LoadKeyspaceResponse { header, keyspace } = self.loaded(changed);
         Ok(keyspacepb::UpdateKeyspaceStateResponse { header, keyspace })
-    }
-
-    /// Makes a keyspace. It may wait for the disk.
-    pub(super) fn create_keyspace(&self, keyspace: NewKeyspace) -> Result<KeyspaceMeta, KeyspaceError> {
-        let now = seconds(self.clock.now());
-        self.keyspaces.change_here(move |keyspaces, page| create(keyspaces, page, keyspace, now))
     }
 
     /// Waits for keyspaces to change, after all that are there.

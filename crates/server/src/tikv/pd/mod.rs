@@ -26,9 +26,8 @@ pub(crate) use dialled::Dialled;
 use etcd::Etcd;
 use external_timestamp::ExternalTimestamp;
 use gc::Gc;
-pub(crate) use global_config::{GlobalConfigWatch, Told};
+pub(crate) use global_config::Told;
 use keyspaces::Keyspaces;
-pub(crate) use keyspaces::KeyspacesWatch;
 use remembered::Remembered;
 use tso::Tso;
 
@@ -84,6 +83,17 @@ impl Pd {
         let error = pdpb::Error { r#type: kind.into(), message: message.into() };
         Some(pdpb::ResponseHeader { cluster_id: self.cluster.id(), error: Some(error) })
     }
+}
+
+/// How much may be asked in one message. Clients ask a tenth of that at most, and every question takes far more in an answer.
+const MOST_ASKED: usize = 100_000;
+
+/// Refuses more questions than that.
+fn check_count(asked: usize) -> Result<(), Status> {
+    if asked <= MOST_ASKED {
+        return Ok(());
+    }
+    Err(Status::new(Code::ResourceExhausted, format!("{asked} questions in one message, there may be {MOST_ASKED}")))
 }
 
 #[cfg(test)]

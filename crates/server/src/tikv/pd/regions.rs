@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use charioteer_proto::tikv::pdpb;
 
-use super::Pd;
+use super::{Pd, check_count};
 use crate::grpc::Status;
 use crate::tikv::cluster::Region;
 
@@ -40,6 +40,7 @@ impl Pd {
         request: pdpb::QueryRegionRequest,
     ) -> Result<pdpb::QueryRegionResponse, Status> {
         self.check(request.header.as_ref())?;
+        check_count(request.ids.len() + request.keys.len() + request.prev_keys.len())?;
         let mut found = BTreeMap::new();
         let mut id_of = |region: Option<Arc<Region>>| match region {
             Some(region) => {
@@ -88,12 +89,15 @@ impl Pd {
         }
         let limit = limit_of(request.limit);
         let mut regions: Vec<Arc<Region>> = Vec::new();
-        for range in &request.ranges {
-            // A region that two ranges share is told once.
-            let last = regions.last().map(|region| region.id);
+        // They ascend, unless one of them has no end; then the rest is in it.
+        let mut ranges = request.ranges;
+        ranges.sort_by(|one, other| one.start_key.cmp(&other.start_key));
+        for range in &ranges {
             let more = self.cluster.regions_between(&range.start_key, &range.end_key, limit);
-            regions.extend(more.into_iter().filter(|region| Some(region.id) != last));
-            if regions.len() >= limit {
+            // Ranges may share regions, each of which is told once.
+            let told = regions.last().map(|last| last.end.clone());
+            regions.extend(more.into_iter().filter(|region| told.as_ref().is_none_or(|end| *end <= region.start)));
+            if regions.len() >= limit || regions.last().is_some_and(|last| last.end.is_empty()) {
                 break;
             }
         }

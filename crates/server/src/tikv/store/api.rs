@@ -10,6 +10,7 @@ use charioteer_engine::raw::{Family, Keys, MAX_KEY_BYTES};
 use charioteer_proto::tikv::kvrpcpb::{ApiVersion, Context, KeyRange};
 
 use super::super::TikvApi;
+use super::super::cluster::hex;
 
 /// The version under which a request is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,16 +133,6 @@ const RAW: u8 = b'r';
 pub(super) fn check_key_sizes<'a>(keys: impl IntoIterator<Item = &'a Bytes>) -> Result<(), Rule> {
     let too_long = keys.into_iter().find(|key| key.len() > MAX_KEY_BYTES);
     too_long.map_or(Ok(()), |key| Err(Rule::KeyTooLarge { size: key.len(), limit: MAX_KEY_BYTES }))
-}
-
-fn hex(key: &[u8]) -> String {
-    use fmt::Write;
-
-    key.iter().fold(String::with_capacity(2 * key.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02X}");
-        text
-    })
 }
 
 impl fmt::Display for Rule {

@@ -43,14 +43,13 @@ impl<R: Raw> Serve<rpc::RawBatchScan> for Store<R> {
         version.check_ranges(cmd, &asked.ranges)?;
         let place = self.place(version, context, Access::Read)?;
         let family = version.family(&asked.cf)?;
+        if asked.each_limit > 0 {
+            asked.ranges.iter().try_for_each(|range| place.check_start(&range.start_key))?;
+        }
         let direction = if asked.reverse { Direction::Backward } else { Direction::Forward };
-        let starts = asked.ranges.iter().map(|range| range.start_key.clone()).collect::<Vec<_>>();
         let ranges = asked.ranges.into_iter().map(|range| ScanRange { start: range.start_key, end: range.end_key });
         let scan = BatchScan::new(ranges.collect(), direction, asked.each_limit as usize)
             .map_err(|_| Rule::Other("Invalid KeyRanges".to_owned()))?;
-        if asked.each_limit > 0 {
-            starts.iter().try_for_each(|start| place.check_start(start))?;
-        }
         let (region_id, most) = (place.region_id(), self.most_bytes);
         let scan = if asked.key_only { scan.keys_only() } else { scan };
         Ok(self.raw.walk(version.keys(), family, place.bounds()?, scan.max_bytes(most)).map(move |found| {

@@ -97,13 +97,3 @@ fn numbers_are_taken_in_turn_and_never_again() {
     assert_eq!((cluster.take_ids(1).unwrap(), cluster.take_ids(5).unwrap()), (4, 9));
     assert_eq!(open(&db, 1, 1).take_ids(1).unwrap(), 10);
 }
-
-#[test]
-fn a_store_is_stopped_until_it_is_started() {
-    let cluster = cluster(2, 1);
-    cluster.stop_store(1);
-    assert!(cluster.is_stopped(1) && !cluster.is_stopped(2));
-    assert_eq!(led_from(&cluster.region_at(b"")), 1, "another peer leads when it is told to");
-    cluster.start_store(1);
-    assert!(!cluster.is_stopped(1));
-}

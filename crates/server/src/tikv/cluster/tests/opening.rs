@@ -56,7 +56,7 @@ fn other_ports_are_other_addresses_of_the_same_stores() {
     let before = open(&db, 2, 4);
     let moved: Vec<SocketAddr> = [31, 32].map(|port| SocketAddr::from(([127, 0, 0, 1], port))).into();
     let clock = Clock::stopped_at(NOW + Duration::from_secs(5));
-    let after = Cluster::open(&db, &clock, moved.clone(), before.pd(), &TikvOptions::default()).unwrap();
+    let after = Cluster::open(&db, &clock, moved.clone(), &TikvOptions::default()).unwrap();
     assert_eq!((after.id(), after.regions()), (before.id(), before.regions()));
     let stores = after.stores();
     assert_eq!(
@@ -105,6 +105,6 @@ fn regions_that_leave_a_hole_are_refused() {
     page.delete(Section::Regions, &cluster.region_at(b"\x80").id.to_be_bytes());
     page.write().unwrap();
     let clock = Clock::stopped_at(NOW);
-    let opened = Cluster::open(&db, &clock, addresses(1), cluster.pd(), &TikvOptions::default());
+    let opened = Cluster::open(&db, &clock, addresses(1), &TikvOptions::default());
     assert_eq!(opened.unwrap_err(), Error::Corrupt { what: "regions" });
 }

@@ -14,7 +14,7 @@ const MOST_BYTES: usize = 16 << 20;
 /// The longest key, in bytes: the store cannot hold much longer ones.
 const MOST_KEY_BYTES: usize = 60_000;
 
-/// How many changes are remembered for those who watch.
+/// How many changes are remembered for those who watch, if they take no more than all keys may.
 const REMEMBERED: usize = 1000;
 
 /// The keys, each change of which has the next revision.
@@ -25,6 +25,7 @@ pub(in crate::tikv::pd) struct Keys {
     bytes: usize,
     /// The newest last.
     changes: VecDeque<Change>,
+    changes_bytes: usize,
     /// The last revision of which nothing is remembered.
     forgotten: i64,
 }
@@ -58,7 +59,7 @@ impl Keys {
     pub(super) fn restore(pairs: Vec<KeyValue>, revision: i64) -> Self {
         let bytes = pairs.iter().map(size).sum();
         let keys = pairs.into_iter().map(|pair| (pair.key.clone(), pair)).collect();
-        Self { keys, revision, bytes, changes: VecDeque::new(), forgotten: revision }
+        Self { keys, revision, bytes, changes: VecDeque::new(), changes_bytes: 0, forgotten: revision }
     }
 
     pub(in crate::tikv::pd) const fn revision(&self) -> i64 {
@@ -76,14 +77,14 @@ impl Keys {
     }
 
     /// Puts a key, and answers it as it is now.
-    pub(in crate::tikv::pd) fn put(&mut self, key: Bytes, value: Bytes) -> Result<KeyValue, PutError> {
+    pub(in crate::tikv::pd) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<KeyValue, PutError> {
         if key.is_empty() {
             return Err(PutError::NoKey);
         }
         if key.len() > MOST_KEY_BYTES {
             return Err(PutError::TooLarge);
         }
-        let old = self.keys.get(&key);
+        let old = self.keys.get(key);
         let bytes = self.bytes - old.map_or(0, size) + key.len() + value.len();
         if bytes > MOST_BYTES {
             return Err(PutError::NoSpace);
@@ -93,12 +94,13 @@ impl Keys {
             create_revision: old.map_or(revision, |old| old.create_revision),
             version: old.map_or(1, |old| old.version + 1),
             mod_revision: revision,
-            key: key.clone(),
-            value,
+            // Both may be slices of a larger message, which would be kept with them.
+            key: Bytes::copy_from_slice(key),
+            value: Bytes::copy_from_slice(value),
             lease: 0,
         };
         (self.bytes, self.revision) = (bytes, revision);
-        self.keys.insert(key, pair.clone());
+        self.keys.insert(pair.key.clone(), pair.clone());
         self.remember(Change { revision, deleted: false, pair: pair.clone() });
         Ok(pair)
     }
@@ -113,9 +115,12 @@ impl Keys {
     }
 
     fn remember(&mut self, change: Change) {
+        self.changes_bytes += size(&change.pair);
         self.changes.push_back(change);
-        if self.changes.len() > REMEMBERED {
-            self.forgotten = self.changes.pop_front().map_or(self.forgotten, |change| change.revision);
+        while self.changes.len() > REMEMBERED || self.changes_bytes > MOST_BYTES {
+            let Some(oldest) = self.changes.pop_front() else { break };
+            self.changes_bytes -= size(&oldest.pair);
+            self.forgotten = oldest.revision;
         }
     }
 

@@ -6,7 +6,6 @@ mod keys;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use charioteer_engine::Error;
 use charioteer_proto::tikv::etcdserverpb::{
     self, Member, MemberListRequest, MemberListResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
@@ -54,7 +53,7 @@ pub(super) fn open(ledger: &Ledger) -> Result<Etcd, Error> {
 }
 
 /// Puts a key, and writes that down.
-pub(super) fn put(keys: &mut Keys, page: &mut Page<'_>, key: Bytes, value: Bytes) -> Result<(), EtcdError> {
+pub(super) fn put(keys: &mut Keys, page: &mut Page<'_>, key: &[u8], value: &[u8]) -> Result<(), EtcdError> {
     let pair = keys.put(key, value)?;
     page.put(Section::Etcd, &pair.key, &pair);
     page.put_number(Number::EtcdRevision, keys.revision().unsigned_abs());
@@ -115,7 +114,7 @@ impl Pd {
                 (None, true) => return Err(EtcdError(Status::invalid("etcdserver: key not found"))),
                 (_, false) => request.value,
             };
-            put(keys, page, request.key, value)?;
+            put(keys, page, &request.key, &value)?;
             Ok((old, keys.revision()))
         });
         let (old, revision) = put.await.map_err(|EtcdError(status)| status)?;
@@ -145,6 +144,3 @@ fn check_put(request: &PutRequest) -> Result<(), Status> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -235,6 +235,3 @@ fn scope_of(keyspaces: &Keyspaces, id: u32, by: By) -> Result<u32, GcError> {
         By::Collector => Err(GcError::NotItsOwn { name: keyspace.name.clone(), id }),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,5 @@
 use std::collections::VecDeque;
 
-use charioteer_proto::tikv::kvrpcpb::{GetHealthFeedbackRequest, GetRequest};
 use charioteer_proto::tikv::tikvpb::batch_commands_request::Request;
 use charioteer_proto::tikv::tikvpb::batch_commands_response::Response;
 use charioteer_proto::tikv::tikvpb::{BatchCommandsEmptyRequest, BatchCommandsRequest, BatchCommandsResponse};
@@ -35,7 +34,7 @@ fn empty(test_id: u64, delay_time: u64) -> Option<Command> {
 }
 
 fn ask_for_health() -> Option<Command> {
-    Some(Command::GetHealthFeedback(Box::new(GetHealthFeedbackRequest::default())))
+    Some(Command::GetHealthFeedback(Box::default()))
 }
 
 #[tokio::test]
@@ -66,7 +65,7 @@ async fn commands_without_numbers_end_the_stream() {
 #[tokio::test]
 async fn a_command_that_is_not_served_ends_the_stream() {
     let f = Fixture::new();
-    let command = Command::Get(Box::new(GetRequest::default()));
+    let command = Command::Get(Box::default());
     let refused = f.store.start(command).wait().await.unwrap_err();
     assert_eq!(refused, Status::unimplemented("/tikvpb.Tikv/KvGet is not served"));
 }
