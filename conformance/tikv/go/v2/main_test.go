@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 
 	"charioteer.test/tikv-go-cases"
@@ -128,9 +129,14 @@ func within(t *testing.T) (*cases.Space, *rawkv.Client) {
 	return space, space.Client.(client).Client
 }
 
+// One at a time: PD gives up what has to be split when someone else splits it.
+var splitting sync.Mutex
+
 // split makes boundaries of regions.
 func split(t *testing.T, s *cases.Space, boundaries [][]byte) {
 	t.Helper()
+	splitting.Lock()
+	defer splitting.Unlock()
 	answer, err := s.Client.(client).GetPDClient().SplitRegions(s.Context, boundaries)
 	cases.Must(t, err)
 	if answer.GetFinishedPercentage() != 100 || len(answer.GetRegionsId()) != len(boundaries) {
