@@ -130,7 +130,7 @@ public class Raw {
     space.client.batchGet(asked).forEach(pair -> found.put(pair.getKey(), pair.getValue()));
     same(found.size(), 1000);
     found.forEach(Raw::same);
-    space.client.batchDelete(all.subList(10, 1000));
+    space.client.batchDelete(new ArrayList<>(all.subList(10, 1000)));
     same(keys(space.client.scanPrefix(space.key(""))), all.subList(0, 10));
   }
 
