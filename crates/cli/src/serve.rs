@@ -98,8 +98,8 @@ struct TikvArguments {
     #[arg(long, value_name = "any|v1|v1ttl|v2", default_value = "any")]
     tikv_api: TikvApi,
 
-    /// How many regions a new cluster has; data that is already there keeps its own.
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    /// How many regions a new cluster has, by default as many as a new PD makes; data that is already there keeps its own.
+    #[arg(long, value_name = "NUMBER", default_value_t = TikvOptions::default().regions)]
     tikv_regions: usize,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{RecvStream, server};
-use http::header::{CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::uri::Authority;
 use http::{Method, Request, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::messages::{MessageLimits, Messages};
+use super::messages::{Encoding, MessageLimits, Messages};
 use super::replies::{Replies, refuse};
 use super::status::{Code, Status};
 use crate::Limits;
@@ -154,10 +154,20 @@ impl<'a, S: Service> Calls<'a, S> {
         if !content_type.is_some_and(|value| value.starts_with(b"application/grpc")) {
             return refuse(answer, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
+        let encoding = match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+            None | Some(b"identity") => Ok(Encoding::Identity),
+            Some(b"gzip") => Ok(Encoding::Gzip),
+            Some(other) => Err(Status::unimplemented(format!("encoding {} is not read here", other.escape_ascii()))),
+        };
+        let replies = Replies::new(answer, self.limits.frame_bytes, self.limits.stalled);
+        let encoding = match encoding {
+            Ok(encoding) => encoding,
+            Err(status) => return end(replies, head.uri.path(), Err(status)),
+        };
         let exchange = Exchange {
             uri: head.uri,
-            requests: Messages::new(body, self.message_limits.clone(), self.stop.clone()),
-            replies: Replies::new(answer, self.limits.frame_bytes, self.limits.stalled),
+            requests: Messages::new(body, encoding, self.message_limits.clone(), self.stop.clone()),
+            replies,
             headers: head.headers,
             connection: gone.clone(),
             stop: self.stop.clone(),
@@ -183,15 +193,17 @@ async fn answer_call<S: Service>(service: Arc<S>, mut exchange: Exchange) {
         Ok(()) if exchange.requests.is_stopped() => Err(Status::new(Code::Unavailable, SHUT_DOWN)),
         status => status,
     };
-    let uri = exchange.uri.clone();
-    let path = uri.path();
+    end(exchange.replies, exchange.uri.path(), status);
+}
+
+fn end(replies: Replies, path: &str, status: Result<(), Status>) {
     if let Err(status) = &status {
         debug!(path, %status, "a call ended with an error");
     }
     if matches!(&status, Err(status) if status.code == Code::Cancelled) {
-        return exchange.replies.reset();
+        return replies.reset();
     }
-    if let Err(error) = exchange.replies.finish(status) {
+    if let Err(error) = replies.finish(status) {
         debug!(path, %error, "nobody waits for the end of a call");
     }
 }
@@ -229,7 +241,7 @@ mod tests {
         let timeout = |text: &'static str| {
             timeout_of(&HeaderMap::from_iter([(
                 http::HeaderName::from_static("grpc-timeout"),
-                http::HeaderValue::from_static(text),
+                HeaderValue::from_static(text),
             )]))
         };
         assert_eq!(timeout("2M"), Some(Duration::from_secs(120)));

@@ -1,10 +1,12 @@
 //! The messages of a call as they come in: whole ones, no longer than allowed, no more at a time than there is room for.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use charioteer_proto::tikv::Message;
+use flate2::read::GzDecoder;
 use h2::RecvStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -21,11 +23,27 @@ pub(crate) type Room = OwnedSemaphorePermit;
 pub(crate) struct Messages {
     body: RecvStream,
     arrived: Arrived,
-    /// The length of the message that is next, once that is known, and the room for it.
-    announced: Option<(usize, Option<Room>)>,
+    /// The message that is next, once that is known, and the room for it.
+    announced: Option<(Announced, Option<Room>)>,
+    encoding: Encoding,
     limits: MessageLimits,
     stop: CancellationToken,
     is_stopped: bool,
+}
+
+/// How messages are written that say that they are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// None may be.
+    Identity,
+    Gzip,
+}
+
+/// What is known of a message before it is there.
+#[derive(Clone, Copy)]
+struct Announced {
+    is_compressed: bool,
+    length: usize,
 }
 
 /// What messages may take.
@@ -40,8 +58,8 @@ pub(super) struct MessageLimits {
 }
 
 impl Messages {
-    pub(super) fn new(body: RecvStream, limits: MessageLimits, stop: CancellationToken) -> Self {
-        Self { body, arrived: Arrived::default(), announced: None, limits, stop, is_stopped: false }
+    pub(super) fn new(body: RecvStream, encoding: Encoding, limits: MessageLimits, stop: CancellationToken) -> Self {
+        Self { body, arrived: Arrived::default(), announced: None, encoding, limits, stop, is_stopped: false }
     }
 
     /// The next message, and the room that it takes until it has been dealt with; `None` when there are no more, or the server stops.
@@ -61,21 +79,24 @@ impl Messages {
     async fn next_bytes(&mut self) -> Result<Option<(Bytes, Room)>, Status> {
         loop {
             if self.announced.is_none() && self.arrived.len() >= PREFIX_BYTES {
-                let length = self.length(&self.arrived.clone_prefix())?;
+                let announced = self.read_prefix(&self.arrived.clone_prefix())?;
                 self.arrived.take(PREFIX_BYTES);
-                self.announced = Some((length, None));
+                self.announced = Some((announced, None));
             }
-            if let Some((length, room)) = &mut self.announced {
+            if let Some((announced, room)) = &mut self.announced {
+                let Announced { is_compressed, length } = *announced;
                 let room = match room.take() {
                     Some(room) => room,
-                    None => reserve(&self.limits.room, *length).await?,
+                    // How long it will be is known when it has been inflated.
+                    None if is_compressed => reserve(&self.limits.room, self.limits.bytes).await?,
+                    None => reserve(&self.limits.room, length).await?,
                 };
-                if self.arrived.len() >= *length {
-                    let bytes = self.arrived.take(*length);
+                if self.arrived.len() >= length {
+                    let bytes = self.arrived.take(length);
                     self.announced = None;
-                    return Ok(Some((bytes, room)));
+                    return if is_compressed { self.inflate(&bytes, room).map(Some) } else { Ok(Some((bytes, room))) };
                 }
-                self.announced = Some((*length, Some(room)));
+                self.announced = Some((*announced, Some(room)));
             }
             if !self.more().await? {
                 return Ok(None);
@@ -83,18 +104,36 @@ impl Messages {
         }
     }
 
-    fn length(&self, prefix: &[u8; PREFIX_BYTES]) -> Result<usize, Status> {
+    fn read_prefix(&self, prefix: &[u8; PREFIX_BYTES]) -> Result<Announced, Status> {
         let [compressed, length @ ..] = *prefix;
         let (length, most) = (u32::from_be_bytes(length) as usize, self.limits.bytes);
-        match compressed {
-            0 if length <= most => Ok(length),
-            0 => Err(Status::new(
-                Code::ResourceExhausted,
-                format!("received message larger than max ({length} vs. {most})"),
-            )),
-            1 => Err(Status::unimplemented("compressed messages are not read here: send them as they are")),
-            flag => Err(Status::new(Code::Internal, format!("a message begins with 0 or 1, not with {flag}"))),
+        let is_compressed = match (compressed, self.encoding) {
+            (0, _) => false,
+            (1, Encoding::Gzip) => true,
+            (1, Encoding::Identity) => {
+                return Err(Status::new(Code::Internal, "a message is compressed, and nothing says how"));
+            }
+            (flag, _) => {
+                return Err(Status::new(Code::Internal, format!("a message begins with 0 or 1, not with {flag}")));
+            }
+        };
+        if length > most {
+            return Err(too_large(length, most));
         }
+        Ok(Announced { is_compressed, length })
+    }
+
+    /// The message itself; the room that it does not need is given back.
+    fn inflate(&self, compressed: &[u8], mut room: Room) -> Result<(Bytes, Room), Status> {
+        let most = self.limits.bytes;
+        let mut bytes = Vec::new();
+        let inflated = GzDecoder::new(compressed).take(most as u64 + 1).read_to_end(&mut bytes);
+        inflated.map_err(|error| Status::new(Code::Internal, format!("a message can't be inflated: {error}")))?;
+        if bytes.len() > most {
+            return Err(too_large(bytes.len(), most));
+        }
+        drop(room.split(room.num_permits().saturating_sub(bytes.len().max(1))));
+        Ok((bytes.into(), room))
     }
 
     /// Waits for more bytes; `false` when there are no more messages.
@@ -125,6 +164,10 @@ impl Messages {
             None => Err(Status::new(Code::Internal, "the call ends in the middle of a message")),
         }
     }
+}
+
+fn too_large(length: usize, most: usize) -> Status {
+    Status::new(Code::ResourceExhausted, format!("received message larger than max ({length} vs. {most})"))
 }
 
 async fn reserve(room: &Arc<Semaphore>, length: usize) -> Result<Room, Status> {

@@ -137,7 +137,7 @@ fn trailers(status: Result<(), Status>) -> HeaderMap {
                 trailers.insert(MESSAGE, message);
             }
             if code == Code::Unimplemented {
-                trailers.insert(ACCEPTED, HeaderValue::from_static("identity"));
+                trailers.insert(ACCEPTED, HeaderValue::from_static("identity,gzip"));
             }
         }
     }

@@ -48,7 +48,7 @@ pub struct Tikv {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let server = TestServer::start().await;
+/// let server = TestServer::builder().tikv(|tikv| tikv.regions = 1).start().await?;
 /// let tikv = server.tikv();
 /// tikv.split(["m"]).await?;
 /// let regions = tikv.regions()?;

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use crate::Error;
 
 const MOST_REGIONS: usize = 10_000;
+const OF_A_NEW_PD: usize = 5;
 
 /// What is to be served of TiKV, and where.
 ///
@@ -22,7 +23,8 @@ pub struct TikvOptions {
     pub stores: Vec<SocketAddr>,
     /// Which API versions are served. Default [`TikvApi::Any`].
     pub api: TikvApi,
-    /// How many regions a new cluster has, 1 to 10,000. One that is already there keeps those it has. Default 1.
+    /// How many regions a new cluster has, 1 to 10,000. One that is already there keeps those it has. Default 5, as many as a new PD
+    /// makes: it splits where keyspace `DEFAULT` begins and ends.
     pub regions: usize,
 }
 
@@ -50,7 +52,7 @@ pub enum TikvApi {
 impl Default for TikvOptions {
     fn default() -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { pd: local(2379), stores: vec![local(20160)], api: TikvApi::default(), regions: 1 }
+        Self { pd: local(2379), stores: vec![local(20160)], api: TikvApi::default(), regions: OF_A_NEW_PD }
     }
 }
 

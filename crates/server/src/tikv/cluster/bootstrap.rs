@@ -40,16 +40,25 @@ pub(super) fn regions(api: TikvApi, count: usize, stores: &[u64], ids: &mut impl
     regions
 }
 
+/// Boundaries between so many regions: first of all those of keyspace `DEFAULT`, at which a new PD splits whatever the API version. Some
+/// clients go on from the end of the last region with the first key of all.
 fn boundaries(api: TikvApi, regions: usize) -> Vec<Bytes> {
-    let count = regions.saturating_sub(1);
-    match api {
+    let own: &[&[u8]] = if regions > OF_DEFAULT_KEYSPACE.len() { &OF_DEFAULT_KEYSPACE } else { &[] };
+    let count = regions.saturating_sub(1 + own.len());
+    let more = match api {
         TikvApi::Any | TikvApi::V1 | TikvApi::V1Ttl => spread(b"", count),
         TikvApi::V2 => {
             let of_transactions = count / 2;
             [spread(b"r\0\0\0", count - of_transactions), spread(b"x\0\0\0", of_transactions)].concat()
         }
-    }
+    };
+    let mut boundaries: Vec<Bytes> = own.iter().map(|key| memcomparable::encode(key)).chain(more).collect();
+    boundaries.sort();
+    boundaries
 }
+
+/// Where the raw keys of keyspace `DEFAULT` begin and end, and those of its transactions.
+const OF_DEFAULT_KEYSPACE: [&[u8]; 4] = [b"r\0\0\0", b"r\0\0\x01", b"x\0\0\0", b"x\0\0\x01"];
 
 /// So many keys behind a prefix, evenly spread by their first two bytes, as PD has them.
 fn spread(prefix: &[u8], count: usize) -> Vec<Bytes> {
@@ -71,17 +80,23 @@ fn spread(prefix: &[u8], count: usize) -> Vec<Bytes> {
 mod tests {
     use super::*;
 
+    fn keys(api: TikvApi, regions: usize) -> Vec<Vec<u8>> {
+        boundaries(api, regions).iter().map(|boundary| memcomparable::decode(boundary).unwrap().0).collect()
+    }
+
     #[test]
     fn boundaries_are_spread_by_the_first_byte_and_can_be_decoded() {
-        let keys = |api, count| -> Vec<Vec<u8>> {
-            boundaries(api, count).iter().map(|boundary| memcomparable::decode(boundary).unwrap().0).collect()
-        };
-        assert_eq!(keys(TikvApi::Any, 4), [[0x40], [0x80], [0xc0]]);
-        assert_eq!(
-            keys(TikvApi::V2, 4),
-            [b"r\0\0\0\x55\x55".to_vec(), b"r\0\0\0\xaa\xaa".to_vec(), b"x\0\0\0\x80".to_vec()]
-        );
         assert!(keys(TikvApi::V1, 1).is_empty());
+        assert_eq!(keys(TikvApi::Any, 4), [[0x40], [0x80], [0xc0]]);
+        assert_eq!(keys(TikvApi::V2, 3), [b"r\0\0\0\x80", b"x\0\0\0\x80"]);
+    }
+
+    #[test]
+    fn a_cluster_of_at_least_five_regions_has_the_boundaries_that_a_new_pd_makes() {
+        assert_eq!(keys(TikvApi::Any, 5), OF_DEFAULT_KEYSPACE);
+        let six: Vec<&[u8]> = OF_DEFAULT_KEYSPACE.into_iter().chain([&b"\x80"[..]]).collect();
+        assert_eq!(keys(TikvApi::V1, 6), six);
+        assert!(keys(TikvApi::V2, 7).contains(&b"r\0\0\0\x80".to_vec()));
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Fixture {
             }
         };
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let options = TikvOptions { api, ..TikvOptions::default() };
+        let options = TikvOptions { api, regions: 1, ..TikvOptions::default() };
         let addresses = (0..stores).map(|number| address(20160 + number)).collect();
         let cluster = Cluster::open(&db, &clock, addresses, &options).unwrap();
         let cluster = Arc::new(cluster);

@@ -188,7 +188,7 @@ async fn a_global_barrier_holds_every_keyspace() {
         pdpb::GetGcStateRequest { header: bed.header(), include_global_gc_barriers: true, ..Default::default() };
     let told = again.pd.get_gc_state(request).await.unwrap().global_gc_barriers.unwrap();
     let info = pdpb::GlobalGcBarrierInfo { barrier_id: "all".to_owned(), barrier_ts: 20, ttl_seconds: 10 };
-    assert_eq!(told.barriers, [info.clone()]);
+    assert_eq!(told.barriers, std::slice::from_ref(&info));
     let request = pdpb::DeleteGlobalGcBarrierRequest { header: bed.header(), barrier_id: "all".to_owned() };
     assert_eq!(again.pd.delete_global_gc_barrier(request).await.unwrap().deleted_barrier_info, Some(info));
     assert_eq!(advance_txn(&again, NULL, 30).await.new_txn_safe_point, 30);
