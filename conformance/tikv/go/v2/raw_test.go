@@ -334,11 +334,11 @@ func TestAColumnFamilyThatIsNotThereIsRefused(t *testing.T) {
 	refused(t, err, words)
 }
 
+// Not beside the cases that split: boundaries between keys of version 1 are none to clients of version 2.
 func TestVersionsOfTheApiDoNotMeet(t *testing.T) {
 	skipUnless(t, api == "any", "one version alone is served")
-	// Boundaries between keys of version 1 are none to clients of version 2.
-	skipUnless(t, regions == 1 || version == kvrpcpb.APIVersion_V2, "other cases split")
-	s, _ := within(t)
+	skipUnless(t, regions == 1 || version == kvrpcpb.APIVersion_V2, "keys of version 1 have been split")
+	s := cases.Within(t, open)
 	other, err := openAs(s.Context, kvrpcpb.APIVersion_V2-version)
 	cases.Must(t, err)
 	cases.Must(t, s.Put(s.Context, s.Key("a"), []byte("mine")))
