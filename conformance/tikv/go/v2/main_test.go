@@ -7,6 +7,7 @@
 //	TIKV_STORES   how many stores the cluster has
 //	TIKV_UNARY    whether each request is a call of its own instead of a message on a stream of many
 //	TIKV_GZIP     whether messages are compressed
+//	TIKV_TLS      the folder of certificates with which the cluster is to be spoken to, if by TLS: ca.pem, client.pem, client.key
 package v2
 
 import (
@@ -32,6 +33,8 @@ var (
 	version   = kvrpcpb.APIVersion_V1
 	regions   = count("TIKV_REGIONS")
 	stores    = count("TIKV_STORES")
+	scheme    = "http://"
+	security  config.Security
 )
 
 func count(name string) int {
@@ -45,6 +48,10 @@ func count(name string) int {
 func TestMain(m *testing.M) {
 	if os.Getenv("TIKV_CLIENT") == "v2" {
 		version = kvrpcpb.APIVersion_V2
+	}
+	if folder := os.Getenv("TIKV_TLS"); folder != "" {
+		scheme = "https://"
+		security = config.NewSecurity(folder+"/ca.pem", folder+"/client.pem", folder+"/client.key", nil)
 	}
 	// What a failed case has to say is not to drown in what its client says.
 	log.ReplaceGlobals(zap.NewNop(), &log.ZapProperties{Level: zap.NewAtomicLevelAt(zap.FatalLevel)})
@@ -113,7 +120,7 @@ func (c client) GetKeyTTL(ctx context.Context, key []byte) (*uint64, error) {
 func open(ctx context.Context) (cases.Client, error) { return openAs(ctx, version) }
 
 func openAs(ctx context.Context, version kvrpcpb.APIVersion) (cases.Client, error) {
-	original, err := rawkv.NewClientWithOpts(ctx, []string{pd}, rawkv.WithAPIVersion(version))
+	original, err := rawkv.NewClientWithOpts(ctx, []string{pd}, rawkv.WithAPIVersion(version), rawkv.WithSecurity(security))
 	return client{original}, err
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"charioteer.test/tikv-go-cases"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
-	"github.com/tikv/client-go/v2/config"
 	"github.com/tikv/client-go/v2/rawkv"
 )
 
@@ -27,7 +26,7 @@ func TestTheShortWayToOpenAClientWorks(t *testing.T) {
 	skipUnless(t, version == kvrpcpb.APIVersion_V1, "it speaks version 1")
 	t.Parallel()
 	ctx := context.Background()
-	short, err := rawkv.NewClient(ctx, []string{"http://" + pd}, config.Security{})
+	short, err := rawkv.NewClient(ctx, []string{scheme + pd}, security)
 	cases.Must(t, err)
 	cases.Must(t, short.Put(ctx, []byte(t.Name()), []byte("v")))
 	value, err := short.Get(ctx, []byte(t.Name()))
