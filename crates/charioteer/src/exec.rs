@@ -264,7 +264,7 @@ impl<'a> Run<'a> {
 
 /// What the future gives, unless it takes longer than until then. It gets a timer only when it waits for something that does not see to
 /// it that it is looked at again soon.
-async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Instant,
     mut timer: Pin<&mut Option<Sleep>>,
     progress: &Progress,
