@@ -39,6 +39,7 @@ pub struct Client {
     stats: Arc<Calls>,
     pub(super) timeout: Duration,
     attempts: u32,
+    pub(super) versions: bool,
 }
 
 /// The counters of all kinds of calls that were made: a list that only grows, so that nobody who looks something up waits or counts
@@ -62,7 +63,8 @@ impl Client {
     pub fn new(options: Options) -> Result<Self, Error> {
         options.check()?;
         let (timeout, attempts) = (options.operation_timeout, options.attempts);
-        Ok(Self { servers: Arc::new(Servers::new(options)?), stats: Arc::default(), timeout, attempts })
+        let servers = Arc::new(Servers::new(options)?);
+        Ok(Self { servers, stats: Arc::default(), timeout, attempts, versions: true })
     }
 
     /// A client of the servers at a URL, see [`Options::from_url`]. As in [`new`](Self::new) nothing is sent: a cache that is down
@@ -85,6 +87,27 @@ impl Client {
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
+        self
+    }
+
+    /// The same client, whose calls on many items tell their versions, as they do unless they are told otherwise, or need not. Then
+    /// [`get_many`](Self::get_many) in the text and the meta protocol, and [`set_many`](Self::set_many) in the binary one, leave more than
+    /// an error's worth of work away, on both sides; the versions that they tell are 0, which is none.
+    ///
+    /// ```
+    /// use charioteer::memcached::Client;
+    ///
+    /// # async fn example() -> Result<(), charioteer::Error> {
+    /// let client = Client::from_url("memcached://cache-1?protocol=text")?.with_versions(false);
+    /// for found in client.get_many(["city:1", "city:2"]).await {
+    ///     let city = found?.map(|item| item.value);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_versions(mut self, versions: bool) -> Self {
+        self.versions = versions;
         self
     }
 

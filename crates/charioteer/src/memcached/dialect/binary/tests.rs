@@ -33,7 +33,8 @@ fn parts_are_kept_until_the_packet_that_completes_the_answer() {
     put(&mut stream, Opcode::NOOP, 7, b"");
     put(&mut stream, Opcode::GET, 8, b"three");
     let (answers, end) = read(&mut packets(100), &stream);
-    let read: Vec<_> = answers.iter().map(|(id, answer)| (*id, answer.parts.len(), answer.last.opcode)).collect();
+    let read: Vec<_> =
+        answers.iter().map(|(id, answer)| (*id, answer.items.keys_and_values().len(), answer.last.opcode)).collect();
     assert_eq!((read, end), (vec![(7, 2, Opcode::NOOP), (8, 0, Opcode::GET)], None));
 }
 

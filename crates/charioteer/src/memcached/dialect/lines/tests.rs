@@ -81,12 +81,12 @@ fn what_nobody_asked_for_ends_the_connection() {
 fn items_are_the_parts_of_one_answer() {
     let stream = "VA 1 f0 c7 ka O1\r\nx\r\nVA 1 f0 c8 kYiBi b O1\r\ny\r\nMN\r\n";
     let (answers, end) = read(&[ITEMS], stream);
-    let parts: Vec<_> = answers[0].1.parts.iter().map(|part| (&part.key[..], &part.value[..], part.opcode)).collect();
-    assert_eq!(parts, [(&b"a"[..], &b"x"[..], Opcode::GET_WITH_KEY), (b"b b", b"y", Opcode::GET_WITH_KEY)]);
+    assert_eq!(answers[0].1.items.keys_and_values(), [(&b"a"[..], &b"x"[..]), (b"b b", b"y")]);
     assert_eq!((answers[0].1.last.opcode, end), (Opcode::NOOP, None));
 
     let (answers, end) = read(&[TEXT_ITEMS], "VALUE a 0 1 7\r\nx\r\nVALUE b 0 1 8\r\ny\r\nEND\r\n");
-    assert_eq!((answers[0].1.parts.len(), answers[0].1.last.opcode, end), (2, Opcode::NOOP, None));
+    assert_eq!(answers[0].1.items.keys_and_values(), [(&b"a"[..], &b"x"[..]), (b"b", b"y")]);
+    assert_eq!((answers[0].1.last.opcode, end), (Opcode::NOOP, None));
 }
 
 #[test]
