@@ -13,7 +13,7 @@ use super::dialect::{self, Answer, Expected, Question};
 use super::failure;
 use super::key;
 use super::options::Protocol;
-use super::servers::{Server, View};
+use super::servers::{Held, Server, View};
 use super::ttl::Ttl;
 use crate::error::{Error, Failure};
 use crate::exec::{Effect, Operation};
@@ -239,8 +239,8 @@ impl Stats<'_> {
 
 /// The answer has a packet for each of the statistics.
 impl Call for Stats<'_> {
-    fn server(&self, _: &View) -> Result<Arc<Server>, Failure> {
-        Ok(Arc::clone(&self.server))
+    fn server(&self, _: &View) -> Result<Held, Failure> {
+        Ok(Arc::new(Arc::clone(&self.server)))
     }
 
     fn check(&self, protocol: Protocol) -> Result<(), Failure> {

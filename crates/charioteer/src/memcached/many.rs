@@ -14,7 +14,7 @@ use super::failure;
 use super::item::{Cas, Item};
 use super::key::Key;
 use super::options::Protocol;
-use super::servers::{Server, View};
+use super::servers::{Held, View};
 use super::ttl::Ttl;
 use super::value::{Encode, Encoded};
 use crate::error::{Error, ErrorKind, Failure, Outcome};
@@ -176,7 +176,7 @@ impl Weight for Encoded {
 
 /// Parts that go to one server.
 struct Group<'a, P> {
-    server: Arc<Server>,
+    server: Held,
     /// Of the view in which they are that server's.
     generation: u64,
     /// With their places in the call.
@@ -185,7 +185,7 @@ struct Group<'a, P> {
 }
 
 impl<'a, P> Group<'a, P> {
-    fn new(server: Arc<Server>, generation: u64, expected: usize) -> Self {
+    fn new(server: Held, generation: u64, expected: usize) -> Self {
         Self { server, generation, parts: Vec::with_capacity(expected), bytes: 0 }
     }
 
@@ -198,7 +198,7 @@ impl<'a, P> Group<'a, P> {
         self.bytes += bytes;
     }
 
-    fn server(&self, view: &View) -> Result<Arc<Server>, Failure> {
+    fn server(&self, view: &View) -> Result<Held, Failure> {
         if view.generation == self.generation { Ok(Arc::clone(&self.server)) } else { Err(failure::moved()) }
     }
 
@@ -266,7 +266,7 @@ impl Operation for GetMany<'_> {
 }
 
 impl Call for GetMany<'_> {
-    fn server(&self, view: &View) -> Result<Arc<Server>, Failure> {
+    fn server(&self, view: &View) -> Result<Held, Failure> {
         self.group.server(view)
     }
 
@@ -304,7 +304,7 @@ impl Operation for SetMany<'_> {
 }
 
 impl Call for SetMany<'_> {
-    fn server(&self, view: &View) -> Result<Arc<Server>, Failure> {
+    fn server(&self, view: &View) -> Result<Held, Failure> {
         self.group.server(view)
     }
 
@@ -349,7 +349,7 @@ impl Operation for DeleteMany<'_> {
 }
 
 impl Call for DeleteMany<'_> {
-    fn server(&self, view: &View) -> Result<Arc<Server>, Failure> {
+    fn server(&self, view: &View) -> Result<Held, Failure> {
         self.0.server(view)
     }
 
