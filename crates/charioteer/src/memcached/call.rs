@@ -132,7 +132,7 @@ impl<O: Call> Backend<O> for Arc<Servers> {
         let encode = |out: &mut BytesMut, id| operation.write(Question::new(protocol, out, id));
         let answer = connection.call(operation.bytes(), progress, encode).await.map_err(failure::lost)?;
         target.health.answered();
-        if let Some(bytes) = answer.too_long {
+        if let Some(bytes) = answer.too_long() {
             return Err(failure::too_long(bytes));
         }
         if answer.last.status.is_auth_failure() {

@@ -201,7 +201,7 @@ impl Client {
             collection: None,
             stats: self.stats.of::<O>(),
         };
-        exec::run(&self.servers, operation, terms).await
+        exec::run(&self.servers, operation, &terms).await
     }
 
     /// Waits until it is known which servers there are, and says how much is left of the time.

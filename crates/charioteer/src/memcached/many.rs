@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::call::{Call, PACKET_BYTES, found};
 use super::client::Client;
-use super::dialect::{self, Answer, Expected, Question};
+use super::dialect::{self, Answer, Expected, Question, Rest};
 use super::failure;
 use super::item::{Cas, Item};
 use super::key::Key;
@@ -217,10 +217,11 @@ impl<'a, P> Group<'a, P> {
         opcode: Opcode,
         read: impl Fn(Reply) -> Result<T, Error>,
     ) -> Result<Vec<Result<T, Error>>, Failure> {
-        if answer.parts.len() + 1 != self.parts.len() {
+        let (last, Rest { parts, .. }) = answer.split();
+        if parts.len() + 1 != self.parts.len() {
             return Err(failure::senseless("the server answered more or less than it was asked"));
         }
-        let replies = answer.parts.into_iter().chain([answer.last]);
+        let replies = parts.into_iter().chain([last]);
         let asked = |reply: Reply| if reply.opcode == opcode { Ok(read(reply)) } else { Err(failure::unasked(&reply)) };
         replies.map(asked).collect()
     }
@@ -233,10 +234,10 @@ impl<'a, P> Group<'a, P> {
         common: &T,
         read: impl Fn(Reply) -> Result<T, Error>,
     ) -> Result<Vec<Result<T, Error>>, Failure> {
-        ended(&answer)?;
+        let (last, Rest { parts, .. }) = ended(answer)?;
         let mut results: Vec<_> = self.parts.iter().map(|_| Ok(common.clone())).collect();
-        for part in answer.parts {
-            let result = results.get_mut(dialect::place_of(&part, &answer.last));
+        for part in parts {
+            let result = results.get_mut(dialect::place_of(&part, &last));
             let result = result.filter(|_| part.opcode.loud() == opcode).ok_or_else(|| failure::unasked(&part))?;
             *result = read(part);
         }
@@ -244,11 +245,11 @@ impl<'a, P> Group<'a, P> {
     }
 }
 
-/// Whether a no-op was answered, behind all that was asked before it.
-fn ended(answer: &Answer) -> Result<(), Failure> {
+/// What was answered before a no-op, if that was answered too, behind all that was asked before it.
+fn ended(answer: Answer) -> Result<(Reply, Rest), Failure> {
     match answer.last.status {
         _ if answer.last.opcode != Opcode::NOOP => Err(failure::unasked(&answer.last)),
-        Status::OK => Ok(()),
+        Status::OK => Ok(answer.split()),
         status => Err(failure::status(status)),
     }
 }
@@ -279,13 +280,13 @@ impl Call for GetMany<'_> {
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {
-        ended(&answer)?;
-        if let Some(part) = answer.parts.first() {
+        let (_, Rest { parts, items, .. }) = ended(answer)?;
+        if let Some(part) = parts.first() {
             let is_asked = part.opcode.loud() == Opcode::GET_WITH_KEY && part.status != Status::OK;
             // It does not say which key it is about.
             return Err(if is_asked { failure::status(part.status) } else { failure::unasked(part) });
         }
-        let items = answer.items.under(self.group.keys(), Ok);
+        let items = items.under(self.group.keys(), Ok);
         items.ok_or_else(|| failure::senseless("the server answered with a key that was not asked for"))
     }
 }

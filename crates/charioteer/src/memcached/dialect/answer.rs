@@ -17,16 +17,23 @@ const LONGEST_VALUES: usize = 4;
 const MAX_ROOM: usize = 64;
 const MAX_ROOM_BYTES: usize = 4096;
 
-/// An answer, whole.
+/// An answer, whole. It is handed from one to the next often enough for its size to matter.
 #[derive(Debug)]
 pub(in crate::memcached) struct Answer {
+    pub(in crate::memcached) last: Reply,
+    /// What most answers have not.
+    rest: Option<Box<Rest>>,
+}
+
+/// What an answer has besides its last piece.
+#[derive(Debug, Default)]
+pub(in crate::memcached) struct Rest {
     /// What came before the last piece, but for items with their keys.
     pub(in crate::memcached) parts: Vec<Reply>,
     /// The items that came with their keys.
     pub(in crate::memcached) items: Items,
-    pub(in crate::memcached) last: Reply,
     /// What only the meta protocol can tell, where it was asked for.
-    pub(in crate::memcached) told: Option<Box<meta::Reply>>,
+    pub(in crate::memcached) told: Option<meta::Reply>,
     /// The length, if it was more than was kept.
     pub(in crate::memcached) too_long: Option<u64>,
 }
@@ -34,10 +41,30 @@ pub(in crate::memcached) struct Answer {
 impl Answer {
     /// What the meta protocol told, or why it told nothing.
     pub(in crate::memcached) fn told(self) -> Result<meta::Reply, Failure> {
-        match self.told {
-            Some(told) => Ok(*told),
-            None => Err(failure::status(self.last.status)),
-        }
+        let (last, rest) = self.split();
+        rest.told.ok_or_else(|| failure::status(last.status))
+    }
+
+    /// The last piece, and what there is besides.
+    pub(in crate::memcached) fn split(self) -> (Reply, Rest) {
+        (self.last, self.rest.map(|rest| *rest).unwrap_or_default())
+    }
+
+    /// The length, if it was more than was kept.
+    pub(in crate::memcached) fn too_long(&self) -> Option<u64> {
+        self.rest.as_ref().and_then(|rest| rest.too_long)
+    }
+
+    #[cfg(test)]
+    pub(super) fn rest(&self) -> &Rest {
+        static NONE: Rest = Rest { parts: Vec::new(), items: Items::NONE, told: None, too_long: None };
+        self.rest.as_deref().unwrap_or(&NONE)
+    }
+
+    /// The same with what the meta protocol told.
+    pub(super) fn telling(mut self, told: meta::Reply) -> Self {
+        self.rest.get_or_insert_default().told = Some(told);
+        self
     }
 }
 
@@ -51,6 +78,9 @@ pub(in crate::memcached) struct Items {
 }
 
 impl Items {
+    #[cfg(test)]
+    const NONE: Self = Self { keys: Vec::new(), found: Vec::new() };
+
     /// Hands them out, and makes room for as many more, as there may be again; within reason.
     fn take(&mut self) -> Self {
         if self.found.is_empty() {
@@ -148,8 +178,12 @@ impl Parts {
     /// The answer that ends with this.
     pub(super) fn complete(&mut self, last: Reply) -> Answer {
         self.bytes = 0;
+        if self.replies.is_empty() && self.items.found.is_empty() && self.too_long.is_none() {
+            return Answer { last, rest: None };
+        }
         let (parts, items) = (std::mem::take(&mut self.replies), self.items.take());
-        Answer { parts, items, last, told: None, too_long: self.too_long.take() }
+        let rest = Rest { parts, items, told: None, too_long: self.too_long.take() };
+        Answer { last, rest: Some(Box::new(rest)) }
     }
 
     #[cfg(test)]

@@ -186,7 +186,7 @@ impl Lines {
     }
 
     fn told(&mut self, opcode: Opcode, line: meta::Reply) -> Step {
-        Step::Last(Answer { told: Some(Box::new(line)), ..self.parts.complete(bare(opcode, Status::OK)) })
+        Step::Last(self.parts.complete(bare(opcode, Status::OK)).telling(line))
     }
 
     /// Takes a reply off the front. Of a value that is too long only what stands before it is taken, and it is passed over.

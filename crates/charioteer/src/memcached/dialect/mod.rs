@@ -31,7 +31,7 @@ use super::options::{Credentials, Options, Protocol};
 use crate::error::{ErrorKind, Failure};
 use crate::net::{Connection, Obstacle, Progress, Taken, Unreachable, Wire};
 
-pub(super) use self::answer::Answer;
+pub(super) use self::answer::{Answer, Rest};
 pub(super) use self::binary::place_of;
 
 /// What comes in answer to a question, as far as it must be known to read it.
