@@ -56,6 +56,8 @@ impl Server {
                 "127.0.0.1:0",
                 "--memcached",
                 "off",
+                "--tikv",
+                "off",
                 "--http",
                 "off",
                 "--ready-file",

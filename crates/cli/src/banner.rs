@@ -17,7 +17,7 @@ pub(crate) struct Banner<'a> {
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Addresses { pegasus, pegasus_metas, pegasus_nodes, http, .. } = self.addresses;
+        let Addresses { pegasus, pegasus_metas, pegasus_nodes, tikv_pd, tikv_stores, http, .. } = self.addresses;
         writeln!(f, "Charioteer {} is ready", env!("CARGO_PKG_VERSION"))?;
         if let Some(address) = pegasus {
             writeln!(f, "  Pegasus   {address}")?;
@@ -30,6 +30,12 @@ impl fmt::Display for Banner<'_> {
         }
         for (index, place) in memcached(self.addresses).enumerate() {
             writeln!(f, "  {:10}{place}", if index == 0 { "memcached" } else { "" })?;
+        }
+        if let Some(address) = tikv_pd {
+            writeln!(f, "  TiKV      {address} (PD)")?;
+            for store in tikv_stores {
+                writeln!(f, "            {store} (store)")?;
+            }
         }
         if let Some(address) = http {
             writeln!(f, "  HTTP      http://{address}/metrics /healthz /readyz")?;

@@ -159,6 +159,7 @@ impl MemcachedArguments {
         Ok(Options {
             pegasus: None,
             memcached: Some(self.memcached()?),
+            tikv: None,
             http: None,
             // As memcached does: who names an address wants it.
             allow_remote: !self.listen.is_empty(),

@@ -17,10 +17,12 @@ pub(crate) fn describe(addresses: &Addresses, data: Option<&Path>) -> Value {
     put("memcached_tls", memcached("memcacheds", &addresses.memcached_tls));
     let socket = addresses.memcached_socket.as_ref();
     put("memcached_socket", socket.map(|path| path.display().to_string()));
+    put("tikv", addresses.tikv_pd.map(|address| format!("tikv://{address}")));
     put("http", addresses.http.map(|address| format!("http://{address}")));
     put("data", data.map(|folder| folder.display().to_string()));
     facts.insert("pegasus_metas".to_owned(), addresses.pegasus_metas.iter().map(ToString::to_string).collect());
     facts.insert("pegasus_nodes".to_owned(), addresses.pegasus_nodes.iter().map(ToString::to_string).collect());
+    facts.insert("tikv_stores".to_owned(), addresses.tikv_stores.iter().map(ToString::to_string).collect());
     Value::Object(facts)
 }
 
@@ -51,6 +53,7 @@ mod tests {
         assert_eq!(facts["pegasus"], Value::Null);
         assert_eq!(facts["data"], Value::Null);
         assert_eq!(facts["memcached"], Value::Null);
+        assert_eq!(facts["tikv"], Value::Null);
         assert_eq!(facts["http"], Value::Null);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use charioteer_engine::{DiskOptions, Durability};
 use charioteer_server::{
     ClientCertificates, Credentials, Data, HostPorts, Limits, MemcachedOptions, Options, OverTls, PegasusOptions, Pem,
-    Server, Tls, UnixSocket,
+    Server, TikvApi, TikvOptions, Tls, UnixSocket,
 };
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -51,6 +51,9 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     memcached: MemcachedArguments,
 
+    #[command(flatten)]
+    tikv: TikvArguments,
+
     /// Where health and metrics are answered over HTTP.
     #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:34600")]
     http: Address,
@@ -77,6 +80,58 @@ pub(crate) struct ServeArguments {
     /// What is logged: error, warn, info, debug or trace, also by module (info,charioteer_server=debug).
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: Targets,
+}
+
+/// Where TiKV is served, and how.
+#[derive(Args)]
+struct TikvArguments {
+    /// Where TiKV's PD is served; off leaves the stores off too.
+    #[arg(long, value_name = "HOST:PORT|off", value_parser = address::parse, default_value = "127.0.0.1:2379")]
+    tikv: Address,
+
+    /// Where TiKV's stores are served, all in this process; each is one of the cluster's.
+    #[arg(long, value_name = "HOST:PORT,…", value_delimiter = ',', value_parser = address::parse_socket, default_value = "127.0.0.1:20160")]
+    tikv_stores: Vec<SocketAddr>,
+
+    /// Which API versions are served: any serves each request under the version that it names, the others are as strict as the real
+    /// server.
+    #[arg(long, value_name = "any|v1|v1ttl|v2", default_value = "any")]
+    tikv_api: TikvApi,
+
+    /// How many regions a new cluster has, by default as many as a new PD makes; data that is already there keeps its own.
+    #[arg(long, value_name = "NUMBER", default_value_t = TikvOptions::default().regions)]
+    tikv_regions: usize,
+
+    /// A file of the certificate with which TiKV is served over TLS, PD and stores alike; in PEM.
+    #[arg(long, value_name = "FILE", requires = "tikv_tls_key")]
+    tikv_tls_cert: Option<PathBuf>,
+
+    /// The file of the key that belongs to the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tikv_tls_cert")]
+    tikv_tls_key: Option<PathBuf>,
+
+    /// A file of authorities, in PEM: only clients with a certificate that one of them has made are let in.
+    #[arg(long, value_name = "FILE", requires = "tikv_tls_cert")]
+    tikv_tls_ca: Option<PathBuf>,
+}
+
+impl TikvArguments {
+    fn options(&self) -> Option<TikvOptions> {
+        let (stores, api, regions) = (self.tikv_stores.clone(), self.tikv_api, self.tikv_regions);
+        let tls = tls_of(&self.tikv_tls_cert, &self.tikv_tls_key, &self.tikv_tls_ca);
+        self.tikv.socket().map(|pd| TikvOptions { pd, stores, api, regions, tls })
+    }
+}
+
+/// TLS by these files; only clients that an authority vouches for, if one is named.
+fn tls_of(certificate: &Option<PathBuf>, key: &Option<PathBuf>, authority: &Option<PathBuf>) -> Option<Tls> {
+    let file = |path: &Option<PathBuf>| path.clone().map(Pem::File);
+    let mut tls = Tls::new(file(certificate)?, file(key)?);
+    tls.client_ca = file(authority);
+    if tls.client_ca.is_some() {
+        tls.clients = ClientCertificates::Required;
+    }
+    Some(tls)
 }
 
 /// Where memcached is served, and what is kept.
@@ -144,13 +199,7 @@ impl MemcachedArguments {
     }
 
     fn tls(&self) -> Option<Tls> {
-        let file = |path: &Option<PathBuf>| path.clone().map(Pem::File);
-        let mut tls = Tls::new(file(&self.memcached_tls_cert)?, file(&self.memcached_tls_key)?);
-        tls.client_ca = file(&self.memcached_tls_ca);
-        if tls.client_ca.is_some() {
-            tls.clients = ClientCertificates::Required;
-        }
-        Some(tls)
+        tls_of(&self.memcached_tls_cert, &self.memcached_tls_key, &self.memcached_tls_ca)
     }
 }
 
@@ -208,6 +257,7 @@ impl ServeArguments {
         Ok(Options {
             pegasus,
             memcached: self.memcached.options()?,
+            tikv: self.tikv.options(),
             http: self.http.socket(),
             allow_remote: self.allow_remote,
             latency: self.latency,

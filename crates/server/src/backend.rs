@@ -1,10 +1,13 @@
 //! Where the data is: the one trait that the protocols know.
 //!
 //! A backend runs operations whose rules are [`charioteer_engine::table`]'s; it brings rows to them and takes writes from them.
-//! [`Embedded`] does that over the embedded store. The protocols never learn which one they speak to.
+//! [`Embedded`] does that over the embedded store. [`Raw`] is the same for the rules of [`charioteer_engine::raw`]. The protocols
+//! never learn which one they speak to.
 
 mod embedded;
+mod raw;
 mod readers;
+mod soon;
 
 use std::fmt;
 use std::future::Future;
@@ -16,7 +19,9 @@ use charioteer_engine::table::{
 
 pub(crate) use embedded::aside;
 pub use embedded::{Embedded, EmbeddedTable};
+pub use raw::{EmbeddedRaw, Raw};
 pub(crate) use readers::Readers;
+pub use soon::Soon;
 
 /// Tables, and where they come from.
 pub trait Backend: Send + Sync + 'static {

@@ -34,6 +34,8 @@ pub enum Error {
     LimitOfZero(&'static str),
     /// Further meta servers or nodes were given, but no first address for Pegasus.
     NoPegasus,
+    /// TiKV can't be served so.
+    Tikv(&'static str),
     /// The store can't be opened.
     Store(charioteer_engine::Error),
     /// A table that should exist from the start can't be made.
@@ -63,6 +65,7 @@ impl fmt::Display for Error {
             Self::NoPegasus => {
                 f.write_str("further Pegasus meta servers or nodes were given while Pegasus itself is off; give --pegasus an address")
             }
+            Self::Tikv(why) => write!(f, "cannot serve TiKV: {why}"),
             Self::Store(_) => f.write_str("cannot open the store"),
             Self::Table { name, reason } => write!(f, "cannot make table {name}: {reason}"),
         }

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -20,6 +20,9 @@ use crate::taken::Taken;
 
 /// How long a request's head may take; heads are small.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most that can be posted, in bytes; it is small documents.
+const POSTED_BYTES: usize = 64 << 10;
 
 /// How long a server that stops waits for an answer to be taken. Answers are made at once, so that nothing else can be under way.
 const PARTING_TIMEOUT: Duration = Duration::from_secs(1);
@@ -46,7 +49,18 @@ impl From<Response> for Answer {
 pub(crate) struct Asked<'a> {
     /// The path, with its slash.
     pub(crate) path: &'a str,
-    query: &'a str,
+    pub(crate) query: &'a str,
+    /// Whom the client wants to reach, as it says.
+    pub(crate) host: Option<&'a str>,
+    /// What was posted there; `None` for a GET or HEAD.
+    pub(crate) posted: Option<&'a [u8]>,
+}
+
+/// Whether POSTs are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Posts {
+    Refused,
+    Taken,
 }
 
 impl Asked<'_> {
@@ -60,23 +74,21 @@ impl Asked<'_> {
     }
 }
 
-/// Serves one connection; `answer` is asked for every GET and HEAD. A peer that takes nothing of an answer for as long as `stalled`
+/// Serves one connection; `answer` is asked for every GET and HEAD, and for every POST if those are taken. A peer that takes nothing of an answer for as long as `stalled`
 /// is left.
 pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     stalled: Duration,
     stop: &CancellationToken,
+    posts: Posts,
     answer: impl Fn(&Asked<'_>) -> Answer + Sync,
 ) {
     let answer = &answer;
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = respond(&request, answer);
-        async {
-            Ok::<_, Infallible>(match answer {
-                Answer::Now(response) => response,
-                Answer::Aside(work) => aside(work).await,
-            })
-        }
+    let service = service_fn(move |request: Request<Incoming>| async move {
+        Ok::<_, Infallible>(match respond(request, posts, answer).await {
+            Answer::Now(response) => response,
+            Answer::Aside(work) => aside(work).await,
+        })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -96,12 +108,27 @@ pub(crate) async fn serve(
     }
 }
 
-fn respond(request: &Request<Incoming>, answer: &impl Fn(&Asked<'_>) -> Answer) -> Answer {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
-        let uri = request.uri();
-        answer(&Asked { path: uri.path(), query: uri.query().unwrap_or_default() })
-    } else {
-        text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n").into()
+async fn respond(request: Request<Incoming>, posts: Posts, answer: &(impl Fn(&Asked<'_>) -> Answer + Sync)) -> Answer {
+    let (head, body) = request.into_parts();
+    let posted = match head.method {
+        Method::GET | Method::HEAD => None,
+        Method::POST if posts == Posts::Taken => match posted(body).await {
+            Ok(posted) => Some(posted),
+            Err(refusal) => return refusal.into(),
+        },
+        _ => return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n").into(),
+    };
+    let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    answer(&Asked { path, query, host, posted: posted.as_deref() })
+}
+
+/// All that is posted, or why it is not taken.
+async fn posted(body: Incoming) -> Result<Bytes, Response> {
+    match tokio::time::timeout(HEAD_TIMEOUT, Limited::new(body, POSTED_BYTES).collect()).await {
+        Ok(Ok(posted)) => Ok(posted.to_bytes()),
+        Ok(Err(error)) => Err(text(StatusCode::BAD_REQUEST, format!("{error}\n"))),
+        Err(_) => Err(text(StatusCode::REQUEST_TIMEOUT, "what is posted does not come\n")),
     }
 }
 
@@ -139,7 +166,9 @@ mod tests {
         let (mut peer, stream) = tokio::io::duplex(1024);
         peer.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         let (stop, large) = (CancellationToken::new(), "x".repeat(1 << 20));
-        let served = serve(stream, Duration::from_millis(10), &stop, |_| text(StatusCode::OK, large.clone()).into());
+        let served = serve(stream, Duration::from_millis(10), &stop, Posts::Refused, |_| {
+            text(StatusCode::OK, large.clone()).into()
+        });
         tokio::time::timeout(Duration::from_secs(20), served).await.expect("it waits for ever");
     }
 }

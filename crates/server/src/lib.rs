@@ -24,7 +24,6 @@ pub mod backend;
 mod connection;
 mod control;
 mod error;
-#[allow(dead_code, unused_imports)] // Until it is wired.
 mod grpc;
 mod hooks;
 mod http;
@@ -32,6 +31,7 @@ mod limits;
 mod listener;
 mod memcached;
 mod metrics;
+mod opening;
 mod options;
 mod pegasus;
 mod port;
@@ -39,7 +39,6 @@ mod running;
 mod server;
 mod taken;
 pub mod testing;
-#[allow(dead_code, unused_imports)] // Until it is wired.
 mod tikv;
 mod tls;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use charioteer_engine::{Clock, DiskOptions};
 
-use crate::{Limits, MemcachedOptions, PegasusOptions};
+use crate::{Limits, MemcachedOptions, PegasusOptions, TikvOptions};
 
 /// What a server serves, where, and how.
 ///
@@ -22,6 +22,8 @@ pub struct Options {
     pub pegasus: Option<PegasusOptions>,
     /// memcached; `None` leaves it off.
     pub memcached: Option<MemcachedOptions>,
+    /// TiKV; `None` leaves it off.
+    pub tikv: Option<TikvOptions>,
     /// Where health and metrics are answered; `None` leaves them off. Default 127.0.0.1:34600.
     pub http: Option<SocketAddr>,
     /// Whether addresses other than loopback may be listened on, though nothing asks for authentication. Default no. (Where memcached
@@ -63,6 +65,7 @@ impl Options {
         Self {
             pegasus: Some(PegasusOptions { address: any, ..PegasusOptions::default() }),
             memcached: Some(MemcachedOptions { addresses: vec![any], ..MemcachedOptions::default() }),
+            tikv: Some(TikvOptions { pd: any, stores: vec![any], ..TikvOptions::default() }),
             http: Some(any),
             ..Self::default()
         }
@@ -74,6 +77,7 @@ impl Default for Options {
         Self {
             pegasus: Some(PegasusOptions::default()),
             memcached: Some(MemcachedOptions::default()),
+            tikv: Some(TikvOptions::default()),
             http: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 34600))),
             allow_remote: false,
             latency: Duration::ZERO,

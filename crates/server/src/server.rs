@@ -1,5 +1,7 @@
 //! Starting, running and stopping.
 
+mod tikv;
+
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,9 +14,9 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::backend::{Backend, Embedded, aside};
+use crate::backend::{Backend, Embedded, EmbeddedRaw, aside};
 use crate::control::Control;
-use crate::http::{self, Answer, Asked, not_found, text};
+use crate::http::{self, Answer, Asked, Posts, not_found, text};
 use crate::listener::{Listener, UnixPort};
 use crate::memcached::{self, Ends, Items};
 use crate::metrics::Metrics;
@@ -48,6 +50,7 @@ pub struct Server {
     limits: Limits,
     pegasus: Option<Arc<Ports<Embedded>>>,
     memcached: Option<Arc<memcached::Served>>,
+    tikv: Option<Arc<crate::tikv::Ports<EmbeddedRaw>>>,
     serving: Arc<Running>,
     observing: Running,
 }
@@ -68,6 +71,10 @@ pub struct Addresses {
     pub memcached_tls: Vec<SocketAddr>,
     /// memcached's Unix socket.
     pub memcached_socket: Option<PathBuf>,
+    /// TiKV's PD.
+    pub tikv_pd: Option<SocketAddr>,
+    /// TiKV's stores.
+    pub tikv_stores: Vec<SocketAddr>,
     /// Health and metrics.
     pub http: Option<SocketAddr>,
 }
@@ -107,6 +114,7 @@ impl Server {
             Some(items) => starting.memcached(items).await?,
             None => None,
         };
+        let tikv = starting.tikv().await?;
         starting.tidy();
         starting.ready.store(true, Ordering::Release);
         Ok(Self {
@@ -116,6 +124,7 @@ impl Server {
             limits: starting.options.limits,
             pegasus: pegasus.map(Arc::new),
             memcached: memcached.map(Arc::new),
+            tikv: tikv.map(Arc::new),
             serving: starting.serving,
             observing: starting.observing,
         })
@@ -137,6 +146,11 @@ impl Server {
         self.memcached.as_ref()
     }
 
+    /// PD and the stores, where TiKV is served.
+    pub(crate) const fn tikv(&self) -> Option<&Arc<crate::tikv::Ports<EmbeddedRaw>>> {
+        self.tikv.as_ref()
+    }
+
     /// What cuts all connections at once.
     pub(crate) fn cut(&self) -> &CancellationToken {
         self.serving.cut()
@@ -149,7 +163,7 @@ impl Server {
         self.ready.store(false, Ordering::Release);
         self.serving.shutdown(self.limits.drain).await;
         self.observing.shutdown(OBSERVERS_DRAIN).await;
-        drop((self.pegasus, self.memcached));
+        drop((self.pegasus, self.memcached, self.tikv));
         if let Err(error) = self.backend.sync().await {
             error!(%error, "the last writes are as durable as their level says, and no more");
         }
@@ -200,12 +214,13 @@ struct Starting {
 pub(crate) struct Hooks {
     pub(crate) pegasus: Option<Arc<pegasus::hooks::Hooks>>,
     pub(crate) memcached: Option<Arc<memcached::hooks::Hooks>>,
+    pub(crate) tikv: Option<Arc<crate::tikv::hooks::Hooks>>,
 }
 
 impl Hooks {
     /// In everything.
     pub(crate) fn all() -> Self {
-        Self { pegasus: Some(Arc::default()), memcached: Some(Arc::default()) }
+        Self { pegasus: Some(Arc::default()), memcached: Some(Arc::default()), tikv: Some(Arc::default()) }
     }
 }
 
@@ -274,7 +289,7 @@ impl Starting {
         let (stop, stalled) = (self.observing.stop.clone(), self.options.limits.stalled);
         let serve = move |stream, _| {
             let (health, stop) = (Arc::clone(&health), stop.clone());
-            async move { http::serve(stream, stalled, &stop, |asked| health.answer(asked)).await }
+            async move { http::serve(stream, stalled, &stop, Posts::Refused, |asked| health.answer(asked)).await }
         };
         self.observing.serve(listener, self.options.limits.connections, serve);
         Ok(())

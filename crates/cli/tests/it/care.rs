@@ -25,6 +25,8 @@ fn while_serving(folder: &Path, arguments: &[&str], work: impl FnOnce()) -> Outp
             "127.0.0.1:0",
             "--memcached",
             "off",
+            "--tikv",
+            "off",
             "--http",
             "off",
             "--ready-file",

@@ -29,7 +29,19 @@ impl Process {
     pub(crate) fn run(mut command: Command) -> Self {
         let ready_file = temporary_file("ready.json");
         let mut child = command
-            .args(["--pegasus", "127.0.0.1:0", "--memcached", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file"])
+            .args([
+                "--pegasus",
+                "127.0.0.1:0",
+                "--memcached",
+                "127.0.0.1:0",
+                "--tikv",
+                "127.0.0.1:0",
+                "--tikv-stores",
+                "127.0.0.1:0",
+                "--http",
+                "127.0.0.1:0",
+                "--ready-file",
+            ])
             .arg(&ready_file)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -84,14 +96,14 @@ impl Drop for Process {
 
 /// `charioteer serve` in memory with these arguments, not started yet.
 pub(crate) fn serve(arguments: &[&str]) -> Command {
-    let mut command = charioteer(&["serve", "--memory", "--memcached", "off"]);
+    let mut command = charioteer(&["serve", "--memory", "--memcached", "off", "--tikv", "off"]);
     command.args(arguments);
     command
 }
 
 /// `charioteer serve` on the data in a folder, not started yet.
 pub(crate) fn serve_on(data: &Path) -> Command {
-    let mut command = charioteer(&["serve", "--memcached", "off", "--data"]);
+    let mut command = charioteer(&["serve", "--memcached", "off", "--tikv", "off", "--data"]);
     command.arg(data);
     command
 }

@@ -1,6 +1,7 @@
 //! Scans of several ranges in one.
 
 use std::fmt;
+use std::iter::Peekable;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
@@ -65,7 +66,8 @@ impl std::error::Error for InvalidRange {}
 /// ```
 #[derive(Debug)]
 pub struct BatchScan {
-    ranges: std::vec::IntoIter<WalkRange>,
+    ranges: Peekable<std::vec::IntoIter<ScanRange>>,
+    direction: Direction,
     each_limit: usize,
     /// How many rows may be found at the end of the range that is walked.
     limit: usize,
@@ -78,15 +80,12 @@ impl BatchScan {
     /// # Errors
     /// [`InvalidRange`].
     pub fn new(ranges: Vec<ScanRange>, direction: Direction, each_limit: usize) -> Result<Self, InvalidRange> {
-        let starts: Vec<Bytes> = ranges.iter().skip(1).map(|range| range.start.clone()).collect();
-        let next_starts = starts.into_iter().chain([Bytes::new()]);
-        let closed = ranges.into_iter().zip(next_starts).map(|(ScanRange { start, end }, next_start)| {
-            let end = if end.is_empty() { next_start } else { end };
-            walk_range(start, end, direction)
-        });
-        let ranges: Vec<WalkRange> = closed.collect::<Result<_, _>>()?;
+        let nexts = ranges.iter().skip(1).map(Some).chain([None]);
+        if ranges.iter().zip(nexts).any(|(range, next)| !range.is_valid(next, direction)) {
+            return Err(InvalidRange);
+        }
         let ranges = if each_limit == 0 { Vec::new() } else { ranges };
-        Ok(Self { ranges: ranges.into_iter(), each_limit, limit: 0, found: Found::new() })
+        Ok(Self { ranges: ranges.into_iter().peekable(), direction, each_limit, limit: 0, found: Found::new() })
     }
 
     /// With empty values.
@@ -96,7 +95,8 @@ impl BatchScan {
         self
     }
 
-    /// At most so many bytes of keys and values, of all ranges together; the first row comes whatever it takes.
+    /// At most so many bytes, as [`Scan::max_bytes`](super::Scan::max_bytes) counts them, of all ranges together; the first
+    /// row comes whatever it takes.
     #[must_use]
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.found.max_bytes = bytes;
@@ -104,12 +104,20 @@ impl BatchScan {
     }
 }
 
-fn walk_range(start: Bytes, end: Bytes, direction: Direction) -> Result<WalkRange, InvalidRange> {
-    let is_forward = direction == Direction::Forward;
-    if !end.is_empty() && (is_forward && start >= end || !is_forward && start <= end) {
-        return Err(InvalidRange);
+impl ScanRange {
+    /// Its end, behind which comes the next range.
+    fn end<'a>(&'a self, next: Option<&'a Self>) -> &'a [u8] {
+        if self.end.is_empty() { next.map_or(&[], |next| &next.start) } else { &self.end }
     }
-    Ok(if is_forward { WalkRange::forward(start, end) } else { WalkRange::backward(start, end) })
+
+    fn is_valid(&self, next: Option<&Self>, direction: Direction) -> bool {
+        let end = self.end(next);
+        end.is_empty()
+            || match direction {
+                Direction::Forward => self.start < *end,
+                Direction::Backward => self.start > *end,
+            }
+    }
 }
 
 impl Walk for BatchScan {
@@ -120,7 +128,13 @@ impl Walk for BatchScan {
             return None;
         }
         self.limit = self.found.pairs.len().saturating_add(self.each_limit);
-        self.ranges.next()
+        let range = self.ranges.next()?;
+        let next = self.ranges.peek().filter(|_| range.end.is_empty());
+        let end = next.map_or(range.end, |next| next.start.clone());
+        Some(match self.direction {
+            Direction::Forward => WalkRange::forward(range.start, end),
+            Direction::Backward => WalkRange::backward(range.start, end),
+        })
     }
 
     fn visit(&mut self, row: RowView<'_>) -> ControlFlow<()> {

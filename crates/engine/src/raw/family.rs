@@ -1,4 +1,4 @@
-//! Column families.
+//! Column families, and the two kinds of keys in them.
 
 /// A column family: keys of one have nothing to do with those of another.
 ///
@@ -41,11 +41,41 @@ impl Family {
     }
 
     /// The keyspace of its rows.
-    pub(super) const fn keyspace(self) -> &'static str {
-        match self {
-            Self::Default => "raw-default",
-            Self::Lock => "raw-lock",
-            Self::Write => "raw-write",
+    pub(super) const fn keyspace(self, keys: Keys) -> &'static str {
+        match (keys, self) {
+            (Keys::Plain, Self::Default) => "raw-default",
+            (Keys::Plain, Self::Lock) => "raw-lock",
+            (Keys::Plain, Self::Write) => "raw-write",
+            (Keys::Prefixed, Self::Default) => "raw2-default",
+            (Keys::Prefixed, Self::Lock) => "raw2-lock",
+            (Keys::Prefixed, Self::Write) => "raw2-write",
         }
     }
+}
+
+/// Which keys a [`RawStore`](super::RawStore) holds. A plain key can be the same bytes as a prefixed one, so that rows of the
+/// two kinds are kept apart.
+///
+/// ```
+/// use charioteer_engine::raw::{Family, Get, Keys, Put, RawStore};
+/// use charioteer_engine::{Clock, Db};
+///
+/// let (db, clock) = (Db::memory(), Clock::system());
+/// let [plain, prefixed] = Keys::ALL.map(|keys| RawStore::open_for(keys, db.clone(), clock.clone()));
+/// plain?.run(Family::Default, Put::new("r\0\0\0key".into(), "value".into()))?;
+/// assert_eq!(prefixed?.run(Family::Default, Get::new("r\0\0\0key".into()))?, None);
+/// # Ok::<(), charioteer_engine::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Keys {
+    /// As users name them: API V1, with or without lifetimes.
+    #[default]
+    Plain,
+    /// Behind a mode and a keyspace: API V2.
+    Prefixed,
+}
+
+impl Keys {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Plain, Self::Prefixed];
 }

@@ -36,40 +36,50 @@ pub trait Operation: Send + 'static {
     /// Whether it may write.
     fn writes(&self) -> bool;
 
+    /// How many rows it reads or writes, about.
+    fn row_count(&self) -> usize {
+        self.keys().len().max(1)
+    }
+
     /// The answer and the writes that follow from the rows at `now`, in Unix seconds. Rows come as they are stored,
     /// expired ones included, in the order of [`keys`](Self::keys). A driver that hands over fewer rows says that the rest
     /// are missing.
     fn apply(self, rows: &[Option<Row>], now: u64) -> (Self::Reply, Writes);
 }
 
-/// The keys from `lower` to just before `upper`, in either direction; without `upper`, to the last.
+/// What a walk is to be shown next.
 ///
 /// ```
 /// use charioteer_engine::Direction;
 /// use charioteer_engine::raw::WalkRange;
 ///
-/// let range = WalkRange { lower: "a".into(), upper: None, direction: Direction::Forward };
-/// assert_eq!(range.clone(), range);
+/// let all = WalkRange::Between { lower: "".into(), upper: None, direction: Direction::Forward };
+/// assert_ne!(all, WalkRange::Key("".into()));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WalkRange {
-    /// The first key that belongs to the range.
-    pub lower: Bytes,
-    /// The first key that does not any more.
-    pub upper: Option<Bytes>,
-    /// Whether rows come ascending or descending.
-    pub direction: Direction,
+pub enum WalkRange {
+    /// This key alone.
+    Key(Bytes),
+    /// The keys from `lower` to just before `upper`; without `upper`, to the last.
+    Between {
+        /// The first key that belongs to the range.
+        lower: Bytes,
+        /// The first key that does not any more.
+        upper: Option<Bytes>,
+        /// Whether rows come ascending or descending.
+        direction: Direction,
+    },
 }
 
 impl WalkRange {
     /// From `start` up to just before `end`; an empty `end` is none.
     pub(super) fn forward(start: Bytes, end: Bytes) -> Self {
-        Self { lower: start, upper: Some(end).filter(|end| !end.is_empty()), direction: Direction::Forward }
+        Self::Between { lower: start, upper: Some(end).filter(|end| !end.is_empty()), direction: Direction::Forward }
     }
 
     /// From just before `start` down to `end`. Nothing is before the empty key.
     pub(super) const fn backward(start: Bytes, end: Bytes) -> Self {
-        Self { lower: end, upper: Some(start), direction: Direction::Backward }
+        Self::Between { lower: end, upper: Some(start), direction: Direction::Backward }
     }
 }
 
@@ -90,7 +100,7 @@ impl WalkRange {
 ///     type Reply = Option<Vec<u8>>;
 ///
 ///     fn next_range(&mut self) -> Option<WalkRange> {
-///         let range = WalkRange { lower: "".into(), upper: None, direction: Direction::Backward };
+///         let range = WalkRange::Between { lower: "".into(), upper: None, direction: Direction::Backward };
 ///         (!std::mem::replace(&mut self.is_asked, true)).then_some(range)
 ///     }
 ///

@@ -64,52 +64,6 @@ impl Operation for Get {
     }
 }
 
-/// Reads the values of several keys at one instant: those that are there, in the order of the keys, as often as they are
-/// asked for.
-///
-/// ```
-/// use charioteer_engine::raw::{BatchGet, Family, Put, RawStore};
-/// use charioteer_engine::{Clock, Db};
-///
-/// let store = RawStore::open(Db::memory(), Clock::system())?;
-/// store.run(Family::Default, Put::new("b".into(), "2".into()))?;
-/// let pairs = store.run(Family::Default, BatchGet::new(vec!["a".into(), "b".into()]))?;
-/// assert_eq!((pairs.len(), &pairs[0].key[..]), (1, &b"b"[..]));
-/// # Ok::<(), charioteer_engine::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BatchGet {
-    keys: Vec<Bytes>,
-}
-
-impl BatchGet {
-    /// Of these keys.
-    #[must_use]
-    pub const fn new(keys: Vec<Bytes>) -> Self {
-        Self { keys }
-    }
-}
-
-impl Operation for BatchGet {
-    type Reply = Vec<Pair>;
-
-    fn keys(&self) -> &[Bytes] {
-        &self.keys
-    }
-
-    fn writes(&self) -> bool {
-        false
-    }
-
-    fn apply(self, rows: &[Option<Row>], now: u64) -> (Vec<Pair>, Writes) {
-        let found = self.keys.into_iter().zip(rows).filter_map(|(key, row)| {
-            let value = live(Some(row), now)?.value.clone();
-            Some(Pair { key, value })
-        });
-        (found.collect(), Writes::new())
-    }
-}
-
 /// How long a row still lives.
 ///
 /// ```

@@ -8,6 +8,9 @@ use super::operation::{Walk, WalkRange};
 use super::read::Pair;
 use super::row::RowView;
 
+/// What a row of an answer takes besides its key and value, about: so that many small ones are many bytes too.
+pub const PAIR_BYTES: usize = 32;
+
 /// Reads the first rows of a range.
 ///
 /// ```
@@ -68,7 +71,8 @@ impl Scan {
         self
     }
 
-    /// At most so many bytes of keys and values; the first row comes whatever it takes.
+    /// At most so many bytes of keys and values, each row counted with [`PAIR_BYTES`] more; the first one comes whatever it
+    /// takes.
     #[must_use]
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.found.max_bytes = bytes;
@@ -115,7 +119,7 @@ impl Found {
     /// Breaks if there is no room for the row.
     pub(super) fn take(&mut self, row: RowView<'_>) -> ControlFlow<()> {
         let value_bytes = if self.keys_only { 0 } else { row.value().len() };
-        self.bytes = self.bytes.saturating_add(row.key().len() + value_bytes);
+        self.bytes = self.bytes.saturating_add(row.key().len() + value_bytes + PAIR_BYTES);
         if self.bytes > self.max_bytes && !self.pairs.is_empty() {
             self.is_cut = true;
             return ControlFlow::Break(());

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::MAX_KEY_BYTES;
 use super::delete_range::DeleteRange;
-use super::family::Family;
+use super::family::{Family, Keys};
 use super::operation::{Operation, Walk, Writes};
 use super::row::Row;
 use super::stored::{StoredKey, as_slice, lookup_key, stored_key};
@@ -67,16 +67,25 @@ struct OneFamily {
 /// ```
 #[must_use]
 pub fn has_expired(keyspace: &str, value: &[u8], now: Duration) -> bool {
-    Family::ALL.iter().any(|family| family.keyspace() == keyspace) && Row::stored_is_expired(value, now.as_secs())
+    let is_raw = Keys::ALL.iter().any(|keys| Family::ALL.iter().any(|family| family.keyspace(*keys) == keyspace));
+    is_raw && Row::stored_is_expired(value, now.as_secs())
 }
 
 impl RawStore {
-    /// Opens the raw rows of a store.
+    /// Opens the raw rows of a store that have plain keys.
     ///
     /// # Errors
     /// What the store gives.
     pub fn open(db: Db, clock: Clock) -> Result<Self, Error> {
-        let [default, lock, write] = Family::ALL.map(|family| OneFamily::open(&db, family));
+        Self::open_for(Keys::Plain, db, clock)
+    }
+
+    /// Opens the raw rows of a store that have such keys.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn open_for(keys: Keys, db: Db, clock: Clock) -> Result<Self, Error> {
+        let [default, lock, write] = Family::ALL.map(|family| OneFamily::open(&db, family.keyspace(keys)));
         let families = [default?, lock?, write?];
         Ok(Self { inner: Arc::new(Inner { db, clock, families, alone: Mutex::default() }) })
     }
@@ -206,8 +215,8 @@ impl RawStore {
 }
 
 impl OneFamily {
-    fn open(db: &Db, family: Family) -> Result<Self, Error> {
-        Ok(Self { rows: db.keyspace(family.keyspace())?, sweeper: Mutex::default() })
+    fn open(db: &Db, keyspace: &str) -> Result<Self, Error> {
+        Ok(Self { rows: db.keyspace(keyspace)?, sweeper: Mutex::default() })
     }
 }
 

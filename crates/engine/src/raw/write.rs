@@ -95,6 +95,10 @@ impl Operation for BatchPut {
         true
     }
 
+    fn row_count(&self) -> usize {
+        self.puts.len()
+    }
+
     fn apply(self, _: &[Option<Row>], now: u64) -> ((), Writes) {
         ((), self.puts.into_iter().map(|put| put.into_write(now)).collect())
     }
@@ -171,6 +175,10 @@ impl Operation for BatchDelete {
 
     fn writes(&self) -> bool {
         true
+    }
+
+    fn row_count(&self) -> usize {
+        self.keys.len()
     }
 
     fn apply(self, _: &[Option<Row>], _: u64) -> ((), Writes) {

@@ -6,7 +6,9 @@ use charioteer_engine::table::{
     self, AdminError, CreateTable, Done, Operation, Scan, ScanBatch, TableInfo, TableSettings, Tables, Walk, Walking,
 };
 use charioteer_engine::{Clock, Db};
+use parking_lot::Mutex;
 
+use super::raw::EmbeddedRaw;
 use super::readers::Readers;
 use super::{Backend, EnvChange, Error, Table};
 
@@ -28,8 +30,11 @@ use super::{Backend, EnvChange, Error, Table};
 pub struct Embedded {
     tables: Arc<Tables>,
     db: Db,
+    clock: Clock,
     /// `None` in memory, where no read waits.
     readers: Option<Arc<Readers>>,
+    /// `None` until somebody has asked for raw rows: their keyspaces are made then.
+    raw: Arc<Mutex<Option<EmbeddedRaw>>>,
 }
 
 /// One table in the embedded store.
@@ -46,7 +51,21 @@ impl Embedded {
     /// When the store fails.
     pub fn open(db: Db, clock: Clock) -> Result<Self, charioteer_engine::Error> {
         let readers = if db.is_on_disk() { Some(Arc::new(start_readers()?)) } else { None };
-        Ok(Self { tables: Arc::new(Tables::open(db.clone(), clock)?), db, readers })
+        let tables = Arc::new(Tables::open(db.clone(), clock.clone())?);
+        Ok(Self { tables, db, clock, readers, raw: Arc::default() })
+    }
+
+    /// The raw rows, opened when they are asked for the first time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn raw(&self) -> Result<EmbeddedRaw, charioteer_engine::Error> {
+        let mut opened = self.raw.lock();
+        if let Some(raw) = &*opened {
+            return Ok(raw.clone());
+        }
+        let raw = EmbeddedRaw::open(self.db.clone(), self.clock.clone(), self.readers.clone())?;
+        Ok(opened.insert(raw).clone())
     }
 
     /// The store.
@@ -135,7 +154,12 @@ impl Backend for Embedded {
     }
 
     async fn tidy(&self) -> Result<(), Error> {
-        self.change(|tables| Ok(tables.tidy()?)).await
+        self.change(|tables| Ok(tables.tidy()?)).await?;
+        let raw = self.raw.lock().clone();
+        match raw {
+            Some(raw) => raw.tidy().await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -162,7 +186,7 @@ pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
 }
 
 /// Operations on more rows than this run aside. So many take a fraction of a millisecond.
-const MANY_ROWS: usize = 1000;
+pub(super) const MANY_ROWS: usize = 1000;
 
 /// How many reads wait for the disk side by side. A disk likes several at a time.
 const READERS: usize = 8;

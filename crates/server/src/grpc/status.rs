@@ -19,7 +19,6 @@ pub(crate) enum Code {
     InvalidArgument = 3,
     DeadlineExceeded = 4,
     NotFound = 5,
-    AlreadyExists = 6,
     ResourceExhausted = 8,
     FailedPrecondition = 9,
     OutOfRange = 11,

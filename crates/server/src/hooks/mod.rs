@@ -7,4 +7,4 @@ mod turns;
 
 pub use injected::Injected;
 pub(crate) use injected::{Faults, Mishap, Rule};
-pub(crate) use turns::Turns;
+pub(crate) use turns::{Turns, turns_of_a_fault};

@@ -32,6 +32,32 @@ impl Turns {
     }
 }
 
+/// What every protocol's `Fault` has to say of its turns.
+macro_rules! turns_of_a_fault {
+    () => {
+        /// So often only.
+        pub const fn times(mut self, count: u64) -> Self {
+            self.turns.times = Some(count);
+            self
+        }
+
+        /// Not for the first `count` requests that it would be for.
+        pub const fn skip(mut self, count: u64) -> Self {
+            self.turns.skip = count;
+            self
+        }
+
+        /// For one in so many requests on average (0 counts as 1), chosen at random. With the same seed it is the same ones of those
+        /// that arrive.
+        pub fn one_in(mut self, chances: u64, seed: u64) -> Self {
+            self.turns.one_in(chances, seed);
+            self
+        }
+    };
+}
+
+pub(crate) use turns_of_a_fault;
+
 impl Odds {
     const fn hit(self, number: u64) -> bool {
         // SplitMix64, whose every output looks random whatever the inputs have in common.

@@ -26,7 +26,6 @@ use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use charioteer_engine::table::CreateTable;
 use charioteer_engine::{Clock, Error as StoreError};
 use charioteer_proto::pegasus::admin::function_level;
@@ -41,6 +40,7 @@ use tracing::{debug, warn};
 use crate::backend::{Backend, Error as BackendError};
 use crate::connection::{self, Ended};
 use crate::metrics::{CallMetrics, CallResult, Metrics};
+use crate::opening::first_bytes;
 use crate::{Limits, http as web};
 use admission::Admission;
 pub(crate) use cluster::{Cluster, Endpoint, parent_of};
@@ -222,7 +222,7 @@ impl<B: Backend> Service<B> {
             Some(b"GET " | b"HEAD" | b"POST") => {
                 let stream = join(std::io::Cursor::new(begin).chain(reader), writer);
                 // Boxed, so that the many connections that are none of HTTP do not keep room for it.
-                Box::pin(web::serve(stream, self.limits.stalled, &stop, |asked| {
+                Box::pin(web::serve(stream, self.limits.stalled, &stop, web::Posts::Refused, |asked| {
                     self.answer_http(&endpoint, local, asked)
                 }))
                 .await;
@@ -258,34 +258,6 @@ impl<B: Backend> Service<B> {
             }
             Err(error) => debug!(%peer, %error, "connection lost"),
         }
-    }
-}
-
-/// Reads until there are four bytes, or says how the connection ended before. The first byte may be as long in coming as a
-/// connection may be idle, the others as a frame may be in parts.
-async fn first_bytes(
-    reader: &mut (impl AsyncReadExt + Unpin),
-    limits: &Limits,
-) -> std::io::Result<Result<BytesMut, Ended>> {
-    // Little room: many connections may be open that have not sent anything.
-    let mut begin = BytesMut::with_capacity(64);
-    let mut patience = (limits.idle, Ended::Idle);
-    while begin.len() < 4 {
-        match within(patience.0, reader.read_buf(&mut begin)).await {
-            Some(Ok(0)) => return Ok(Err(Ended::Closed)),
-            Some(read) => read?,
-            None => return Ok(Err(patience.1)),
-        };
-        patience = (Some(limits.stalled), Ended::Stalled);
-    }
-    Ok(Ok(begin))
-}
-
-/// Waits for an event for so long at most, or for ever.
-async fn within<T>(patience: Option<Duration>, event: impl Future<Output = T>) -> Option<T> {
-    match patience {
-        Some(patience) => tokio::time::timeout(patience, event).await.ok(),
-        None => Some(event.await),
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use charioteer_engine::{Clock, DiskOptions};
 
-use super::{Memcached, Pegasus, TestServer};
+use super::{Memcached, Pegasus, TestServer, Tikv};
 use crate::server::Hooks;
-use crate::{Data, Error, Limits, MemcachedOptions, Options, PegasusOptions, Server};
+use crate::{Data, Error, Limits, MemcachedOptions, Options, PegasusOptions, Server, TikvOptions};
 
 /// What a server for tests is to be: of one port and in memory, unless it is told otherwise.
 ///
@@ -99,6 +99,24 @@ impl Builder {
         self
     }
 
+    /// So many TiKV stores. Default 1.
+    pub fn tikv_stores(self, count: usize) -> Self {
+        self.tikv(|tikv| tikv.stores = vec![any_port(); count])
+    }
+
+    /// Serves TiKV over TLS.
+    #[cfg(feature = "test-certificates")]
+    pub fn tikv_tls(self, certificates: &super::Certificates) -> Self {
+        let tls = certificates.server();
+        self.tikv(|options| options.tls = Some(tls))
+    }
+
+    /// Everything that can be told of TiKV.
+    pub fn tikv(mut self, set: impl FnOnce(&mut TikvOptions)) -> Self {
+        self.options.tikv.as_mut().map(set);
+        self
+    }
+
     /// Serves memcached over TLS too, on another port.
     #[cfg(feature = "test-certificates")]
     pub fn memcached_tls(self, certificates: &super::Certificates) -> Self {
@@ -121,7 +139,8 @@ impl Builder {
         let cut_on_drop = server.cut().clone().drop_guard();
         let pegasus = Pegasus::new(hooks.pegasus.unwrap_or_default(), &server);
         let memcached = Memcached::new(hooks.memcached.unwrap_or_default(), &server);
-        Ok(TestServer { server, clock, pegasus, memcached, cut_on_drop })
+        let tikv = Tikv::new(hooks.tikv.unwrap_or_default(), &server);
+        Ok(TestServer { server, clock, pegasus, memcached, tikv, cut_on_drop })
     }
 }
 

@@ -37,6 +37,10 @@ pub enum Error {
     NoNode(usize),
     /// There is no such meta server.
     NoMeta(usize),
+    /// The regions of TiKV can't be changed so.
+    Tikv(String),
+    /// There is no such TiKV store.
+    NoStore(usize),
     /// A node has no live node beside it that could take its place.
     NobodyLeft {
         /// The node.
@@ -64,6 +68,8 @@ impl fmt::Display for Error {
                 write!(f, "partition {partition} of table {table} can't have been split off another")
             }
             Self::NoNode(node) => write!(f, "there is no node {node}"),
+            Self::Tikv(why) => write!(f, "TiKV: {why}"),
+            Self::NoStore(store) => write!(f, "there is no store {store}"),
             Self::NoMeta(meta) => write!(f, "there is no meta server {meta}"),
             Self::NobodyLeft { node } => write!(f, "no live node can take the place of node {node}"),
             Self::Table { name, reason } => write!(f, "table {name}: {reason}"),

@@ -1,9 +1,9 @@
 //! A server for tests of clients: the real one, in one line inside a test, with hooks that a real cluster can't offer.
 //!
-//! [`TestServer::start`] serves a table `temp` of 8 partitions and memcached from memory, on ports that the system chooses, with a
+//! [`TestServer::start`] serves a table `temp` of 8 partitions, memcached and TiKV from memory, on ports that the system chooses, with a
 //! [clock](TestServer::clock) that a test can move. [`TestServer::builder`] makes a cluster of several meta servers and nodes, all
 //! in this process. What belongs to one protocol is behind a handle of its own, such as [`Pegasus`]: there a test moves partitions,
-//! stops nodes, and has requests go wrong. Faults of memcached, and what else is about it, are in [`memcached`].
+//! stops nodes, and has requests go wrong. Faults of memcached, and what else is about it, are in [`memcached`], those of TiKV in [`tikv`].
 //!
 //! ```
 //! use charioteer_server::testing::{Action, Call, ErrorCode, Fault, TestServer};
@@ -28,6 +28,7 @@ mod certificates;
 mod error;
 pub mod memcached;
 mod pegasus;
+pub mod tikv;
 
 use charioteer_engine::Clock;
 pub use charioteer_proto::pegasus::frame::RequestHeader;
@@ -44,6 +45,7 @@ pub use certificates::Certificates;
 pub use error::Error;
 pub use memcached::Memcached;
 pub use pegasus::Pegasus;
+pub use tikv::Tikv;
 
 /// A server for tests of clients. Dropping it cuts all connections and stops everything.
 ///
@@ -64,6 +66,7 @@ pub struct TestServer {
     clock: Clock,
     pegasus: Pegasus,
     memcached: Memcached,
+    tikv: Tikv,
     cut_on_drop: DropGuard,
 }
 
@@ -107,6 +110,12 @@ impl TestServer {
         (!addresses.is_empty()).then(|| format!("memcacheds://{}", addresses.join(",")))
     }
 
+    /// Where TiKV's clients find it: PD.
+    #[must_use]
+    pub fn tikv_url(&self) -> String {
+        self.server.addresses().tikv_pd.map(|address| format!("tikv://{address}")).unwrap_or_default()
+    }
+
     /// Where it listens.
     #[must_use]
     pub const fn addresses(&self) -> &Addresses {
@@ -129,6 +138,12 @@ impl TestServer {
     #[must_use]
     pub fn memcached(&self) -> Memcached {
         self.memcached.clone()
+    }
+
+    /// What a test can do to TiKV.
+    #[must_use]
+    pub fn tikv(&self) -> Tikv {
+        self.tikv.clone()
     }
 
     /// Stops as [`Server::shutdown`] does, which waits a while for requests that faults hold. A folder can be opened again afterwards.

@@ -2,6 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::{Error, Tls};
+
+const MOST_REGIONS: usize = 10_000;
+const OF_A_NEW_PD: usize = 5;
+
 /// What is to be served of TiKV, and where.
 ///
 /// ```
@@ -10,7 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 /// let options = TikvOptions { api: TikvApi::V2, regions: 4, ..TikvOptions::default() };
 /// assert_eq!(options.pd.port(), 2379);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct TikvOptions {
     /// Where PD listens. Default 127.0.0.1:2379.
     pub pd: SocketAddr,
@@ -18,8 +23,11 @@ pub struct TikvOptions {
     pub stores: Vec<SocketAddr>,
     /// Which API versions are served. Default [`TikvApi::Any`].
     pub api: TikvApi,
-    /// How many regions a new cluster has, 1 to 10,000. One that is already there keeps those it has. Default 1.
+    /// How many regions a new cluster has, 1 to 10,000. One that is already there keeps those it has. Default 5, as many as a new PD
+    /// makes: it splits where keyspace `DEFAULT` begins and ends.
     pub regions: usize,
+    /// Speaks TLS on all of these addresses, and nothing else. Default no. Files are read when the server starts.
+    pub tls: Option<Tls>,
 }
 
 /// Which API versions a cluster serves.
@@ -46,7 +54,19 @@ pub enum TikvApi {
 impl Default for TikvOptions {
     fn default() -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { pd: local(2379), stores: vec![local(20160)], api: TikvApi::default(), regions: 1 }
+        Self { pd: local(2379), stores: vec![local(20160)], api: TikvApi::default(), regions: OF_A_NEW_PD, tls: None }
+    }
+}
+
+impl TikvOptions {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.stores.is_empty() {
+            return Err(Error::Tikv("no address is given for a store"));
+        }
+        if !(1..=MOST_REGIONS).contains(&self.regions) {
+            return Err(Error::Tikv("the number of regions is not from 1 to 10,000"));
+        }
+        Ok(())
     }
 }
 

@@ -35,16 +35,17 @@ impl Starting {
     pub(super) fn new(folder: &Path, durability: &str) -> Self {
         let (ready_file, log) = (folder.join("ready.json"), folder.join("log"));
         let started = Instant::now();
-        let mut child = charioteer(&["serve", "--pegasus", "127.0.0.1:0", "--memcached", "off", "--http", "off"])
-            .args(["--log", "warn"])
-            .args(["--durability", durability, "--data"])
-            .arg(folder.join("data"))
-            .arg("--ready-file")
-            .arg(&ready_file)
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
+        let mut child =
+            charioteer(&["serve", "--pegasus", "127.0.0.1:0", "--memcached", "off", "--tikv", "off", "--http", "off"])
+                .args(["--log", "warn"])
+                .args(["--durability", durability, "--data"])
+                .arg(folder.join("data"))
+                .arg("--ready-file")
+                .arg(&ready_file)
+                .stdout(Stdio::piped())
+                .stderr(File::create(&log).unwrap())
+                .spawn()
+                .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         Self { child, stdout, started, ready_file, log }
     }

@@ -566,6 +566,8 @@ pub struct GetGcStateResponse {
     pub header: ::core::option::Option<ResponseHeader>,
     #[prost(message, optional, tag = "2")]
     pub gc_state: ::core::option::Option<GcState>,
+    #[prost(message, optional, tag = "3")]
+    pub global_gc_barriers: ::core::option::Option<GlobalGcBarriersInfo>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetAllKeyspacesGcStatesRequest {
@@ -582,6 +584,8 @@ pub struct GetAllKeyspacesGcStatesResponse {
     pub header: ::core::option::Option<ResponseHeader>,
     #[prost(message, repeated, tag = "2")]
     pub gc_states: ::prost::alloc::vec::Vec<GcState>,
+    #[prost(message, repeated, tag = "3")]
+    pub global_gc_barriers: ::prost::alloc::vec::Vec<GlobalGcBarrierInfo>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BootstrapRequest {
@@ -652,6 +656,8 @@ pub struct GlobalConfigItem {
     pub value: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub error: ::core::option::Option<Error>,
+    #[prost(enumeration = "EventType", tag = "4")]
+    pub kind: i32,
     #[prost(bytes = "bytes", tag = "5")]
     pub payload: ::prost::bytes::Bytes,
 }

@@ -8,7 +8,7 @@ use charioteer_proto::memcached::binary::Status;
 use charioteer_proto::memcached::text::Refusal;
 
 use super::asked::Asked;
-use crate::hooks::{Mishap, Turns};
+use crate::hooks::{Mishap, Turns, turns_of_a_fault};
 use crate::memcached::Call;
 
 /// An error as a memcached tells it: a status in the binary protocol, a line in the others.
@@ -185,24 +185,7 @@ impl Fault {
         self.only(Filter::Key(Arc::new(wanted)))
     }
 
-    /// So often only.
-    pub const fn times(mut self, count: u64) -> Self {
-        self.turns.times = Some(count);
-        self
-    }
-
-    /// Not for the first `count` requests that it would be for.
-    pub const fn skip(mut self, count: u64) -> Self {
-        self.turns.skip = count;
-        self
-    }
-
-    /// For one in so many requests on average (0 counts as 1), chosen at random. With the same seed it is the same ones of those
-    /// that arrive.
-    pub fn one_in(mut self, chances: u64, seed: u64) -> Self {
-        self.turns.one_in(chances, seed);
-        self
-    }
+    turns_of_a_fault!();
 
     fn only(mut self, filter: Filter) -> Self {
         self.filters.push(filter);

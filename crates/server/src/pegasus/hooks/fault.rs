@@ -9,7 +9,7 @@ use charioteer_proto::pegasus::special::ErrorCode;
 
 use super::asked::{Asked, is_data, is_meta, is_read, is_write};
 use super::stand_in;
-use crate::hooks::{Mishap, Turns};
+use crate::hooks::{Mishap, Turns, turns_of_a_fault};
 
 /// What goes wrong.
 ///
@@ -197,24 +197,7 @@ impl Fault {
         self.only(Filter::HashKey(Arc::new(wanted)))
     }
 
-    /// So often only.
-    pub const fn times(mut self, count: u64) -> Self {
-        self.turns.times = Some(count);
-        self
-    }
-
-    /// Not for the first `count` requests that it would be for.
-    pub const fn skip(mut self, count: u64) -> Self {
-        self.turns.skip = count;
-        self
-    }
-
-    /// For one in so many requests on average (0 counts as 1), chosen at random. With the same seed it is the same ones of those
-    /// that arrive.
-    pub fn one_in(mut self, chances: u64, seed: u64) -> Self {
-        self.turns.one_in(chances, seed);
-        self
-    }
+    turns_of_a_fault!();
 
     fn only(mut self, filter: Filter) -> Self {
         self.filters.push(filter);

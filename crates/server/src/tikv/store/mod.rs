@@ -1,1 +1,121 @@
 //! The commands that a store runs.
+//!
+//! [`Store::start`] takes a command of a batch, [`Store::call`] a method that came alone; both come to [`Serve::serve`], one for each
+//! method. What is asked of it first: is it for this cluster, does the store serve the version that it names ([`api`]), is the region
+//! here and the key in it ([`place`]). Then the rules of the command run where the rows are ([`Raw`]). What was refused on the way is
+//! put where clients of that method look for it ([`refusal`]).
+
+mod admin;
+mod api;
+mod batch;
+mod health;
+mod http;
+mod place;
+mod raw_reads;
+mod raw_scans;
+mod raw_writes;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use charioteer_engine::Clock;
+use charioteer_proto::tikv::rpc::{self, Answer, Batched, Call, Command, Method};
+
+use self::health::Health;
+use self::refusal::{Refusal, Way};
+use super::TikvApi;
+use super::cluster::Cluster;
+use crate::backend::{Raw, Soon};
+use crate::grpc::Status;
+
+pub(crate) use batch::{Answered, BatchStream};
+pub(crate) use refusal::Refusable;
+
+/// What a message needs beside the answer in it.
+const AROUND_AN_ANSWER: usize = 256;
+
+/// One of the cluster's stores.
+#[derive(Debug)]
+pub(crate) struct Store<R> {
+    id: u64,
+    cluster: Arc<Cluster>,
+    raw: R,
+    api: TikvApi,
+    clock: Clock,
+    health: Health,
+    /// An answer with more bytes is not sent.
+    most_bytes: usize,
+}
+
+/// The answer to a command, now or later. A status ends the whole stream that the command came on.
+pub(crate) type Started = Soon<Result<Answer, Status>>;
+
+/// What is being done for a request, or why nothing is.
+type Serving<T> = Result<Soon<Result<T, Refusal>>, Refusal>;
+
+/// A method that stores answer.
+pub(crate) trait Serve<M: Method> {
+    /// Does what the request asks for.
+    fn serve(&self, request: M::Request) -> Serving<M::Reply>;
+}
+
+impl<R: Raw> Store<R> {
+    /// The store of that id. `frame_bytes` is the longest message that is sent.
+    pub(crate) fn new(id: u64, cluster: Arc<Cluster>, raw: R, api: TikvApi, clock: Clock, frame_bytes: usize) -> Self {
+        let health = Health::new(id, clock.now());
+        Self { id, cluster, raw, api, clock, health, most_bytes: frame_bytes.saturating_sub(AROUND_AN_ANSWER) }
+    }
+
+    /// Answers a method that came alone.
+    pub(crate) fn call<M: Method>(&self, request: M::Request) -> Soon<Result<M::Reply, Status>>
+    where
+        Self: Serve<M>,
+        M::Reply: Refusable + Send,
+    {
+        self.answer::<M>(request, Way::Alone)
+    }
+
+    /// Runs a command of a batch. Most are answered at once.
+    pub(crate) fn start(&self, command: Command) -> Started {
+        match command {
+            Command::RawGet(request) => self.command::<rpc::RawGet>(*request),
+            Command::RawBatchGet(request) => self.command::<rpc::RawBatchGet>(*request),
+            Command::RawPut(request) => self.command::<rpc::RawPut>(*request),
+            Command::RawBatchPut(request) => self.command::<rpc::RawBatchPut>(*request),
+            Command::RawDelete(request) => self.command::<rpc::RawDelete>(*request),
+            Command::RawBatchDelete(request) => self.command::<rpc::RawBatchDelete>(*request),
+            Command::RawScan(request) => self.command::<rpc::RawScan>(*request),
+            Command::RawBatchScan(request) => self.command::<rpc::RawBatchScan>(*request),
+            Command::RawDeleteRange(request) => self.command::<rpc::RawDeleteRange>(*request),
+            Command::RawCoprocessor(request) => self.command::<rpc::RawCoprocessor>(*request),
+            Command::GetHealthFeedback(request) => self.command::<rpc::GetHealthFeedback>(*request),
+            Command::Empty(request) => batch::wait_and_echo(*request),
+            other => {
+                let name = Call::of_command(&other).map_or("an unknown command", Call::path);
+                Soon::Ready(Err(Status::unimplemented(format!("{name} is not served"))))
+            }
+        }
+    }
+
+    fn command<M: Batched>(&self, request: M::Request) -> Started
+    where
+        Self: Serve<M>,
+        M::Reply: Refusable + Send,
+    {
+        self.answer::<M>(request, Way::InBatch).map(|reply| reply.map(M::into_answer))
+    }
+
+    fn answer<M: Method>(&self, request: M::Request, way: Way) -> Soon<Result<M::Reply, Status>>
+    where
+        Self: Serve<M>,
+        M::Reply: Refusable + Send,
+    {
+        let refuse = move |refusal: Refusal| refusal.into_reply(way);
+        match self.serve(request) {
+            Ok(serving) => serving.map(move |reply| reply.or_else(refuse)),
+            Err(refusal) => Soon::Ready(refuse(refusal)),
+        }
+    }
+}

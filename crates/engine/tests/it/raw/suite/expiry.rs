@@ -28,7 +28,7 @@ fn an_expired_row_is_invisible_to_all_at_once() {
     assert_eq!((f.get("key").as_deref(), f.keys()), (Some("value"), vec!["key".to_owned()]));
     f.advance(1);
     assert_eq!(f.get("key"), None);
-    assert_eq!(f.run(BatchGet::new(vec![bytes("key")])), []);
+    assert_eq!(f.walk(BatchGet::new(vec![bytes("key")])).pairs, []);
     assert_eq!(f.run(Ttl::new(bytes("key"))), None);
     assert_eq!(f.keys(), [""; 0]);
     assert_eq!(f.walk(Checksum::new(vec![(bytes(""), bytes(""))])).rows, 0);

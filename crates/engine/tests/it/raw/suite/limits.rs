@@ -47,7 +47,7 @@ fn what_is_looked_for_under_longer_keys_is_missing() {
     let key = Bytes::from(vec![b'k'; 100_000]);
     assert_eq!(f.run(Get::new(key.clone())), None);
     assert_eq!(f.run(Ttl::new(key.clone())), None);
-    let found = f.run(BatchGet::new(vec![key.clone(), bytes("k"), key.clone()]));
+    let found = f.walk(BatchGet::new(vec![key.clone(), bytes("k"), key.clone()])).pairs;
     assert_eq!(found.into_iter().map(|pair| pair.key).collect::<Vec<_>>(), ["k"]);
     assert_eq!(f.scan(Scan::forward(key.clone(), bytes(""), 10)), [""; 0]);
     assert_eq!(f.scan(Scan::forward(bytes(""), key.clone(), 10)), ["k"]);

@@ -44,9 +44,9 @@ fn a_batch_get_answers_with_what_is_there_in_the_order_asked_for() {
     f.put("a", "1");
     f.put("c", "3");
     let keys = ["c", "b", "a", "c"].map(bytes).to_vec();
-    let pairs: Vec<_> = f.run(BatchGet::new(keys)).into_iter().map(|pair| (pair.key, pair.value)).collect();
+    let pairs: Vec<_> = f.walk(BatchGet::new(keys)).pairs.into_iter().map(|pair| (pair.key, pair.value)).collect();
     assert_eq!(pairs, [("c", "3"), ("a", "1"), ("c", "3")].map(|(key, value)| (bytes(key), bytes(value))));
-    assert_eq!(f.run(BatchGet::new(Vec::new())), []);
+    assert_eq!(f.walk(BatchGet::new(Vec::new())).pairs, []);
 }
 
 #[test]

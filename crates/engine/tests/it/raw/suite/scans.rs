@@ -1,5 +1,7 @@
 use charioteer_engine::Direction;
-use charioteer_engine::raw::{BatchScan, Delete, Family, InvalidRange, Scan, ScanRange, Walk};
+use charioteer_engine::raw::{
+    BatchGet, BatchScan, Checksum, Delete, Family, InvalidRange, PAIR_BYTES, Put, Scan, ScanRange, Walk,
+};
 
 use super::fixture::{Fixture, bytes, text};
 
@@ -54,12 +56,12 @@ fn a_scan_is_cut_where_its_bytes_are_used_up() {
         let scanned = f.walk(scan);
         (scanned.pairs.len(), scanned.is_cut)
     };
-    assert_eq!(scanned(forward("", "", 10).max_bytes(18)), (3, false));
-    assert_eq!(scanned(forward("", "", 10).max_bytes(17)), (2, true));
-    assert_eq!(scanned(forward("", "", 2).max_bytes(12)), (2, false), "it has all it was asked for");
+    assert_eq!(scanned(forward("", "", 10).max_bytes(3 * (6 + PAIR_BYTES))), (3, false));
+    assert_eq!(scanned(forward("", "", 10).max_bytes(3 * (6 + PAIR_BYTES) - 1)), (2, true));
+    assert_eq!(scanned(forward("", "", 2).max_bytes(2 * (6 + PAIR_BYTES))), (2, false), "it has all it was asked for");
     assert_eq!(scanned(forward("", "", 10).max_bytes(0)), (1, true), "it gets on");
-    assert_eq!(scanned(forward("", "", 10).keys_only().max_bytes(3)), (3, false));
-    assert_eq!(scanned(backward("z", "", 10).max_bytes(6)), (1, true));
+    assert_eq!(scanned(forward("", "", 10).keys_only().max_bytes(3 * (1 + PAIR_BYTES))), (3, false));
+    assert_eq!(scanned(backward("z", "", 10).max_bytes(6 + PAIR_BYTES)), (1, true));
 }
 
 fn ranges(of: &[(&str, &str)]) -> Vec<ScanRange> {
@@ -85,7 +87,7 @@ fn a_batch_scan_takes_rows_of_each_range() {
 fn a_batch_scan_is_cut_once_for_all_its_ranges() {
     let f = with_keys(&["a", "b", "c", "d"]);
     let scan = BatchScan::new(ranges(&[("a", "b"), ("b", "d"), ("d", "")]), Direction::Forward, 9).unwrap();
-    let scanned = f.walk(scan.keys_only().max_bytes(2));
+    let scanned = f.walk(scan.keys_only().max_bytes(2 * (1 + PAIR_BYTES)));
     assert_eq!((scanned.pairs.len(), scanned.is_cut), (2, true));
 }
 
@@ -140,4 +142,47 @@ fn many_empty_ranges_are_taken_in_steps_too() {
     assert!(walking.step().unwrap().is_none());
     assert_eq!(walking.step().unwrap().map(|scanned| scanned.pairs.len()), Some(1));
     assert!(forward("", "", 0).next_range().is_none());
+}
+
+#[test]
+fn a_walk_within_bounds_sees_nothing_outside() {
+    let f = with_keys(&["", "a", "b", "c", "d"]);
+    let keys = |scan: Scan, lower: &str, upper: &str| {
+        let mut walking =
+            f.store().begin_walk(Family::Default, scan).unwrap().within(lower.as_bytes(), upper.as_bytes());
+        let pairs = walking.step().unwrap().unwrap().pairs;
+        pairs.iter().map(|pair| text(&pair.key)).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(forward("", "", 10), "a", "c"), ["a", "b"]);
+    assert_eq!(keys(forward("b", "", 10), "a", ""), ["b", "c", "d"]);
+    assert_eq!(keys(backward("z", "", 10), "a", "c"), ["b", "a"]);
+    assert_eq!(keys(forward("a", "b", 10), "c", "d"), [""; 0]);
+    assert_eq!(keys(forward("a", "z", 1), "c", "d"), ["c"]);
+    let get = BatchGet::new(["d", "", "a", "b", "c"].map(bytes).to_vec());
+    let mut walking = f.store().begin_walk(Family::Default, get).unwrap().within(b"a", b"c");
+    let found = walking.step().unwrap().unwrap().pairs;
+    assert_eq!(found.iter().map(|pair| text(&pair.key)).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn a_batch_of_gets_is_cut_where_its_bytes_are_used_up() {
+    let f = with_keys(&["a", "b", "c"]);
+    let got = |bytes: usize| {
+        let keys = ["none", "c", "a", "c"].map(super::fixture::bytes).to_vec();
+        let scanned = f.walk(BatchGet::new(keys).max_bytes(bytes));
+        (scanned.pairs.len(), scanned.is_cut)
+    };
+    assert_eq!(got(3 * (6 + PAIR_BYTES)), (3, false));
+    assert_eq!(got(3 * (6 + PAIR_BYTES) - 1), (2, true));
+    assert_eq!(got(0), (1, true));
+}
+
+#[test]
+fn long_values_are_more_work_than_short_ones() {
+    let f = Fixture::new();
+    (0..10).for_each(|number| f.run(Put::new(bytes(&number.to_string()), vec![0; 500 << 10].into())));
+    let all = Checksum::new(vec![(bytes(""), bytes(""))]);
+    let mut walking = f.store().begin_walk(Family::Default, all).unwrap();
+    let steps = (1..).find_map(|steps| walking.step().unwrap().map(|reply| (steps, reply.rows)));
+    assert_eq!(steps, Some((6, 10)), "two rows a step, and one that finds no more");
 }

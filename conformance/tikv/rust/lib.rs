@@ -1,0 +1,1 @@
+//! The crate tikv-client against a cluster: see `tests/raw.rs`.

@@ -1,0 +1,253 @@
+//! One HTTP/2 connection: takes calls off it, and has each answered by a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::{Builder, SendResponse};
+use h2::{RecvStream, server};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::uri::Authority;
+use http::{Method, Request, StatusCode, Uri};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::messages::{Encoding, MessageLimits, Messages};
+use super::replies::{Replies, refuse};
+use super::status::{Code, Status};
+use crate::Limits;
+
+/// Calls that a connection may have open; TiKV has as many. Clients keep further ones back.
+const CALLS: u32 = 1024;
+
+/// What a client may send of one call before it is read. All calls of a connection may do so at the same time, so that those that wait
+/// for room never keep the bytes of others from coming.
+const CALL_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = CALLS * CALL_WINDOW;
+
+const FRAME_BYTES: u32 = 64 << 10;
+const HEADERS_BYTES: u32 = 16 << 10;
+
+/// Why calls end that have no end of their own.
+const SHUT_DOWN: &str = "the server is being shut down";
+
+/// What answers calls.
+pub(crate) trait Service: Send + Sync + 'static {
+    /// Answers one call.
+    fn answer(self: Arc<Self>, call: &mut Exchange) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+/// A call: what it asks for, what comes in and what goes out.
+pub(crate) struct Exchange {
+    uri: Uri,
+    headers: HeaderMap,
+    /// What the client sends.
+    pub(crate) requests: Messages,
+    /// What it is to get.
+    pub(crate) replies: Replies,
+    connection: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Exchange {
+    /// Which method it is for, as `/package.Service/Method`.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// Whom the client wants to reach, as it says.
+    pub(crate) fn authority(&self) -> Option<&str> {
+        self.uri.authority().map(Authority::as_str)
+    }
+
+    /// Waits for something that the client is to be told, unless it gives the call up or the server stops.
+    pub(crate) async fn wait_for<T>(&mut self, event: impl Future<Output = T>) -> Result<T, Status> {
+        tokio::select! {
+            biased;
+            event = event => Ok(event),
+            () = self.replies.given_up() => Err(Status::new(Code::Cancelled, "the client has given the call up")),
+            () = self.stop.cancelled() => Err(Status::new(Code::Unavailable, SHUT_DOWN)),
+        }
+    }
+
+    /// Closes the connection with all of its calls, and answers none of them.
+    pub(crate) fn cut(&self) {
+        self.connection.cancel();
+    }
+}
+
+/// Serves one connection until it ends; when the server stops, calls that are under way may end.
+pub(crate) async fn serve<S: Service>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    service: Arc<S>,
+    limits: &Limits,
+    stop: &CancellationToken,
+) -> Result<(), h2::Error> {
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(CALLS)
+        .initial_window_size(CALL_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME_BYTES)
+        .max_header_list_size(HEADERS_BYTES);
+    let shaken = tokio::time::timeout(limits.stalled, builder.handshake::<_, Bytes>(stream)).await;
+    let Ok(connection) = shaken else { return Err(h2::Reason::SETTINGS_TIMEOUT.into()) };
+    Calls::new(service, limits, stop).run(connection?).await
+}
+
+/// What all calls of a connection share.
+struct Calls<'a, S> {
+    service: Arc<S>,
+    limits: &'a Limits,
+    message_limits: MessageLimits,
+    stop: &'a CancellationToken,
+    /// Held by every call.
+    open: Arc<()>,
+}
+
+impl<'a, S: Service> Calls<'a, S> {
+    fn new(service: Arc<S>, limits: &'a Limits, stop: &'a CancellationToken) -> Self {
+        let room = limits.in_flight_bytes.max(limits.frame_bytes).min(Semaphore::MAX_PERMITS);
+        let message_limits =
+            MessageLimits { bytes: limits.frame_bytes, room: Arc::new(Semaphore::new(room)), stalled: limits.stalled };
+        Self { service, limits, message_limits, stop, open: Arc::default() }
+    }
+
+    async fn run<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut connection: server::Connection<T, Bytes>,
+    ) -> Result<(), h2::Error> {
+        let gone = CancellationToken::new();
+        let _gone_with_this = gone.clone().drop_guard();
+        let mut is_ending = false;
+        loop {
+            tokio::select! {
+                biased;
+                accepted = connection.accept() => match accepted {
+                    Some(Ok((request, answer))) => self.begin(request, answer, &gone),
+                    Some(Err(error)) => return Err(error),
+                    None => return Ok(()),
+                },
+                () = gone.cancelled() => return Ok(()),
+                () = self.stop.cancelled(), if !is_ending => {
+                    connection.graceful_shutdown();
+                    is_ending = true;
+                }
+                () = idle(self.limits.idle), if !is_ending => {
+                    if Arc::strong_count(&self.open) == 1 {
+                        connection.graceful_shutdown();
+                        is_ending = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&self, request: Request<RecvStream>, answer: SendResponse<Bytes>, gone: &CancellationToken) {
+        let (head, body) = request.into_parts();
+        if head.method != Method::POST {
+            return refuse(answer, StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let content_type = head.headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+        if !content_type.is_some_and(|value| value.starts_with(b"application/grpc")) {
+            return refuse(answer, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        }
+        let encoding = match head.headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+            None | Some(b"identity") => Ok(Encoding::Identity),
+            Some(b"gzip") => Ok(Encoding::Gzip),
+            Some(other) => Err(Status::unimplemented(format!("encoding {} is not read here", other.escape_ascii()))),
+        };
+        let replies = Replies::new(answer, self.limits.frame_bytes, self.limits.stalled);
+        let encoding = match encoding {
+            Ok(encoding) => encoding,
+            Err(status) => return end(replies, head.uri.path(), Err(status)),
+        };
+        let exchange = Exchange {
+            uri: head.uri,
+            requests: Messages::new(body, encoding, self.message_limits.clone(), self.stop.clone()),
+            replies,
+            headers: head.headers,
+            connection: gone.clone(),
+            stop: self.stop.clone(),
+        };
+        let (service, open) = (Arc::clone(&self.service), Arc::clone(&self.open));
+        let gone = gone.clone();
+        tokio::spawn(async move {
+            gone.run_until_cancelled_owned(answer_call(service, exchange)).await;
+            drop(open);
+        });
+    }
+}
+
+async fn answer_call<S: Service>(service: Arc<S>, mut exchange: Exchange) {
+    let status = match timeout_of(&exchange.headers) {
+        None => service.answer(&mut exchange).await,
+        Some(timeout) => {
+            let late = |_| Err(Status::new(Code::DeadlineExceeded, "the client's time for the call is up"));
+            tokio::time::timeout(timeout, service.answer(&mut exchange)).await.unwrap_or_else(late)
+        }
+    };
+    let status = match status {
+        Ok(()) if exchange.requests.is_stopped() => Err(Status::new(Code::Unavailable, SHUT_DOWN)),
+        status => status,
+    };
+    end(exchange.replies, exchange.uri.path(), status);
+}
+
+fn end(replies: Replies, path: &str, status: Result<(), Status>) {
+    if let Err(status) = &status {
+        debug!(path, %status, "a call ended with an error");
+    }
+    if matches!(&status, Err(status) if status.code == Code::Cancelled) {
+        return replies.reset();
+    }
+    if let Err(error) = replies.finish(status) {
+        debug!(path, %error, "nobody waits for the end of a call");
+    }
+}
+
+/// Comes after so much time, or never.
+async fn idle(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long the client waits for the call: up to eight digits and a unit.
+fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
+    let number: u64 = if digits.len() <= 8 { digits.parse().ok()? } else { return None };
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_s_time_is_read_in_every_unit() {
+        let timeout = |text: &'static str| {
+            timeout_of(&HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-timeout"),
+                HeaderValue::from_static(text),
+            )]))
+        };
+        assert_eq!(timeout("2M"), Some(Duration::from_secs(120)));
+        assert_eq!(timeout("99999999u"), Some(Duration::from_micros(99_999_999)));
+        for wrong in ["", "S", "1", "1x", "-1S", "999999999S", "1ms"] {
+            assert_eq!(timeout(wrong), None, "{wrong}");
+        }
+    }
+}

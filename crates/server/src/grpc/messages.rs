@@ -1,0 +1,231 @@
+//! The messages of a call as they come in: whole ones, no longer than allowed, no more at a time than there is room for.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use charioteer_proto::tikv::Message;
+use flate2::read::GzDecoder;
+use h2::RecvStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::status::{Code, Status};
+
+/// What stands before a message: whether it is compressed, and its length.
+const PREFIX_BYTES: usize = 5;
+
+/// Room for a message on its connection, given back when this is dropped.
+pub(crate) type Room = OwnedSemaphorePermit;
+
+/// The messages of a call, in order.
+pub(crate) struct Messages {
+    body: RecvStream,
+    arrived: Arrived,
+    /// The message that is next, once that is known, and the room for it.
+    announced: Option<(Announced, Option<Room>)>,
+    encoding: Encoding,
+    limits: MessageLimits,
+    stop: CancellationToken,
+    is_stopped: bool,
+}
+
+/// How messages are written that say that they are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// None may be.
+    Identity,
+    Gzip,
+}
+
+/// What is known of a message before it is there.
+#[derive(Clone, Copy)]
+struct Announced {
+    is_compressed: bool,
+    length: usize,
+}
+
+/// What messages may take.
+#[derive(Clone)]
+pub(super) struct MessageLimits {
+    /// The longest one, in bytes.
+    pub(super) bytes: usize,
+    /// Bytes for all those of a connection that are being worked on.
+    pub(super) room: Arc<Semaphore>,
+    /// How long one may take between two parts of it.
+    pub(super) stalled: Duration,
+}
+
+impl Messages {
+    pub(super) fn new(body: RecvStream, encoding: Encoding, limits: MessageLimits, stop: CancellationToken) -> Self {
+        Self { body, arrived: Arrived::default(), announced: None, encoding, limits, stop, is_stopped: false }
+    }
+
+    /// The next message, and the room that it takes until it has been dealt with; `None` when there are no more, or the server stops.
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn next<M: Message + Default>(&mut self) -> Result<Option<(M, Room)>, Status> {
+        let Some((bytes, room)) = self.next_bytes().await? else { return Ok(None) };
+        let message = M::decode(bytes).map_err(|error| Status::new(Code::Internal, error.to_string()))?;
+        Ok(Some((message, room)))
+    }
+
+    /// Whether there are no more because the server stops.
+    pub(super) const fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    async fn next_bytes(&mut self) -> Result<Option<(Bytes, Room)>, Status> {
+        loop {
+            if self.announced.is_none() && self.arrived.len() >= PREFIX_BYTES {
+                let announced = self.read_prefix(&self.arrived.clone_prefix())?;
+                self.arrived.take(PREFIX_BYTES);
+                self.announced = Some((announced, None));
+            }
+            if let Some((announced, room)) = &mut self.announced {
+                let Announced { is_compressed, length } = *announced;
+                let room = match room.take() {
+                    Some(room) => room,
+                    // How long it will be is known when it has been inflated.
+                    None if is_compressed => reserve(&self.limits.room, self.limits.bytes).await?,
+                    None => reserve(&self.limits.room, length).await?,
+                };
+                if self.arrived.len() >= length {
+                    let bytes = self.arrived.take(length);
+                    self.announced = None;
+                    return if is_compressed { self.inflate(&bytes, room).map(Some) } else { Ok(Some((bytes, room))) };
+                }
+                self.announced = Some((*announced, Some(room)));
+            }
+            if !self.more().await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn read_prefix(&self, prefix: &[u8; PREFIX_BYTES]) -> Result<Announced, Status> {
+        let [compressed, length @ ..] = *prefix;
+        let (length, most) = (u32::from_be_bytes(length) as usize, self.limits.bytes);
+        let is_compressed = match (compressed, self.encoding) {
+            (0, _) => false,
+            (1, Encoding::Gzip) => true,
+            (1, Encoding::Identity) => {
+                return Err(Status::new(Code::Internal, "a message is compressed, and nothing says how"));
+            }
+            (flag, _) => {
+                return Err(Status::new(Code::Internal, format!("a message begins with 0 or 1, not with {flag}")));
+            }
+        };
+        if length > most {
+            return Err(too_large(length, most));
+        }
+        Ok(Announced { is_compressed, length })
+    }
+
+    /// The message itself; the room that it does not need is given back.
+    fn inflate(&self, compressed: &[u8], mut room: Room) -> Result<(Bytes, Room), Status> {
+        let most = self.limits.bytes;
+        let mut bytes = Vec::new();
+        let inflated = GzDecoder::new(compressed).take(most as u64 + 1).read_to_end(&mut bytes);
+        inflated.map_err(|error| Status::new(Code::Internal, format!("a message can't be inflated: {error}")))?;
+        if bytes.len() > most {
+            return Err(too_large(bytes.len(), most));
+        }
+        drop(room.split(room.num_permits().saturating_sub(bytes.len().max(1))));
+        Ok((bytes.into(), room))
+    }
+
+    /// Waits for more bytes; `false` when there are no more messages.
+    async fn more(&mut self) -> Result<bool, Status> {
+        let is_between_messages = self.announced.is_none() && self.arrived.len() == 0;
+        let data = if is_between_messages {
+            tokio::select! {
+                biased;
+                data = self.body.data() => data,
+                () = self.stop.cancelled() => {
+                    self.is_stopped = true;
+                    return Ok(false);
+                }
+            }
+        } else {
+            let stalled = |_| Status::new(Code::DeadlineExceeded, "a message has come in part, and nothing more of it");
+            tokio::time::timeout(self.limits.stalled, self.body.data()).await.map_err(stalled)?
+        };
+        match data {
+            Some(Ok(data)) => {
+                // What fails here is a stream that has ended.
+                let _ = self.body.flow_control().release_capacity(data.len());
+                self.arrived.push(data);
+                Ok(true)
+            }
+            Some(Err(error)) => Err(Status::new(Code::Cancelled, error.to_string())),
+            None if is_between_messages => Ok(false),
+            None => Err(Status::new(Code::Internal, "the call ends in the middle of a message")),
+        }
+    }
+}
+
+fn too_large(length: usize, most: usize) -> Status {
+    Status::new(Code::ResourceExhausted, format!("received message larger than max ({length} vs. {most})"))
+}
+
+async fn reserve(room: &Arc<Semaphore>, length: usize) -> Result<Room, Status> {
+    let bytes = u32::try_from(length.max(1)).unwrap_or(u32::MAX);
+    let closed = |_| Status::new(Code::Unavailable, "the connection is closed");
+    Arc::clone(room).acquire_many_owned(bytes).await.map_err(closed)
+}
+
+/// Bytes that have come and have not been taken: the beginning of a message gathered from earlier parts, and the last part.
+#[derive(Default)]
+struct Arrived {
+    gathered: BytesMut,
+    last: Bytes,
+}
+
+impl Arrived {
+    fn len(&self) -> usize {
+        self.gathered.len() + self.last.len()
+    }
+
+    fn push(&mut self, part: Bytes) {
+        let before = std::mem::replace(&mut self.last, part);
+        self.gathered.extend_from_slice(&before);
+    }
+
+    /// The first so many bytes, which have come. They are copied only if they came in several parts.
+    fn take(&mut self, length: usize) -> Bytes {
+        if self.gathered.is_empty() {
+            return self.last.split_to(length);
+        }
+        if let Some(missing) = length.checked_sub(self.gathered.len()) {
+            self.gathered.extend_from_slice(&self.last.split_to(missing));
+        }
+        self.gathered.split_to(length).freeze()
+    }
+
+    /// The first bytes; zeros where there are none.
+    fn clone_prefix(&self) -> [u8; PREFIX_BYTES] {
+        let mut bytes = self.gathered.iter().chain(&self.last).copied();
+        std::array::from_fn(|_| bytes.next().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_in_parts_is_put_together_and_what_did_not_is_not_copied() {
+        let mut arrived = Arrived::default();
+        let whole = Bytes::from_static(b"whole message");
+        arrived.push(whole.clone());
+        assert_eq!(arrived.take(5).as_ptr(), whole.as_ptr());
+        arrived.push(Bytes::from_static(b", and"));
+        arrived.push(Bytes::from_static(b" parts"));
+        assert_eq!(&arrived.clone_prefix(), b" mess");
+        assert_eq!(arrived.take(13), " message, and");
+        assert_eq!((arrived.len(), arrived.take(6)), (6, Bytes::from_static(b" parts")));
+        assert_eq!(arrived.len(), 0);
+    }
+}

@@ -1,0 +1,59 @@
+//! Starting TiKV: PD, and the stores.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::Starting;
+use crate::backend::{EmbeddedRaw, aside};
+use crate::listener::Listener;
+use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store};
+use crate::tls::Handshakes;
+use crate::{ClientCertificates, Error};
+
+impl Starting {
+    /// Serves TiKV on the embedded store.
+    pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRaw>>, Error> {
+        let Some(options) = self.options.tikv.clone() else { return Ok(None) };
+        options.check()?;
+        let handshakes = options.tls.clone().map(Handshakes::new).transpose()?;
+        // Whoever asks who is there may listen anywhere.
+        let asks_who_it_is = options.tls.as_ref().is_some_and(|tls| tls.clients == ClientCertificates::Required);
+        let pd = self.bind_tikv("TiKV's PD", options.pd, asks_who_it_is).await?;
+        let mut stores = Vec::new();
+        for address in &options.stores {
+            stores.push(self.bind_tikv("a TiKV store", *address, asks_who_it_is).await?);
+        }
+        let addresses: Vec<_> = stores.iter().map(Listener::address).collect();
+        self.addresses.tikv_pd = Some(pd.address());
+        self.addresses.tikv_stores.clone_from(&addresses);
+
+        let (backend, clock, api) = (Arc::clone(&self.backend), self.options.clock.clone(), options.api);
+        let store_count = addresses.len();
+        let opened = aside(move || {
+            let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, &options)?);
+            let pd = Pd::open(Arc::clone(&cluster), &clock)?;
+            Ok((cluster, pd, backend.raw()?))
+        });
+        let (cluster, pd_service, raw) = opened.await.map_err(Error::Store)?;
+        let store = |number| {
+            let (cluster, clock) = (Arc::clone(&cluster), self.options.clock.clone());
+            let frame_bytes = self.options.limits.frame_bytes;
+            Arc::new(Store::new(cluster.store_id_at(number), cluster, raw.clone(), api, clock, frame_bytes))
+        };
+        let service = Service::new(Parts {
+            stores: (0..store_count).map(store).collect(),
+            cluster: Arc::clone(&cluster),
+            pd: Arc::new(pd_service),
+            limits: self.options.limits.clone(),
+            latency: self.options.latency,
+            handshakes,
+            metrics: Arc::clone(&self.metrics),
+            hooks: self.hooks.tikv.clone(),
+        });
+        Ok(Some(Ports::open(Arc::new(service), pd, stores, &self.serving)))
+    }
+
+    async fn bind_tikv(&self, what: &'static str, address: SocketAddr, anywhere: bool) -> Result<Listener, Error> {
+        if anywhere { Listener::bind(what, address).await } else { self.bind(what, address).await }
+    }
+}

@@ -1,0 +1,245 @@
+//! What a test can do to TiKV.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+
+use super::{Error, Injected};
+use crate::backend::{EmbeddedRaw, aside};
+use crate::tikv::hooks::Hooks;
+pub use crate::tikv::hooks::{Action, Fault, RegionError, Seen, Status};
+use crate::tikv::{ChangeError, Cluster, Ports};
+use crate::{Addresses, Server};
+use bytes::Bytes;
+pub use charioteer_proto::tikv::rpc::Call;
+
+/// What a test can do to TiKV; clones do it to the same.
+///
+/// Stores are named by their numbers, from 0; regions by their ids, or by a key in them as PD has it: memcomparable for transactions and
+/// API version 2, as it is for raw keys of version 1.
+///
+/// ```
+/// use charioteer_server::testing::TestServer;
+/// use charioteer_server::testing::tikv::{Action, Call, Fault, RegionError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = TestServer::builder().tikv_stores(3).start().await?;
+/// let tikv = server.tikv();
+/// let moved = tikv.inject(Fault::new(Action::Answer(RegionError::EpochNotMatch)).on(Call::RawGet).times(2));
+/// tikv.stop_store(1).await?;
+/// tikv.start_store(1).await?;
+/// assert_eq!(moved.hits(), 0, "there is no client here");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Tikv {
+    hooks: Arc<Hooks>,
+    /// Weak, so that a server that has stopped lets go of its data.
+    ports: Weak<Ports<EmbeddedRaw>>,
+    addresses: Addresses,
+}
+
+/// A region, as it is at a moment.
+///
+/// ```
+/// use charioteer_server::testing::TestServer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = TestServer::builder().tikv(|tikv| tikv.regions = 1).start().await?;
+/// let tikv = server.tikv();
+/// tikv.split(["m"]).await?;
+/// let regions = tikv.regions()?;
+/// assert_eq!((&regions[0].end[..], &regions[1].start[..], regions.len()), (&b"m"[..], &b"m"[..], 2));
+/// tikv.merge(regions[0].id, regions[1].id).await?;
+/// assert_eq!(tikv.regions()?.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Region {
+    /// Its id.
+    pub id: u64,
+    /// The first key, as PD has it; empty for the lowest of all.
+    pub start: Bytes,
+    /// The key behind the last, as PD has it; empty for beyond all.
+    pub end: Bytes,
+    /// Grows with every split and merge.
+    pub version: u64,
+    /// The store of the peer that leads it, if one does.
+    pub leader: Option<usize>,
+    /// The stores of all peers.
+    pub stores: Vec<usize>,
+}
+
+impl Tikv {
+    pub(super) fn new(hooks: Arc<Hooks>, server: &Server) -> Self {
+        let ports = server.tikv().map(Arc::downgrade).unwrap_or_default();
+        Self { hooks, ports, addresses: server.addresses().clone() }
+    }
+
+    /// Where the stores listen, or did.
+    #[must_use]
+    pub fn stores(&self) -> Vec<SocketAddr> {
+        self.addresses.tikv_stores.clone()
+    }
+
+    /// Stops a store: its port is closed, with all connections to it. What it leads has no leader that can be reached until another
+    /// peer does.
+    ///
+    /// # Errors
+    /// When there is no such store, or the whole server has stopped.
+    pub async fn stop_store(&self, store: usize) -> Result<(), Error> {
+        self.ports()?.store(store).ok_or(Error::NoStore(store))?.close().await;
+        Ok(())
+    }
+
+    /// Starts a store again, on the same port.
+    ///
+    /// # Errors
+    /// When there is no such store, or its port can't be listened on, or the whole server has stopped.
+    pub async fn start_store(&self, store: usize) -> Result<(), Error> {
+        self.ports()?.store(store).ok_or(Error::NoStore(store))?.reopen().await.map_err(Error::Listen)
+    }
+
+    /// Stops PD: its port is closed, with all connections to it.
+    ///
+    /// # Errors
+    /// When the whole server has stopped, or serves no TiKV.
+    pub async fn stop_pd(&self) -> Result<(), Error> {
+        self.ports()?.pd().close().await;
+        Ok(())
+    }
+
+    /// Starts PD again, on the same port.
+    ///
+    /// # Errors
+    /// When its port can't be listened on, or the whole server has stopped.
+    pub async fn start_pd(&self) -> Result<(), Error> {
+        self.ports()?.pd().reopen().await.map_err(Error::Listen)
+    }
+
+    /// All regions, in the order of their keys.
+    ///
+    /// # Errors
+    /// When the whole server has stopped, or serves no TiKV.
+    pub fn regions(&self) -> Result<Vec<Region>, Error> {
+        let ports = self.ports()?;
+        let cluster = ports.service().cluster();
+        Ok(cluster.regions().iter().map(|region| self.describe(cluster, region)).collect())
+    }
+
+    /// The region that holds a key, as PD has it.
+    ///
+    /// # Errors
+    /// When the whole server has stopped, or serves no TiKV.
+    pub fn region_of(&self, key: impl AsRef<[u8]>) -> Result<Region, Error> {
+        let ports = self.ports()?;
+        let cluster = ports.service().cluster();
+        Ok(self.describe(cluster, &cluster.region_at(key.as_ref())))
+    }
+
+    /// Splits regions at these keys, as PD has them; at those that begin a region already there is nothing to be done. The part with the
+    /// highest keys keeps its region's id, as TiKV has it. Where clients decode keys, as transactional ones and those of API version 2
+    /// do, they must be memcomparable.
+    ///
+    /// # Errors
+    /// When it can't be kept, or the whole server has stopped.
+    pub async fn split(&self, keys: impl IntoIterator<Item = impl Into<Bytes>>) -> Result<(), Error> {
+        let keys: Vec<Bytes> = keys.into_iter().map(Into::into).collect();
+        self.change(move |cluster| {
+            for key in keys {
+                let region = cluster.region_at(&key);
+                if region.start != key {
+                    cluster.split(&region, &[key])?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes one region of two that lie side by side: the target takes the keys of the source, which is no more.
+    ///
+    /// # Errors
+    /// When they do not lie side by side, or the whole server has stopped.
+    pub async fn merge(&self, source: u64, target: u64) -> Result<(), Error> {
+        self.change(move |cluster| cluster.merge(source, target).map(drop)).await
+    }
+
+    /// Has the peer on a store lead a region. Others say so to those who ask them.
+    ///
+    /// # Errors
+    /// When the store has no peer of it, or the whole server has stopped.
+    pub async fn transfer_leader(&self, region: u64, store: usize) -> Result<(), Error> {
+        self.change(move |cluster| cluster.transfer_leader(region, cluster.store_id_at(store))).await
+    }
+
+    /// Has nobody lead a region, until [`transfer_leader`](Self::transfer_leader).
+    ///
+    /// # Errors
+    /// When there is no such region, or the whole server has stopped.
+    pub async fn give_up_leader(&self, region: u64) -> Result<(), Error> {
+        self.change(move |cluster| cluster.give_up_leader(region)).await
+    }
+
+    /// Has a fault take effect, for as long as what is returned lives.
+    pub fn inject(&self, fault: Fault) -> Injected {
+        self.hooks.faults.inject(fault)
+    }
+
+    /// How many requests of a kind have arrived.
+    #[must_use]
+    pub fn requests(&self, call: Call) -> u64 {
+        self.hooks.seen.now(|seen| seen.requests(call))
+    }
+
+    /// How many connections are open now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.hooks.seen.now(Seen::connections)
+    }
+
+    /// Waits until so many requests of a kind have arrived.
+    pub async fn arrived(&self, call: Call, count: u64) {
+        self.until(|seen| seen.requests(call) >= count).await;
+    }
+
+    /// Waits until what has been seen is as wanted.
+    pub async fn until(&self, wanted: impl FnMut(&Seen) -> bool) {
+        self.hooks.seen.until(wanted).await;
+    }
+
+    async fn change(
+        &self,
+        change: impl FnOnce(&Cluster) -> Result<(), ChangeError> + Send + 'static,
+    ) -> Result<(), Error> {
+        let cluster = Arc::clone(self.ports()?.service().cluster());
+        aside(move || change(&cluster)).await.map_err(|error| Error::Tikv(error.to_string()))
+    }
+
+    fn describe(&self, cluster: &Cluster, region: &crate::tikv::Region) -> Region {
+        let number = |id| (0..self.addresses.tikv_stores.len()).find(|number| cluster.store_id_at(*number) == id);
+        Region {
+            id: region.id,
+            start: region.start.clone(),
+            end: region.end.clone(),
+            version: region.version,
+            leader: region.leader_peer().and_then(|peer| number(peer.store_id)),
+            stores: region.peers.iter().filter_map(|peer| number(peer.store_id)).collect(),
+        }
+    }
+
+    fn ports(&self) -> Result<Arc<Ports<EmbeddedRaw>>, Error> {
+        self.ports.upgrade().ok_or(Error::Stopped)
+    }
+}
+
+impl fmt::Debug for Tikv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tikv").field("hooks", &self.hooks).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,77 @@
+//! Raw reads of keys that the request names.
+
+use charioteer_engine::raw::{BatchGet, Get, Scanned, Ttl};
+use charioteer_proto::tikv::kvrpcpb::{
+    KvPair, RawBatchGetRequest, RawBatchGetResponse, RawGetKeyTtlRequest, RawGetKeyTtlResponse, RawGetRequest,
+    RawGetResponse,
+};
+use charioteer_proto::tikv::rpc;
+
+use super::super::cluster::Access;
+use super::api::Name;
+use super::refusal::Refusal;
+use super::{Serve, Serving, Store};
+use crate::backend::Raw;
+
+impl<R: Raw> Serve<rpc::RawGet> for Store<R> {
+    fn serve(&self, asked: RawGetRequest) -> Serving<RawGetResponse> {
+        let (context, cmd) = (asked.context.as_ref(), Name("raw_get"));
+        let version = self.version(cmd, context)?;
+        version.check_keys(cmd, [&asked.key])?;
+        let place = self.place(version, context, Access::Read)?;
+        place.check_key(&asked.key)?;
+        let family = version.family(&asked.cf)?;
+        let (region_id, most) = (place.region_id(), self.most_bytes);
+        Ok(self.raw.run(version.keys(), family, Get::new(asked.key)).map(move |found| match found? {
+            Some(value) if value.len() > most => Err(Refusal::TooLarge { region_id, most }),
+            Some(value) => Ok(RawGetResponse { value, ..RawGetResponse::default() }),
+            None => Ok(RawGetResponse { not_found: true, ..RawGetResponse::default() }),
+        }))
+    }
+}
+
+impl<R: Raw> Serve<rpc::RawGetKeyTtl> for Store<R> {
+    fn serve(&self, asked: RawGetKeyTtlRequest) -> Serving<RawGetKeyTtlResponse> {
+        let (context, cmd) = (asked.context.as_ref(), Name("raw_get_key_ttl"));
+        let version = self.version(cmd, context)?;
+        version.check_keys(cmd, [&asked.key])?;
+        self.place(version, context, Access::Read)?.check_key(&asked.key)?;
+        let family = version.family(&asked.cf)?;
+        Ok(self.raw.run(version.keys(), family, Ttl::new(asked.key)).map(|found| {
+            Ok(match found? {
+                Some(left) => RawGetKeyTtlResponse { ttl: left.seconds(), ..RawGetKeyTtlResponse::default() },
+                None => RawGetKeyTtlResponse { not_found: true, ..RawGetKeyTtlResponse::default() },
+            })
+        }))
+    }
+}
+
+impl<R: Raw> Serve<rpc::RawBatchGet> for Store<R> {
+    fn serve(&self, asked: RawBatchGetRequest) -> Serving<RawBatchGetResponse> {
+        let (context, cmd) = (asked.context.as_ref(), Name("raw_batch_get"));
+        let version = self.version(cmd, context)?;
+        version.check_keys(cmd, &asked.keys)?;
+        let place = self.place(version, context, Access::Read)?;
+        place.check_keys(&asked.keys)?;
+        let family = version.family(&asked.cf)?;
+        let (region_id, most) = (place.region_id(), self.most_bytes);
+        let get = BatchGet::new(asked.keys).max_bytes(most);
+        // The keys have been looked at, so that there is nothing to be kept outside.
+        let everything = Default::default();
+        Ok(self.raw.walk(version.keys(), family, everything, get).map(move |found| {
+            let pairs = into_pairs(found?, region_id, most)?;
+            Ok(RawBatchGetResponse { pairs, ..RawBatchGetResponse::default() })
+        }))
+    }
+}
+
+/// The rows of an answer, if it has all that it should.
+pub(super) fn into_pairs(found: Scanned, region_id: u64, most: usize) -> Result<Vec<KvPair>, Refusal> {
+    // The first one was found whatever it takes.
+    let first_is_too_large = found.pairs.first().is_some_and(|pair| pair.key.len() + pair.value.len() > most);
+    if found.is_cut || first_is_too_large {
+        return Err(Refusal::TooLarge { region_id, most });
+    }
+    let pairs = found.pairs.into_iter().map(|pair| KvPair { key: pair.key, value: pair.value, ..KvPair::default() });
+    Ok(pairs.collect())
+}

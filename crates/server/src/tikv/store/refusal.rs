@@ -1,0 +1,194 @@
+//! What was not done, and where clients of each method look for that.
+//!
+//! | refused | told in |
+//! |---|---|
+//! | the region is not here, or not as the request has it | `region_error` |
+//! | a rule is broken | `error`; where a reply has none, as of a batch of gets or a scan, the only pair's `error.abort` |
+//! | the store failed | `error`; where a reply has none, `region_error` without a kind: an error of a pair passes for a row with some clients |
+//! | the disk is full | `region_error.disk_full` |
+//! | the answer is too large | alone, the status of the call; in a batch `region_error.raft_entry_too_large`, the one that is neither tried again nor passed over |
+//! | another cluster is meant | the status of the call, or of the whole stream |
+
+use charioteer_engine::Error;
+use charioteer_proto::tikv::regional::RegionalReply;
+use charioteer_proto::tikv::{errorpb, kvrpcpb};
+
+use super::api::Rule;
+use crate::backend;
+use crate::grpc::{Code, Status};
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The region is not here, or not as the request has it.
+    Region(Box<errorpb::Error>),
+    /// The request breaks a rule.
+    Rule(Box<Rule>),
+    /// The store failed.
+    Store(Box<Failure>),
+    /// The answer would have more bytes than may be sent.
+    TooLarge { region_id: u64, most: usize },
+    /// It is meant for another cluster.
+    OtherCluster { asked: u64, ours: u64 },
+}
+
+/// How the store failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    DiskFull { why: String },
+    Other { why: String },
+}
+
+/// How a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Alone,
+    InBatch,
+}
+
+/// A reply that can say what was not done.
+pub(crate) trait Refusable: RegionalReply + Sized {
+    /// A rule is broken.
+    fn against(rule: &Rule) -> Self;
+
+    /// The store failed.
+    fn failed(why: String) -> Self;
+}
+
+impl Refusal {
+    /// The reply that says so, or the status.
+    pub(super) fn into_reply<T: Refusable>(self, way: Way) -> Result<T, Status> {
+        match self {
+            Self::Region(error) => Ok(T::refused(*error)),
+            Self::Rule(rule) => Ok(T::against(&rule)),
+            Self::Store(failure) => Ok(match *failure {
+                Failure::DiskFull { why } => T::refused(disk_full(why)),
+                Failure::Other { why } => T::failed(why),
+            }),
+            Self::TooLarge { region_id, most } => {
+                let why = format!("sent message larger than max (more than {most} vs. {most}): ask for less at a time");
+                match way {
+                    Way::Alone => Err(Status::new(Code::ResourceExhausted, why)),
+                    Way::InBatch => Ok(T::refused(entry_too_large(region_id, most, why))),
+                }
+            }
+            Self::OtherCluster { asked, ours } => {
+                Err(Status::invalid(format!("cluster of request={asked} does not match TiKV cluster id={ours}")))
+            }
+        }
+    }
+}
+
+impl From<errorpb::Error> for Refusal {
+    fn from(error: errorpb::Error) -> Self {
+        Self::Region(Box::new(error))
+    }
+}
+
+impl From<Box<errorpb::Error>> for Refusal {
+    fn from(error: Box<errorpb::Error>) -> Self {
+        Self::Region(error)
+    }
+}
+
+impl From<Rule> for Refusal {
+    fn from(rule: Rule) -> Self {
+        Self::Rule(Box::new(rule))
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let why = error.to_string();
+        Self::Store(Box::new(match error {
+            Error::DiskFull { .. } => Failure::DiskFull { why },
+            _ => Failure::Other { why },
+        }))
+    }
+}
+
+impl From<backend::Error> for Refusal {
+    fn from(error: backend::Error) -> Self {
+        match error {
+            backend::Error::Store(error) => error.into(),
+            other => Self::Store(Box::new(Failure::Other { why: other.to_string() })),
+        }
+    }
+}
+
+/// The error for what has more bytes than a region takes, or than an answer may have.
+pub(super) fn entry_too_large(region_id: u64, entry_size: usize, message: String) -> errorpb::Error {
+    let entry_size = entry_size.try_into().unwrap_or(u64::MAX);
+    errorpb::Error {
+        message,
+        raft_entry_too_large: Some(errorpb::RaftEntryTooLarge { region_id, entry_size }),
+        ..errorpb::Error::default()
+    }
+}
+
+fn disk_full(reason: String) -> errorpb::Error {
+    let message = reason.clone();
+    errorpb::Error {
+        message,
+        disk_full: Some(errorpb::DiskFull { store_id: Vec::new(), reason }),
+        ..errorpb::Error::default()
+    }
+}
+
+fn without_a_kind(message: String) -> errorpb::Error {
+    errorpb::Error { message, ..errorpb::Error::default() }
+}
+
+macro_rules! with_error {
+    ($($reply:ident)*) => {$(
+        impl Refusable for kvrpcpb::$reply {
+            fn against(rule: &Rule) -> Self {
+                Self { error: rule.to_string(), ..Self::default() }
+            }
+
+            fn failed(why: String) -> Self {
+                Self { error: why, ..Self::default() }
+            }
+        }
+    )*};
+}
+
+macro_rules! with_pairs {
+    ($($reply:ident . $pairs:ident)*) => {$(
+        impl Refusable for kvrpcpb::$reply {
+            fn against(rule: &Rule) -> Self {
+                let abort = format!("Error({rule:?})");
+                let error = Some(Box::new(kvrpcpb::KeyError { abort, ..kvrpcpb::KeyError::default() }));
+                Self { $pairs: vec![kvrpcpb::KvPair { error, ..kvrpcpb::KvPair::default() }], ..Self::default() }
+            }
+
+            fn failed(why: String) -> Self {
+                Self::refused(without_a_kind(why))
+            }
+        }
+    )*};
+}
+
+macro_rules! with_region_error {
+    ($($reply:ident)*) => {$(
+        impl Refusable for kvrpcpb::$reply {
+            fn against(rule: &Rule) -> Self {
+                Self::refused(without_a_kind(rule.to_string()))
+            }
+
+            fn failed(why: String) -> Self {
+                Self::refused(without_a_kind(why))
+            }
+        }
+    )*};
+}
+
+with_error! {
+    RawGetResponse RawPutResponse RawBatchPutResponse RawDeleteResponse RawBatchDeleteResponse RawDeleteRangeResponse
+    RawGetKeyTtlResponse RawCasResponse RawChecksumResponse RawCoprocessorResponse UnsafeDestroyRangeResponse
+    GetLockWaitInfoResponse
+}
+
+with_pairs! { RawBatchGetResponse.pairs RawScanResponse.kvs RawBatchScanResponse.kvs }
+
+with_region_error! { SplitRegionResponse GetHealthFeedbackResponse }

@@ -1,0 +1,56 @@
+//! Which of a store's methods answers a call.
+
+use charioteer_proto::tikv::regional::{Regional, RegionalReply};
+use charioteer_proto::tikv::rpc::{self, Call, Method};
+
+use super::pd_calls::SERVING;
+use super::service::Endpoint;
+use super::store::{Refusable, Serve, Store};
+use crate::backend::Raw;
+use crate::grpc::{Exchange, Status};
+
+impl<R: Raw> Endpoint<R> {
+    /// Answers a call at a store's port.
+    pub(super) async fn answer_store(
+        &self,
+        store: &Store<R>,
+        call: Call,
+        exchange: &mut Exchange,
+    ) -> Result<(), Status> {
+        match call {
+            Call::BatchCommands => self.batches(exchange).await,
+            Call::RawGet => self.run::<rpc::RawGet>(store, exchange).await,
+            Call::RawBatchGet => self.run::<rpc::RawBatchGet>(store, exchange).await,
+            Call::RawGetKeyTtl => self.run::<rpc::RawGetKeyTtl>(store, exchange).await,
+            Call::RawPut => self.run::<rpc::RawPut>(store, exchange).await,
+            Call::RawBatchPut => self.run::<rpc::RawBatchPut>(store, exchange).await,
+            Call::RawDelete => self.run::<rpc::RawDelete>(store, exchange).await,
+            Call::RawBatchDelete => self.run::<rpc::RawBatchDelete>(store, exchange).await,
+            Call::RawDeleteRange => self.run::<rpc::RawDeleteRange>(store, exchange).await,
+            Call::RawScan => self.run::<rpc::RawScan>(store, exchange).await,
+            Call::RawBatchScan => self.run::<rpc::RawBatchScan>(store, exchange).await,
+            Call::RawChecksum => self.run::<rpc::RawChecksum>(store, exchange).await,
+            Call::RawCompareAndSwap => self.run::<rpc::RawCompareAndSwap>(store, exchange).await,
+            Call::RawCoprocessor => self.run::<rpc::RawCoprocessor>(store, exchange).await,
+            Call::SplitRegion => self.run::<rpc::SplitRegion>(store, exchange).await,
+            Call::UnsafeDestroyRange => self.run::<rpc::UnsafeDestroyRange>(store, exchange).await,
+            Call::GetLockWaitInfo => self.run::<rpc::GetLockWaitInfo>(store, exchange).await,
+            Call::GetHealthFeedback => self.run::<rpc::GetHealthFeedback>(store, exchange).await,
+            Call::GetStoreSafeTs => {
+                self.unary::<rpc::GetStoreSafeTs, _>(exchange, |_| async { Ok(store.get_store_safe_ts()) }).await
+            }
+            Call::HealthCheck => self.unary::<rpc::HealthCheck, _>(exchange, |_| async { Ok(SERVING) }).await,
+            Call::HealthWatch => self.watch_health(exchange).await,
+            other => Err(Status::unimplemented(format!("{} is not served by stores", other.path()))),
+        }
+    }
+
+    async fn run<M: Method>(&self, store: &Store<R>, exchange: &mut Exchange) -> Result<(), Status>
+    where
+        Store<R>: Serve<M>,
+        M::Request: Regional,
+        M::Reply: RegionalReply + Refusable + Send,
+    {
+        self.regional::<M, _>(exchange, |request| store.call::<M>(request).wait()).await
+    }
+}
