@@ -90,9 +90,9 @@ impl Client {
         self
     }
 
-    /// The same client, whose calls on many items tell their versions, as they do unless they are told otherwise, or need not. Then
-    /// [`get_many`](Self::get_many) in the text and the meta protocol, and [`set_many`](Self::set_many) in the binary one, leave more than
-    /// an error's worth of work away, on both sides; the versions that they tell are 0, which is none.
+    /// The same client, whose calls on many items tell the items' versions, as they do at first, or need not. Where they need not,
+    /// [`get_many`](Self::get_many) asks for none in the text and the meta protocol, and [`set_many`](Self::set_many) hears of failures
+    /// alone in the binary one, which is less work on both sides. Versions that are not known are 0, which is none.
     ///
     /// ```
     /// use charioteer::memcached::Client;
