@@ -3,7 +3,9 @@
 //! - [`Pending`](pending::Pending) is the table of calls that wait, without any I/O: who is queued, who was sent, who has an answer,
 //!   and who has gone away meanwhile;
 //! - [`Connection`] lets callers in, and `driver` reads and writes for them;
+//! - [`Room`](room::Room) bounds what calls that are not answered take;
 //! - [`Node`] dials, and dials again, for whoever needs a connection to one server;
+//! - [`Lanes`] are what keeps threads that make calls out of each other's way;
 //! - [`Dialler`] opens a [`Stream`], over TCP or a Unix socket, with TLS on it or without.
 //!
 //! What is sent and how answers are told apart is the protocol's: see [`Wire`].
@@ -12,8 +14,10 @@ mod address;
 mod connection;
 mod dial;
 mod driver;
+mod lanes;
 mod node;
 mod pending;
+mod room;
 mod stats;
 mod stream;
 #[cfg(feature = "tls")]
@@ -26,6 +30,7 @@ use bytes::BytesMut;
 pub(crate) use address::Address;
 pub(crate) use connection::{Connection, Lost, Progress, ROUND};
 pub(crate) use dial::Dialler;
+pub(crate) use lanes::Lanes;
 pub(crate) use node::{Node, NodeOptions, Obstacle, Unreachable};
 pub(crate) use stats::Counters;
 pub use stats::NetStats;
