@@ -101,13 +101,37 @@ struct TikvArguments {
     /// How many regions a new cluster has, by default as many as a new PD makes; data that is already there keeps its own.
     #[arg(long, value_name = "NUMBER", default_value_t = TikvOptions::default().regions)]
     tikv_regions: usize,
+
+    /// A file of the certificate with which TiKV is served over TLS, PD and stores alike; in PEM.
+    #[arg(long, value_name = "FILE", requires = "tikv_tls_key")]
+    tikv_tls_cert: Option<PathBuf>,
+
+    /// The file of the key that belongs to the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tikv_tls_cert")]
+    tikv_tls_key: Option<PathBuf>,
+
+    /// A file of authorities, in PEM: only clients with a certificate that one of them has made are let in.
+    #[arg(long, value_name = "FILE", requires = "tikv_tls_cert")]
+    tikv_tls_ca: Option<PathBuf>,
 }
 
 impl TikvArguments {
     fn options(&self) -> Option<TikvOptions> {
         let (stores, api, regions) = (self.tikv_stores.clone(), self.tikv_api, self.tikv_regions);
-        self.tikv.socket().map(|pd| TikvOptions { pd, stores, api, regions })
+        let tls = tls_of(&self.tikv_tls_cert, &self.tikv_tls_key, &self.tikv_tls_ca);
+        self.tikv.socket().map(|pd| TikvOptions { pd, stores, api, regions, tls })
     }
+}
+
+/// TLS by these files; only clients that an authority vouches for, if one is named.
+fn tls_of(certificate: &Option<PathBuf>, key: &Option<PathBuf>, authority: &Option<PathBuf>) -> Option<Tls> {
+    let file = |path: &Option<PathBuf>| path.clone().map(Pem::File);
+    let mut tls = Tls::new(file(certificate)?, file(key)?);
+    tls.client_ca = file(authority);
+    if tls.client_ca.is_some() {
+        tls.clients = ClientCertificates::Required;
+    }
+    Some(tls)
 }
 
 /// Where memcached is served, and what is kept.
@@ -175,13 +199,7 @@ impl MemcachedArguments {
     }
 
     fn tls(&self) -> Option<Tls> {
-        let file = |path: &Option<PathBuf>| path.clone().map(Pem::File);
-        let mut tls = Tls::new(file(&self.memcached_tls_cert)?, file(&self.memcached_tls_key)?);
-        tls.client_ca = file(&self.memcached_tls_ca);
-        if tls.client_ca.is_some() {
-            tls.clients = ClientCertificates::Required;
-        }
-        Some(tls)
+        tls_of(&self.memcached_tls_cert, &self.memcached_tls_key, &self.memcached_tls_ca)
     }
 }
 

@@ -54,6 +54,13 @@ impl<T> Ticket<T> {
 
     /// The answer if it is there already, as it always is in memory; otherwise the ticket.
     ///
+    /// ```
+    /// use charioteer_engine::{Batch, Db};
+    ///
+    /// let ticket = Db::memory().submit(Batch::new());
+    /// assert_eq!(ticket.try_take().ok(), Some(Ok(())));
+    /// ```
+    ///
     /// # Errors
     /// The ticket itself, which is to be waited for.
     pub fn try_take(mut self) -> Result<Result<T, Error>, Self> {

@@ -1,3 +1,3 @@
 module charioteer.test/tikv-go-cases
 
-go 1.26.8
+go 1.25.0

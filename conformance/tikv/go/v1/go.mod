@@ -1,7 +1,7 @@
 // The Go module proxy of some places does not give this client away; then its sums are not to be had there either.
 module charioteer.test/tikv-go-v1
 
-go 1.26.8
+go 1.25.0
 
 require (
 	charioteer.test/tikv-go-cases v0.0.0

@@ -1,6 +1,6 @@
 module charioteer.test/tikv-go-v2
 
-go 1.26.8
+go 1.25.0
 
 require (
 	charioteer.test/tikv-go-cases v0.0.0

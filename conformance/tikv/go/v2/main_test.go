@@ -5,7 +5,9 @@
 //	TIKV_CLIENT   the version that the client speaks: v1 or v2
 //	TIKV_REGIONS  how many regions the cluster has; above 1, each case has boundaries of regions between its own keys
 //	TIKV_STORES   how many stores the cluster has
-//	TIKV_UNARY    whether each request is a call of its own, compressed, instead of a message on a stream of many
+//	TIKV_UNARY    whether each request is a call of its own instead of a message on a stream of many
+//	TIKV_GZIP     whether messages are compressed
+//	TIKV_TLS      the folder of certificates with which the cluster is to be spoken to, if by TLS: ca.pem, client.pem, client.key
 package v2
 
 import (
@@ -13,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 
 	"charioteer.test/tikv-go-cases"
@@ -30,6 +33,8 @@ var (
 	version   = kvrpcpb.APIVersion_V1
 	regions   = count("TIKV_REGIONS")
 	stores    = count("TIKV_STORES")
+	scheme    = "http://"
+	security  config.Security
 )
 
 func count(name string) int {
@@ -44,14 +49,20 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TIKV_CLIENT") == "v2" {
 		version = kvrpcpb.APIVersion_V2
 	}
+	if folder := os.Getenv("TIKV_TLS"); folder != "" {
+		scheme = "https://"
+		security = config.NewSecurity(folder+"/ca.pem", folder+"/client.pem", folder+"/client.key", nil)
+	}
 	// What a failed case has to say is not to drown in what its client says.
 	log.ReplaceGlobals(zap.NewNop(), &log.ZapProperties{Level: zap.NewAtomicLevelAt(zap.FatalLevel)})
-	if os.Getenv("TIKV_UNARY") != "" {
-		config.UpdateGlobal(func(settings *config.Config) {
+	config.UpdateGlobal(func(settings *config.Config) {
+		if os.Getenv("TIKV_UNARY") != "" {
 			settings.TiKVClient.MaxBatchSize = 0
+		}
+		if os.Getenv("TIKV_GZIP") != "" {
 			settings.TiKVClient.GrpcCompressionType = "gzip"
-		})
-	}
+		}
+	})
 	os.Exit(m.Run())
 }
 
@@ -109,7 +120,7 @@ func (c client) GetKeyTTL(ctx context.Context, key []byte) (*uint64, error) {
 func open(ctx context.Context) (cases.Client, error) { return openAs(ctx, version) }
 
 func openAs(ctx context.Context, version kvrpcpb.APIVersion) (cases.Client, error) {
-	original, err := rawkv.NewClientWithOpts(ctx, []string{pd}, rawkv.WithAPIVersion(version))
+	original, err := rawkv.NewClientWithOpts(ctx, []string{pd}, rawkv.WithAPIVersion(version), rawkv.WithSecurity(security))
 	return client{original}, err
 }
 
@@ -125,9 +136,14 @@ func within(t *testing.T) (*cases.Space, *rawkv.Client) {
 	return space, space.Client.(client).Client
 }
 
+// One at a time: PD gives up what has to be split when someone else splits it.
+var splitting sync.Mutex
+
 // split makes boundaries of regions.
 func split(t *testing.T, s *cases.Space, boundaries [][]byte) {
 	t.Helper()
+	splitting.Lock()
+	defer splitting.Unlock()
 	answer, err := s.Client.(client).GetPDClient().SplitRegions(s.Context, boundaries)
 	cases.Must(t, err)
 	if answer.GetFinishedPercentage() != 100 || len(answer.GetRegionsId()) != len(boundaries) {

@@ -1,22 +1,27 @@
 //! Starting TiKV: PD, and the stores.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Starting;
-use crate::Error;
 use crate::backend::{EmbeddedRaw, aside};
 use crate::listener::Listener;
 use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store};
+use crate::tls::Handshakes;
+use crate::{ClientCertificates, Error};
 
 impl Starting {
     /// Serves TiKV on the embedded store.
     pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRaw>>, Error> {
         let Some(options) = self.options.tikv.clone() else { return Ok(None) };
         options.check()?;
-        let pd = self.bind("TiKV's PD", options.pd).await?;
+        let handshakes = options.tls.clone().map(Handshakes::new).transpose()?;
+        // Whoever asks who is there may listen anywhere.
+        let asks_who_it_is = options.tls.as_ref().is_some_and(|tls| tls.clients == ClientCertificates::Required);
+        let pd = self.bind_tikv("TiKV's PD", options.pd, asks_who_it_is).await?;
         let mut stores = Vec::new();
         for address in &options.stores {
-            stores.push(self.bind("a TiKV store", *address).await?);
+            stores.push(self.bind_tikv("a TiKV store", *address, asks_who_it_is).await?);
         }
         let addresses: Vec<_> = stores.iter().map(Listener::address).collect();
         self.addresses.tikv_pd = Some(pd.address());
@@ -41,9 +46,14 @@ impl Starting {
             pd: Arc::new(pd_service),
             limits: self.options.limits.clone(),
             latency: self.options.latency,
+            handshakes,
             metrics: Arc::clone(&self.metrics),
             hooks: self.hooks.tikv.clone(),
         });
         Ok(Some(Ports::open(Arc::new(service), pd, stores, &self.serving)))
+    }
+
+    async fn bind_tikv(&self, what: &'static str, address: SocketAddr, anywhere: bool) -> Result<Listener, Error> {
+        if anywhere { Listener::bind(what, address).await } else { self.bind(what, address).await }
     }
 }

@@ -104,6 +104,13 @@ impl Builder {
         self.tikv(|tikv| tikv.stores = vec![any_port(); count])
     }
 
+    /// Serves TiKV over TLS.
+    #[cfg(feature = "test-certificates")]
+    pub fn tikv_tls(self, certificates: &super::Certificates) -> Self {
+        let tls = certificates.server();
+        self.tikv(|options| options.tls = Some(tls))
+    }
+
     /// Everything that can be told of TiKV.
     pub fn tikv(mut self, set: impl FnOnce(&mut TikvOptions)) -> Self {
         self.options.tikv.as_mut().map(set);

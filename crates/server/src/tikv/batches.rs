@@ -1,19 +1,19 @@
 //! A stream of batches: commands come in messages and are answered in messages, in any order.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use charioteer_proto::tikv::regional;
 use charioteer_proto::tikv::rpc::{Call, Command};
 use charioteer_proto::tikv::tikvpb::BatchCommandsRequest;
+use charioteer_proto::tikv::tikvpb::batch_commands_request::Request;
 use charioteer_proto::tikv::tikvpb::batch_commands_response::Response;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::hooks::{Asked, Ending, Fault, under};
+use super::hooks::{Asked, Ending, Fault, RegionError, under};
 use super::service::Endpoint;
-use super::store::BatchStream;
+use super::store::{Answered, BatchStream};
 use crate::backend::{Raw, Soon};
 use crate::grpc::{Exchange, Room, Status};
 use crate::hooks::Rule;
@@ -21,47 +21,70 @@ use crate::hooks::Rule;
 /// What comes of a command that was not answered at once, and its number.
 type Waiting = BoxFuture<'static, (u64, Ending<Response>)>;
 
+/// Commands of a stream that may wait to be answered; further ones are begun when some have been. Answers may be as large as messages.
+const WAITING: usize = 256;
+
 /// The commands of a stream that are under way.
 struct UnderWay<R> {
     stream: BatchStream<R>,
     waiting: FuturesUnordered<Waiting>,
-    answered: VecDeque<(u64, Response)>,
+    answered: Answered,
+}
+
+impl<R: Raw> UnderWay<R> {
+    /// Sends all answers that are there.
+    async fn send(&mut self, exchange: &mut Exchange) -> Result<(), Status> {
+        while let Some(message) = self.stream.message(&mut self.answered) {
+            exchange.replies.send(&message).await?;
+        }
+        Ok(())
+    }
 }
 
 impl<R: Raw> Endpoint<R> {
     /// Answers what comes on a stream of batches.
     pub(super) async fn batches(&self, exchange: &mut Exchange) -> Result<(), Status> {
         let stream = BatchStream::new(Arc::clone(self.service.store(self.store_number().unwrap_or(usize::MAX))?));
-        let mut under_way = UnderWay { stream, waiting: FuturesUnordered::new(), answered: VecDeque::new() };
+        let mut under_way = UnderWay { stream, waiting: FuturesUnordered::new(), answered: Answered::default() };
         let mut has_more = true;
         while has_more || !under_way.waiting.is_empty() {
             tokio::select! {
                 biased;
                 Some((number, ending)) = under_way.waiting.next() => self.settle(&mut under_way, exchange, number, ending).await?,
                 message = exchange.requests.next::<BatchCommandsRequest>(), if has_more => match message? {
-                    Some((message, room)) => self.begin(&mut under_way, message, room)?,
+                    Some((message, room)) => self.begin(&mut under_way, exchange, message, room).await?,
                     None => has_more = false,
                 },
             }
             while let Some(Some((number, ending))) = under_way.waiting.next().now_or_never() {
                 self.settle(&mut under_way, exchange, number, ending).await?;
             }
-            while let Some(message) = under_way.stream.message(&mut under_way.answered) {
-                exchange.replies.send(&message).await?;
-            }
+            under_way.send(exchange).await?;
         }
         Ok(())
     }
 
-    /// Begins all commands of a message.
-    fn begin(&self, under_way: &mut UnderWay<R>, message: BatchCommandsRequest, room: Room) -> Result<(), Status> {
-        if self.service.hooks().is_some() || self.service.has_latency() {
-            return self.begin_one_by_one(under_way, message, room);
-        }
+    /// Begins all commands of a message. Where many wait or are answered, those come first.
+    async fn begin(
+        &self,
+        under_way: &mut UnderWay<R>,
+        exchange: &mut Exchange,
+        message: BatchCommandsRequest,
+        room: Room,
+    ) -> Result<(), Status> {
         let room = Arc::new(room);
+        let is_watched = self.service.hooks().is_some() || self.service.has_latency();
+        if is_watched && message.requests.len() == message.request_ids.len() {
+            for (request, number) in message.requests.into_iter().zip(message.request_ids) {
+                let command = self.under_faults(under_way.stream.clone(), request, number, Arc::clone(&room));
+                under_way.waiting.push(command);
+                self.keep_few(under_way, exchange).await?;
+            }
+            return Ok(());
+        }
         for (number, answer) in under_way.stream.begin(message)? {
             match answer {
-                Soon::Ready(answer) => under_way.answered.push_back((number, answer?)),
+                Soon::Ready(answer) => under_way.answered.push(number, answer?),
                 Soon::Pending(answer) => {
                     let room = Arc::clone(&room);
                     under_way.waiting.push(Box::pin(async move {
@@ -71,47 +94,47 @@ impl<R: Raw> Endpoint<R> {
                     }));
                 }
             }
+            self.keep_few(under_way, exchange).await?;
         }
         Ok(())
     }
 
-    /// The same where something may go wrong with each of them.
-    fn begin_one_by_one(
-        &self,
-        under_way: &mut UnderWay<R>,
-        message: BatchCommandsRequest,
-        room: Room,
-    ) -> Result<(), Status> {
-        let room = Arc::new(room);
-        let BatchCommandsRequest { requests, request_ids, client_send_time_ns } = message;
-        if requests.len() != request_ids.len() {
-            let numbers_alone = BatchCommandsRequest { requests, request_ids, client_send_time_ns };
-            return under_way.stream.begin(numbers_alone).map(drop);
+    /// A command with which something may go wrong.
+    fn under_faults(&self, stream: BatchStream<R>, request: Request, number: u64, room: Arc<Room>) -> Waiting {
+        let rules = request.cmd.as_ref().map(|command| self.rules(command)).unwrap_or_default();
+        let service = Arc::clone(&self.service);
+        Box::pin(async move {
+            service.delay().await;
+            let asked = request.cmd.clone();
+            let alone =
+                BatchCommandsRequest { requests: vec![request], request_ids: vec![number], ..Default::default() };
+            let answer = async {
+                match stream.begin(alone)?.next() {
+                    Some((_, answer)) => answer.wait().await,
+                    None => Ok(Response::default()),
+                }
+            };
+            let refuse = |error: &RegionError| {
+                let command = asked.as_ref()?;
+                let error = service.region_error(regional::of_command(command)?, error);
+                Some(Response { cmd: Some(regional::refuse_command(command, error)?) })
+            };
+            let ending = under(&rules, answer, refuse).await;
+            drop(room);
+            (number, ending)
+        })
+    }
+
+    /// Sends answers where there are many, and waits for some where many are waited for.
+    async fn keep_few(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<(), Status> {
+        if under_way.answered.are_many() {
+            under_way.send(exchange).await?;
         }
-        for (request, number) in requests.into_iter().zip(request_ids) {
-            let rules = request.cmd.as_ref().map(|command| self.rules(command)).unwrap_or_default();
-            let (service, room) = (Arc::clone(&self.service), Arc::clone(&room));
-            let stream = under_way.stream.clone();
-            under_way.waiting.push(Box::pin(async move {
-                service.delay().await;
-                let asked = request.cmd.clone();
-                let answer = async {
-                    let requests = vec![request];
-                    let alone = BatchCommandsRequest { requests, request_ids: vec![number], ..Default::default() };
-                    match stream.begin(alone)?.next() {
-                        Some((_, answer)) => answer.wait().await,
-                        None => Ok(Response::default()),
-                    }
-                };
-                let ending = under(&rules, answer, |error| {
-                    let command = asked.as_ref()?;
-                    let error = service.region_error(regional::of_command(command)?, error);
-                    Some(Response { cmd: Some(regional::refuse_command(command, error)?) })
-                });
-                let ending = ending.await;
-                drop(room);
-                (number, ending)
-            }));
+        while under_way.waiting.len() >= WAITING
+            && let Some((number, ending)) = under_way.waiting.next().await
+        {
+            self.settle(under_way, exchange, number, ending).await?;
+            under_way.send(exchange).await?;
         }
         Ok(())
     }
@@ -135,7 +158,9 @@ impl<R: Raw> Endpoint<R> {
     ) -> Result<(), Status> {
         match ending {
             Ending::Reply(response, times) => {
-                under_way.answered.extend(std::iter::repeat_n((number, response), times));
+                for _ in 0..times {
+                    under_way.answered.push(number, response.clone());
+                }
                 Ok(())
             }
             Ending::Failed(status) => Err(status),

@@ -11,7 +11,10 @@ impl<R: Raw> Endpoint<R> {
     /// Answers what is asked over HTTP.
     pub(super) fn answer_http(&self, asked: &Asked<'_>) -> Answer {
         let Role::Store(number) = self.role else {
-            return self.service.pd().answer_http(asked, &Dialled::new(asked.host, self.local, false));
+            return self
+                .service
+                .pd()
+                .answer_http(asked, &Dialled::new(asked.host, self.local, self.service.handshakes().is_some()));
         };
         if asked.posted.is_some() {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here\n").into();

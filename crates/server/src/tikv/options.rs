@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::Error;
+use crate::{Error, Tls};
 
 const MOST_REGIONS: usize = 10_000;
 const OF_A_NEW_PD: usize = 5;
@@ -15,7 +15,7 @@ const OF_A_NEW_PD: usize = 5;
 /// let options = TikvOptions { api: TikvApi::V2, regions: 4, ..TikvOptions::default() };
 /// assert_eq!(options.pd.port(), 2379);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct TikvOptions {
     /// Where PD listens. Default 127.0.0.1:2379.
     pub pd: SocketAddr,
@@ -26,6 +26,8 @@ pub struct TikvOptions {
     /// How many regions a new cluster has, 1 to 10,000. One that is already there keeps those it has. Default 5, as many as a new PD
     /// makes: it splits where keyspace `DEFAULT` begins and ends.
     pub regions: usize,
+    /// Speaks TLS on all of these addresses, and nothing else. Default no. Files are read when the server starts.
+    pub tls: Option<Tls>,
 }
 
 /// Which API versions a cluster serves.
@@ -52,7 +54,7 @@ pub enum TikvApi {
 impl Default for TikvOptions {
     fn default() -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { pd: local(2379), stores: vec![local(20160)], api: TikvApi::default(), regions: OF_A_NEW_PD }
+        Self { pd: local(2379), stores: vec![local(20160)], api: TikvApi::default(), regions: OF_A_NEW_PD, tls: None }
     }
 }
 

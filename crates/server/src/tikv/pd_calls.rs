@@ -123,6 +123,6 @@ impl<R: Raw> Endpoint<R> {
 
     /// How the client reached PD, which is how it is told of it.
     fn dialled(&self, exchange: &Exchange) -> Dialled {
-        Dialled::new(exchange.authority(), self.local, false)
+        Dialled::new(exchange.authority(), self.local, self.service.handshakes().is_some())
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, join};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, join};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -73,7 +73,7 @@ fn serve<R: Raw>(
     }
 }
 
-/// Serves one connection: gRPC or plain HTTP, told apart by its first four bytes.
+/// Serves one connection, over TLS where that is spoken.
 async fn connection<R: Raw>(
     service: Arc<Service<R>>,
     role: Role,
@@ -84,7 +84,30 @@ async fn connection<R: Raw>(
     let _open = service.metrics().connection("tikv");
     let _seen = service.hooks().map(|hooks| hooks.seen.connected());
     let Ok(local) = stream.local_addr() else { return };
-    let (mut reader, writer) = stream.into_split();
+    let endpoint = Arc::new(Endpoint { service: Arc::clone(&service), role, local });
+    let Some(handshakes) = service.handshakes() else {
+        let (reader, writer) = stream.into_split();
+        return speak(endpoint, reader, writer, peer, &stop).await;
+    };
+    match stop.run_until_cancelled(handshakes.shake(stream, service.limits().stalled)).await {
+        Some(Ok((reader, writer))) => speak(endpoint, reader, writer, peer, &stop).await,
+        Some(Err(error)) => {
+            service.metrics().cut("tikv", "handshake");
+            debug!(%peer, %error, "connection closed: TLS was not agreed on");
+        }
+        None => {}
+    }
+}
+
+/// Speaks gRPC or plain HTTP, told apart by the first four bytes.
+async fn speak<R: Raw>(
+    endpoint: Arc<Endpoint<R>>,
+    mut reader: impl AsyncRead + Unpin + Send,
+    writer: impl AsyncWrite + Unpin + Send,
+    peer: SocketAddr,
+    stop: &CancellationToken,
+) {
+    let service = Arc::clone(&endpoint.service);
     let begin = tokio::select! {
         begin = first_bytes(&mut reader, service.limits()) => begin,
         () = stop.cancelled() => return,
@@ -96,16 +119,15 @@ async fn connection<R: Raw>(
     };
     let protocol = begin.first_chunk().copied();
     let stream = join(std::io::Cursor::new(begin).chain(reader), writer);
-    let endpoint = Arc::new(Endpoint { service: Arc::clone(&service), role, local });
     match protocol.as_ref() {
         Some(b"PRI ") => {
-            if let Err(error) = Box::pin(grpc::serve(stream, endpoint, service.limits(), &stop)).await {
+            if let Err(error) = Box::pin(grpc::serve(stream, endpoint, service.limits(), stop)).await {
                 debug!(%peer, %error, "connection lost");
             }
         }
         Some(b"GET " | b"HEAD" | b"POST") => {
             let answer = |asked: &web::Asked<'_>| endpoint.answer_http(asked);
-            Box::pin(web::serve(stream, service.limits().stalled, &stop, web::Posts::Taken, answer)).await;
+            Box::pin(web::serve(stream, service.limits().stalled, stop, web::Posts::Taken, answer)).await;
         }
         _ => {
             service.metrics().cut("tikv", "unreadable");

@@ -18,6 +18,7 @@ use crate::backend::Raw;
 use crate::grpc::{self, Code, Exchange, Room, Status};
 use crate::hooks::Rule;
 use crate::metrics::Metrics;
+use crate::tls::Handshakes;
 
 /// What all connections share.
 pub(crate) struct Service<R> {
@@ -32,6 +33,8 @@ pub(crate) struct Parts<R> {
     pub(crate) stores: Vec<Arc<Store<R>>>,
     pub(crate) limits: Limits,
     pub(crate) latency: Duration,
+    /// How TLS is agreed on, where it is spoken.
+    pub(crate) handshakes: Option<Handshakes>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) hooks: Option<Arc<Hooks>>,
 }
@@ -81,6 +84,11 @@ impl<R: Raw> Service<R> {
 
     pub(crate) fn hooks(&self) -> Option<&Arc<Hooks>> {
         self.parts.hooks.as_ref()
+    }
+
+    /// How TLS is agreed on, where it is spoken.
+    pub(crate) const fn handshakes(&self) -> Option<&Handshakes> {
+        self.parts.handshakes.as_ref()
     }
 
     /// Waits as long as every answer is to be waited for.

@@ -9,7 +9,7 @@ use charioteer_proto::tikv::pdpb;
 use super::Pd;
 use crate::backend::aside;
 use crate::grpc::{Code, Status};
-use crate::tikv::cluster::{ChangeError, Cluster};
+use crate::tikv::cluster::{ChangeError, Cluster, Region};
 
 /// How far a split has come.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -110,28 +110,38 @@ impl Pd {
 
 /// Splits regions at those of the keys at which none begins yet. Keys at which one does count for nothing, as in the original.
 fn split(cluster: &Cluster, keys: &[Bytes]) -> Result<Split, ChangeError> {
-    let mut by_region: BTreeMap<u64, Vec<Bytes>> = BTreeMap::new();
-    for key in keys {
-        let region = cluster.region_at(key);
-        if region.start != *key && region.leader.is_some() {
-            by_region.entry(region.id).or_default().push(key.clone());
-        }
-    }
     let mut made = BTreeMap::new();
-    for (id, keys) in by_region {
-        let Some(region) = cluster.region(id) else { continue };
-        match cluster.split(&region, &keys) {
-            // All parts but the first are new to who asked, also that which keeps the id.
-            Ok(parts) => made.extend(parts.iter().skip(1).map(|part| (part.start.clone(), part.id))),
-            // It was split or merged meanwhile.
-            Err(ChangeError::Region(_) | ChangeError::Refused(_)) => {}
-            Err(error @ ChangeError::Store(_)) => return Err(error),
+    let mut left = keys.to_vec();
+    while !left.is_empty() {
+        let mut overtaken = Vec::new();
+        for (region, keys) in by_region(cluster, &left) {
+            match cluster.split(&region, &keys) {
+                // All parts but the first are new to who asked, also that which keeps the id.
+                Ok(parts) => made.extend(parts.iter().skip(1).map(|part| (part.start.clone(), part.id))),
+                // It was split or merged meanwhile. This ends: each time, something else did.
+                Err(ChangeError::Region(_)) => overtaken.extend(keys),
+                Err(ChangeError::Refused(_)) => {}
+                Err(error @ ChangeError::Store(_)) => return Err(error),
+            }
         }
+        left = overtaken;
     }
     let (asked, undone) = (keys.len() as u64, keys.iter().filter(|key| !made.contains_key(*key)).count() as u64);
     // Who asks for nothing is told that nothing is finished.
     let finished_percentage = (100 * undone).checked_div(asked).map_or(0, |undone| 100 - undone);
     Ok(Split { finished_percentage, regions_id: made.into_values().collect() })
+}
+
+/// The regions that are to be split at these keys, each with its own.
+fn by_region(cluster: &Cluster, keys: &[Bytes]) -> Vec<(Arc<Region>, Vec<Bytes>)> {
+    let mut by_region: BTreeMap<u64, (Arc<Region>, Vec<Bytes>)> = BTreeMap::new();
+    for key in keys {
+        let region = cluster.region_at(key);
+        if region.start != *key && region.leader.is_some() {
+            by_region.entry(region.id).or_insert_with(|| (region, Vec::new())).1.push(key.clone());
+        }
+    }
+    by_region.into_values().collect()
 }
 
 fn failed(error: &ChangeError) -> Status {

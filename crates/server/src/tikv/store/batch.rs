@@ -34,6 +34,26 @@ pub(crate) struct BatchStream<R> {
 /// A command that was begun: its number on the stream, and its answer.
 pub(crate) type Begun = (u64, Soon<Result<Response, Status>>);
 
+/// Answers that wait to be sent, and how long they are.
+#[derive(Debug, Default)]
+pub(crate) struct Answered {
+    answers: VecDeque<(u64, Response, usize)>,
+    bytes: usize,
+}
+
+impl Answered {
+    pub(crate) fn push(&mut self, number: u64, response: Response) {
+        let length = response.encoded_len();
+        self.bytes += length;
+        self.answers.push_back((number, response, length));
+    }
+
+    /// Whether they fill a message, or nearly.
+    pub(crate) fn are_many(&self) -> bool {
+        self.answers.len() >= MOST_ANSWERS || self.bytes >= MANY_BYTES
+    }
+}
+
 impl<R: Raw> BatchStream<R> {
     pub(crate) const fn new(store: Arc<Store<R>>) -> Self {
         Self { store, told_health_at: None }
@@ -60,17 +80,18 @@ impl<R: Raw> BatchStream<R> {
     }
 
     /// A message with as many of the answers as go into one, which are taken from the front; `None` if there are none.
-    pub(crate) fn message(&mut self, ready: &mut VecDeque<(u64, Response)>) -> Option<BatchCommandsResponse> {
+    pub(crate) fn message(&mut self, answered: &mut Answered) -> Option<BatchCommandsResponse> {
         let mut message = BatchCommandsResponse::default();
         let mut bytes = 0_usize;
-        while let Some((_, response)) = ready.front()
+        while let Some((_, _, length)) = answered.answers.front()
             && message.responses.len() < MOST_ANSWERS
         {
-            bytes = bytes.saturating_add(response.encoded_len() + BYTES_AROUND);
+            bytes = bytes.saturating_add(length + BYTES_AROUND);
             if bytes > self.store.most_bytes && !message.responses.is_empty() {
                 break;
             }
-            let (number, response) = ready.pop_front()?;
+            let (number, response, length) = answered.answers.pop_front()?;
+            answered.bytes -= length;
             message.request_ids.push(number);
             message.responses.push(response);
         }
@@ -95,6 +116,9 @@ impl<R: Raw> BatchStream<R> {
         }
     }
 }
+
+/// Answers of so many bytes do not wait for others to be sent with.
+const MANY_BYTES: usize = 1 << 20;
 
 /// What a message needs for an answer and its number besides, at most.
 const BYTES_AROUND: usize = 16;

@@ -30,7 +30,7 @@ use super::cluster::Cluster;
 use crate::backend::{Raw, Soon};
 use crate::grpc::Status;
 
-pub(crate) use batch::BatchStream;
+pub(crate) use batch::{Answered, BatchStream};
 pub(crate) use refusal::Refusable;
 
 /// What a message needs beside the answer in it.

@@ -19,6 +19,7 @@ mod admin;
 mod api;
 mod batches;
 mod reads;
+mod refusals;
 mod regions;
 mod scans;
 mod sizes;

@@ -131,6 +131,21 @@ fn no_more_than_ten_siblings_are_told() {
 }
 
 #[test]
+fn siblings_that_were_split_again_and_again_are_no_more_either() {
+    let cluster = cluster(1, 1);
+    let before = cluster.region_at(b"");
+    let mut leftmost = Arc::clone(&before);
+    for key in (b'a'..=b'z').rev() {
+        let parts = cluster.split(&leftmost, &[Bytes::copy_from_slice(&[key])]).unwrap();
+        leftmost = Arc::clone(&parts[0]);
+    }
+    // The region itself was split once, but each part that was split off has been split on.
+    assert_eq!(cluster.region(before.id).unwrap().version, before.version + 1);
+    let error = refused(&cluster, 1, &context(&before));
+    assert_eq!(error.epoch_not_match.unwrap().current_regions.len(), 11);
+}
+
+#[test]
 fn a_key_outside_is_told_with_the_bounds() {
     let cluster = cluster(1, 1);
     let parts = cluster.split(&cluster.region_at(b""), &["b".into(), "d".into()]).unwrap();

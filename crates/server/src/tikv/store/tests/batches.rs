@@ -1,5 +1,4 @@
-use std::collections::VecDeque;
-
+use charioteer_proto::tikv::kvrpcpb::RawGetResponse;
 use charioteer_proto::tikv::tikvpb::batch_commands_request::Request;
 use charioteer_proto::tikv::tikvpb::batch_commands_response::Response;
 use charioteer_proto::tikv::tikvpb::{BatchCommandsEmptyRequest, BatchCommandsRequest, BatchCommandsResponse};
@@ -16,11 +15,18 @@ fn message(commands: Vec<(u64, Option<Command>)>) -> BatchCommandsRequest {
     BatchCommandsRequest { request_ids, requests, ..BatchCommandsRequest::default() }
 }
 
-async fn answers(stream: &BatchStream<EmbeddedRaw>, message: BatchCommandsRequest) -> VecDeque<(u64, Response)> {
-    let mut answers = VecDeque::new();
+async fn answers(stream: &BatchStream<EmbeddedRaw>, message: BatchCommandsRequest) -> Answered {
+    let mut answers = Answered::default();
     for (number, answer) in stream.begin(message).unwrap() {
-        answers.push_back((number, answer.wait().await.unwrap()));
+        answers.push(number, answer.wait().await.unwrap());
     }
+    answers
+}
+
+/// So many answers that say nothing.
+fn nothing_found(count: u64) -> Answered {
+    let mut answers = Answered::default();
+    (0..count).for_each(|number| answers.push(number, Response::default()));
     answers
 }
 
@@ -50,7 +56,7 @@ async fn commands_of_a_message_are_answered_under_their_numbers() {
     assert_eq!(responses[1].cmd, None, "a command that is not known is none");
     assert!(matches!(&responses[2].cmd, Some(Answer::RawGet(reply)) if reply.not_found));
     assert!(matches!(&responses[3].cmd, Some(Answer::Empty(reply)) if reply.test_id == 5));
-    assert!(ready.is_empty() && stream.message(&mut ready).is_none());
+    assert!(stream.message(&mut ready).is_none());
 }
 
 #[tokio::test]
@@ -84,7 +90,7 @@ async fn an_empty_command_comes_back_after_its_delay() {
 async fn health_is_told_at_most_once_a_second() {
     let f = Fixture::new();
     let mut stream = stream(&f);
-    let mut told = || stream.message(&mut VecDeque::from([(1, Response::default())])).unwrap().health_feedback;
+    let mut told = || stream.message(&mut nothing_found(1)).unwrap().health_feedback;
     let first = told().unwrap();
     assert_eq!((first.store_id, first.slow_score), (f.store.id, 1));
     assert!(u128::from(first.feedback_seq_no) >= NOW.as_millis());
@@ -110,7 +116,7 @@ async fn health_is_told_whenever_it_is_asked_for() {
         assert!(beside.feedback_seq_no > last);
         last = beside.feedback_seq_no;
     }
-    let mut plain = VecDeque::from([(1, Response::default())]);
+    let mut plain = nothing_found(1);
     assert_eq!(stream.message(&mut plain).unwrap().health_feedback, None, "it was told a moment ago");
 }
 
@@ -118,7 +124,7 @@ async fn health_is_told_whenever_it_is_asked_for() {
 async fn a_message_has_at_most_128_answers_and_no_more_bytes_than_are_sent() {
     let f = Fixture::new();
     let mut stream = stream(&f);
-    let mut ready: VecDeque<_> = (0..300).map(|number| (number, Response::default())).collect();
+    let mut ready = nothing_found(300);
     let mut lengths = Vec::new();
     let mut numbers = Vec::new();
     while let Some(message) = stream.message(&mut ready) {
@@ -132,4 +138,13 @@ async fn a_message_has_at_most_128_answers_and_no_more_bytes_than_are_sent() {
     let mut ready = answers(&stream, message((0..5).map(|number| (number, get(&f, "a"))).collect())).await;
     let lengths: Vec<_> = std::iter::from_fn(|| stream.message(&mut ready).map(|sent| sent.responses.len())).collect();
     assert_eq!(lengths, [2, 2, 1]);
+}
+
+#[test]
+fn answers_are_many_when_they_fill_a_message_or_are_long() {
+    assert!(!nothing_found(127).are_many() && nothing_found(128).are_many());
+    let long = RawGetResponse { value: vec![0; 1 << 20].into(), ..RawGetResponse::default() };
+    let mut answers = nothing_found(1);
+    answers.push(1, Response { cmd: Some(Answer::RawGet(long)) });
+    assert!(answers.are_many());
 }

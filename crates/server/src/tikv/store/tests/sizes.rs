@@ -1,5 +1,3 @@
-use std::collections::VecDeque;
-
 use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::kvrpcpb::{
     KeyRange, RawBatchGetRequest, RawBatchPutRequest, RawBatchScanRequest, RawCasRequest,
@@ -62,10 +60,9 @@ async fn what_can_be_written_can_be_read() {
     let get = RawGetRequest { context: f.context(), key: bytes("key"), ..RawGetRequest::default() };
     assert!(f.ask::<rpc::RawGet>(get).await.encoded_len() <= FRAME_BYTES);
     let scan = RawScanRequest { context: f.context(), limit: 1, ..RawScanRequest::default() };
-    let mut ready = VecDeque::from([(
-        u64::MAX,
-        Response { cmd: Some(f.store.start(Command::RawScan(Box::new(scan))).wait().await.unwrap()) },
-    )]);
+    let answer = f.store.start(Command::RawScan(Box::new(scan))).wait().await.unwrap();
+    let mut ready = Answered::default();
+    ready.push(u64::MAX, Response { cmd: Some(answer) });
     let mut stream = BatchStream::new(Arc::clone(&f.store));
     assert!(stream.message(&mut ready).unwrap().encoded_len() <= FRAME_BYTES);
 }
