@@ -117,7 +117,8 @@ async fn a_command_of_a_kind_that_nobody_knows_gets_an_empty_answer() {
 async fn commands_without_numbers_end_the_stream() {
     let mut tikv = Tikv::start().await;
     let mut batches = Batches::open(&mut tikv.store).await;
-    let request = BatchCommandsRequest { requests: vec![Default::default(); 2], request_ids: vec![1], ..Default::default() };
+    let request =
+        BatchCommandsRequest { requests: vec![Default::default(); 2], request_ids: vec![1], ..Default::default() };
     batches.call.send_message(&request).await;
     let ended = batches.call.end().await;
     assert_eq!(ended, Ended::Status(3, "2 commands have 1 numbers".to_owned()));

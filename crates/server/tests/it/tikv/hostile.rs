@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::kvrpcpb::{
-    Context, RawBatchGetRequest, RawGetRequest, RawGetResponse, RawPutRequest, RawPutResponse, RawScanRequest,
+    Context, RawBatchGetRequest, RawGetRequest, RawPutRequest, RawPutResponse, RawScanRequest,
 };
-use charioteer_proto::tikv::pdpb::GetMembersResponse;
 use charioteer_proto::tikv::rpc::{self, Method};
-use charioteer_proto::tikv::tikvpb::{BatchCommandsRequest, BatchCommandsResponse};
+use charioteer_proto::tikv::tikvpb::BatchCommandsRequest;
 use charioteer_server::Limits;
 
 use super::support::{Batches, Client, Ended, Frames, RawCall, Sent, Tikv, command, framed, gzipped};
@@ -43,7 +42,9 @@ impl Tikv {
 #[tokio::test]
 async fn what_is_no_message_ends_its_call_alone() {
     let mut tikv = Tikv::start().await;
-    for wrong in [&b"\xff"[..], b"\x0a\x05abc", b"\x0a\xff\xff\xff\xff\x7f", b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"] {
+    for wrong in
+        [&b"\xff"[..], b"\x0a\x05abc", b"\x0a\xff\xff\xff\xff\x7f", b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"]
+    {
         let wrong = [&announced(u32::try_from(wrong.len()).unwrap()), wrong].concat();
         for path in [RAW_GET, RAW_PUT, "/tikvpb.Tikv/RawScan"] {
             let Ended::Status(13, why) = tikv.store.send_bytes(path, wrong.clone()).await.end().await else {
@@ -102,40 +103,54 @@ async fn a_message_that_is_larger_than_it_looks_is_refused() {
     assert!(why.starts_with("received message larger than max"), "{why}");
 }
 
-/// A request to put a value, which is so many bytes long.
-fn put_of(context: Context, length: usize) -> RawPutRequest {
-    let mut put = RawPutRequest { context: Some(context), key: "large".into(), ..Default::default() };
-    put.value = vec![b'v'; length - put.encoded_len()].into();
-    put.value.truncate(put.value.len() + length - put.encoded_len().max(length) );
-    while put.encoded_len() > length {
-        put.value.truncate(put.value.len() - 1);
-    }
+/// A request to put a value under `large`, which is so many bytes long.
+fn put_of(context: &Context, length: usize) -> RawPutRequest {
+    let put = |value| RawPutRequest {
+        context: Some(context.clone()),
+        key: "large".into(),
+        value: vec![b'v'; value].into(),
+        ..Default::default()
+    };
+    let around = put(length).encoded_len() - length;
+    let put = put(length - around);
     assert_eq!(put.encoded_len(), length);
     put
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn values_as_long_as_messages_may_be_go_both_ways() {
+async fn rows_as_long_as_answers_may_be_go_both_ways() {
     let mut tikv = Tikv::start().await;
     let context = tikv.context(b"large").await;
-    let put = put_of(context.clone(), 16 << 20);
-    tikv.store.call::<rpc::RawPut>(&put).await.unwrap();
-    // What stands around the value in a reply is less than what stands around it in a request.
+    // What an answer needs besides a value is set aside, so that every row can be got.
+    let longest = (16 << 20) - 256 - "large".len();
     let mut client = Client::with_window(tikv.store_address(), 1 << 16).await;
+    let put = |value| RawPutRequest {
+        context: Some(context.clone()),
+        key: "large".into(),
+        value: vec![b'v'; value].into(),
+        ..Default::default()
+    };
     let get = RawGetRequest { context: Some(context.clone()), key: "large".into(), ..Default::default() };
-    let got = client.call::<rpc::RawGet>(&get).await;
-    let refused = "sent message larger than max (more than";
-    match got {
-        Ok(found) => assert_eq!(found.value, put.value),
-        Err(Ended::Status(8, why)) => assert!(why.starts_with(refused), "{why}"),
-        Err(other) => panic!("{other:?}"),
-    }
-    let put = put_of(context, (16 << 20) - 1024);
-    tikv.store.call::<rpc::RawPut>(&put).await.unwrap();
-    assert_eq!(client.call::<rpc::RawGet>(&get).await.unwrap().value, put.value);
+    client.call::<rpc::RawPut>(&put(longest)).await.unwrap();
+    let refused = client.call::<rpc::RawPut>(&put(longest + 1)).await.unwrap();
+    assert_eq!(refused.region_error.unwrap().raft_entry_too_large.unwrap().entry_size, (16 << 20) - 255);
+    assert_eq!(client.call::<rpc::RawGet>(&get).await.unwrap().value.len(), longest);
     let mut batches = Batches::open(&mut client).await;
-    batches.send([(1, command::<rpc::RawGet>(get))]).await;
-    assert_eq!(batches.reply::<rpc::RawGet>(1).await.value, put.value);
+    batches.send([(1, command::<rpc::RawPut>(put(longest))), (2, command::<rpc::RawGet>(get))]).await;
+    assert_eq!(batches.reply::<rpc::RawPut>(1).await, Default::default());
+    assert_eq!(batches.reply::<rpc::RawGet>(2).await.value.len(), longest);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_as_long_as_they_may_be_are_read() {
+    let mut tikv = with_small_limits().await;
+    let context = tikv.context(b"large").await;
+    // The row would not fit into an answer, but the message could be read.
+    let read = tikv.store.call::<rpc::RawPut>(&put_of(&context, 1 << 20)).await.unwrap();
+    assert!(read.region_error.unwrap().raft_entry_too_large.is_some());
+    let mut call = tikv.store.send::<rpc::RawPut>(&put_of(&context, (1 << 20) + 1)).await;
+    let why = "received message larger than max (1048577 vs. 1048576)";
+    assert_eq!(call.end().await, Ended::Status(8, why.to_owned()));
 }
 
 #[tokio::test]
@@ -145,7 +160,7 @@ async fn a_message_that_never_becomes_whole_ends_its_call() {
         for begun in [&b"\0"[..], b"\0\0\0\0\x08", b"\0\0\0\0\x08abc"] {
             let mut call = tikv.store.begin(path, &[]).await;
             call.send(begun).await;
-            let why = "a message has come in part, and nothing more of it";
+            let why = "a message has begun and does not become whole";
             assert_eq!(call.end().await, Ended::Status(4, why.to_owned()));
         }
     }
@@ -189,6 +204,30 @@ async fn calls_that_announce_much_and_send_little_give_way_in_time() {
     tikv.store.call::<rpc::HealthCheck>(&Default::default()).await.unwrap();
 }
 
+#[tokio::test]
+async fn calls_that_wait_for_room_can_be_given_up_by_the_thousand() {
+    let mut tikv =
+        Tikv::with(|options| options.limits = Limits { stalled: Duration::from_secs(30), ..small_limits() }).await;
+    let mut holding = Vec::new();
+    for _ in 0..2 {
+        let mut call = tikv.store.begin(RAW_PUT, &[]).await;
+        call.send(announced(1 << 20)).await;
+        holding.push(call);
+    }
+    // More of them than a connection may have open, and more bytes than all of those may send.
+    let bytes = Bytes::from(vec![b'x'; 200_000]);
+    for _ in 0..1500 {
+        let mut call = tikv.store.begin(RAW_PUT, &[]).await;
+        call.send(announced(1 << 20)).await;
+        call.send(bytes.clone()).await;
+        call.give_up();
+    }
+    let room = tikv.store.open::<rpc::RawGet>().await;
+    holding.into_iter().for_each(RawCall::give_up);
+    room.give_up();
+    tikv.store.call::<rpc::HealthCheck>(&Default::default()).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_calls_that_fill_what_they_may_hold_up_none_that_can_go_on() {
     let mut tikv = Tikv::with(|options| {
@@ -196,7 +235,7 @@ async fn a_thousand_calls_that_fill_what_they_may_hold_up_none_that_can_go_on() 
     })
     .await;
     let context = tikv.context(b"a").await;
-    let put = put_of(context, 1 << 20);
+    let put = put_of(&context, (1 << 20) - 300);
     let whole = framed(&put);
     let (begin, end) = whole.split_at(whole.len() / 2);
     let mut calls = Vec::new();
@@ -371,7 +410,8 @@ async fn messages_of_which_any_byte_is_another_do_no_harm() {
     let mut tikv = Tikv::start().await;
     tikv.put("other", "value").await;
     let context = tikv.context(b"a").await;
-    let put = RawPutRequest { context: Some(context), key: "a".into(), value: "one".into(), ttl: 5, ..Default::default() };
+    let put =
+        RawPutRequest { context: Some(context), key: "a".into(), value: "one".into(), ttl: 5, ..Default::default() };
     let batch = BatchCommandsRequest {
         requests: vec![charioteer_proto::tikv::tikvpb::batch_commands_request::Request {
             cmd: Some(command::<rpc::RawPut>(put.clone())),
@@ -408,5 +448,4 @@ async fn two_clients_share_a_server_and_one_of_them_is_hostile() {
         wrong.end().await;
         drop((half, begun));
     }
-    let _: fn() -> (Option<BatchCommandsResponse>, Option<GetMembersResponse>, Option<RawGetResponse>) = Default::default;
 }

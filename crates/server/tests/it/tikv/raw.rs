@@ -65,11 +65,8 @@ async fn ranges_are_scanned_forward_and_backward() {
             ..Default::default()
         };
         assert_eq!(tikv.run::<rpc::RawScan>(way, backward).await.kvs, [pair("c", ""), pair("b", ""), pair("a", "")]);
-        let several = RawBatchScanRequest {
-            ranges: vec![range("a", "b"), range("c", "z")],
-            each_limit: 1,
-            ..Default::default()
-        };
+        let several =
+            RawBatchScanRequest { ranges: vec![range("a", "b"), range("c", "z")], each_limit: 1, ..Default::default() };
         assert_eq!(tikv.run::<rpc::RawBatchScan>(way, several).await.kvs, [pair("a", "A"), pair("c", "C")]);
     }
 }
@@ -126,8 +123,7 @@ async fn lifetimes_pass_with_the_clock() {
 #[tokio::test]
 async fn a_value_is_swapped_for_another_if_it_is_as_expected() {
     let mut tikv = Tikv::start().await;
-    let first =
-        RawCasRequest { key: "a".into(), value: "one".into(), previous_not_exist: true, ..Default::default() };
+    let first = RawCasRequest { key: "a".into(), value: "one".into(), previous_not_exist: true, ..Default::default() };
     let swapped = tikv.ask::<rpc::RawCompareAndSwap>(first.clone()).await;
     assert_eq!(swapped, RawCasResponse { succeed: true, previous_not_exist: true, ..Default::default() });
     let refused = tikv.ask::<rpc::RawCompareAndSwap>(first).await;

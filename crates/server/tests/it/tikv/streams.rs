@@ -44,17 +44,14 @@ async fn regions_are_found_by_key_and_by_number_on_one_stream() {
     let mut tikv = Tikv::start().await;
     let header = header(&mut tikv).await;
     let mut stream = tikv.pd.open::<rpc::QueryRegion>().await;
-    let by_key = QueryRegionRequest { header: header.clone(), keys: vec!["a".into(), "z".into()], ..Default::default() };
+    let by_key =
+        QueryRegionRequest { header: header.clone(), keys: vec!["a".into(), "z".into()], ..Default::default() };
     stream.send_message(&by_key).await;
     let found: QueryRegionResponse = stream.receive().await.unwrap();
     let ids = found.key_id_map.clone();
     assert_eq!(ids, [tikv.context(b"a").await.region_id, tikv.context(b"z").await.region_id]);
-    let by_number = QueryRegionRequest {
-        header,
-        ids: vec![ids[1], 999_999],
-        prev_keys: vec!["z".into()],
-        ..Default::default()
-    };
+    let by_number =
+        QueryRegionRequest { header, ids: vec![ids[1], 999_999], prev_keys: vec!["z".into()], ..Default::default() };
     stream.send_message(&by_number).await;
     let found: QueryRegionResponse = stream.receive().await.unwrap();
     let last = found.regions_by_id[&ids[1]].region.clone().unwrap();

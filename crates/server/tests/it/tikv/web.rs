@@ -61,7 +61,10 @@ async fn a_store_tells_its_configuration_over_http() {
         let request = GetAllStoresRequest { header, ..Default::default() };
         let stores = tikv.pd.call::<rpc::GetAllStores>(&request).await.unwrap().stores;
         let config = Web::json(stores[0].status_address.parse().unwrap(), "/config").await;
-        assert_eq!((&config["storage"]["api-version"], &config["storage"]["enable-ttl"]), (&version.into(), &has_ttl.into()));
+        assert_eq!(
+            (&config["storage"]["api-version"], &config["storage"]["enable-ttl"]),
+            (&version.into(), &has_ttl.into())
+        );
         let mut web = Web::connect(tikv.store_address()).await;
         assert_eq!(web.ask("HEAD", "/status").await.status, 200);
         assert_eq!(web.post("/config", "{}").await.status, 405);

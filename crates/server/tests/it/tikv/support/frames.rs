@@ -47,11 +47,6 @@ impl Frame {
     pub(crate) fn is_reset_of(&self, stream: u32) -> bool {
         self.kind == RESET && self.stream == stream
     }
-
-    /// Whether it begins or ends an answer on that stream.
-    pub(crate) fn is_head_of(&self, stream: u32) -> bool {
-        self.kind == HEADERS && self.stream == stream
-    }
 }
 
 impl Frames {
