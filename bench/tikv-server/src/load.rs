@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::rpc::Answer;
 use charioteer_proto::tikv::tikvpb::BatchCommandsResponse;
+use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream, client};
 use http::{Method, Request};
 use tokio::net::TcpStream;
@@ -18,8 +19,14 @@ const WINDOW: u32 = 64 << 20;
 /// A stream of batches to a server.
 pub(crate) struct Stream {
     requests: SendStream<Bytes>,
-    replies: RecvStream,
+    replies: Replies,
     arrived: BytesMut,
+}
+
+/// A server may wait with its answer until there is something to say.
+enum Replies {
+    Awaited(ResponseFuture),
+    Begun(RecvStream),
 }
 
 /// What a time of load came to.
@@ -67,7 +74,7 @@ impl Stream {
     pub(crate) async fn open(calls: &client::SendRequest<Bytes>) -> Result<Self, Error> {
         let path = "/tikvpb.Tikv/BatchCommands";
         let (response, requests) = calls.clone().ready().await?.send_request(request(path)?, false)?;
-        Ok(Self { requests, replies: response.await?.into_body(), arrived: BytesMut::new() })
+        Ok(Self { requests, replies: Replies::Awaited(response), arrived: BytesMut::new() })
     }
 
     /// Sends one message and takes its answers.
@@ -104,9 +111,14 @@ impl Stream {
             if let Some(reply) = take(&mut self.arrived) {
                 return Ok(reply);
             }
-            let data = self.replies.data().await.ok_or("the stream has ended")??;
-            self.replies.flow_control().release_capacity(data.len())?;
-            self.arrived.extend_from_slice(&data);
+            match &mut self.replies {
+                Replies::Awaited(response) => self.replies = Replies::Begun(response.await?.into_body()),
+                Replies::Begun(replies) => {
+                    let data = replies.data().await.ok_or("the stream has ended")??;
+                    replies.flow_control().release_capacity(data.len())?;
+                    self.arrived.extend_from_slice(&data);
+                }
+            }
         }
     }
 }
