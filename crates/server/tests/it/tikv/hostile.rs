@@ -206,26 +206,28 @@ async fn calls_that_announce_much_and_send_little_give_way_in_time() {
 
 #[tokio::test]
 async fn calls_that_wait_for_room_can_be_given_up_by_the_thousand() {
-    let mut tikv =
-        Tikv::with(|options| options.limits = Limits { stalled: Duration::from_secs(30), ..small_limits() }).await;
-    let mut holding = Vec::new();
-    for _ in 0..2 {
-        let mut call = tikv.store.begin(RAW_PUT, &[]).await;
-        call.send(announced(1 << 20)).await;
-        holding.push(call);
+    let limits = Limits { stalled: Duration::from_secs(30), ..small_limits() };
+    let tikv = Tikv::with(|options| options.limits = limits).await;
+    let mut frames = Frames::connect(tikv.store_address(), &[]).await;
+    assert!(frames.pinged(0).await, "the server's settings are known behind this");
+    // The first ones take all of the room and keep it.
+    for stream in [1, 3] {
+        frames.begin(stream, RAW_PUT);
+        frames.data(stream, &announced(1 << 20), false);
     }
-    // More of them than a connection may have open, and more bytes than all of those may send.
-    let bytes = Bytes::from(vec![b'x'; 200_000]);
-    for _ in 0..1500 {
-        let mut call = tikv.store.begin(RAW_PUT, &[]).await;
-        call.send(announced(1 << 20)).await;
-        call.send(bytes.clone()).await;
-        call.give_up();
+    // More bytes come with the others than the connection takes that nobody has read.
+    for round in 0..80 {
+        let streams = || (0..100).map(|number| 2 * (100 * round + number) + 5);
+        for stream in streams() {
+            frames.begin(stream, RAW_PUT);
+            frames.data(stream, &announced(1 << 20), false);
+            (0..5).for_each(|_| frames.data(stream, &[b'x'; 10_000], false));
+        }
+        assert!(frames.pinged(u64::from(round)).await, "the connection ended in round {round}");
+        streams().for_each(|stream| frames.reset(stream));
+        assert!(frames.pinged(u64::from(round)).await, "the connection ended in round {round}");
     }
-    let room = tikv.store.open::<rpc::RawGet>().await;
-    holding.into_iter().for_each(RawCall::give_up);
-    room.give_up();
-    tikv.store.call::<rpc::HealthCheck>(&Default::default()).await.unwrap();
+    tikv.serves_others().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
