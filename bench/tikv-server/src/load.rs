@@ -32,7 +32,8 @@ enum Replies {
 /// What a time of load came to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Volume {
-    pub(crate) messages: u64,
+    /// Sent and answered.
+    pub(crate) commands: u64,
     pub(crate) elapsed: Duration,
 }
 
@@ -83,27 +84,29 @@ impl Stream {
         self.reply().await
     }
 
-    /// Sends for `time` with so many messages in flight, then lets the last ones be answered.
-    pub(crate) async fn drive(&mut self, messages: &[Bytes], depth: u64, time: Duration) -> Result<Volume, Error> {
+    /// Sends messages of so many commands for `time`, with so many messages in flight, then lets the last ones be answered. Answers may be
+    /// packed otherwise than commands.
+    pub(crate) async fn drive(
+        &mut self,
+        messages: &[Bytes],
+        each: u64,
+        depth: u64,
+        time: Duration,
+    ) -> Result<Volume, Error> {
         let begin = Instant::now();
         let mut next = messages.iter().cycle();
         let (mut sent, mut answered) = (0, 0);
-        while begin.elapsed() < time {
-            while sent < answered + depth {
+        while begin.elapsed() < time || answered < sent {
+            while begin.elapsed() < time && sent + each <= answered + depth * each {
                 self.requests.send_data(next.next().ok_or("no messages")?.clone(), false)?;
-                sent += 1;
+                sent += each;
             }
-            self.reply().await?;
-            answered += 1;
-            while take(&mut self.arrived).is_some() {
-                answered += 1;
+            answered += count(self.reply().await?)?;
+            while let Some(reply) = take(&mut self.arrived) {
+                answered += count(reply)?;
             }
         }
-        while answered < sent {
-            self.reply().await?;
-            answered += 1;
-        }
-        Ok(Volume { messages: answered, elapsed: begin.elapsed() })
+        Ok(Volume { commands: answered, elapsed: begin.elapsed() })
     }
 
     async fn reply(&mut self) -> Result<Bytes, Error> {
@@ -131,6 +134,18 @@ fn take(arrived: &mut BytesMut) -> Option<Bytes> {
     }
     arrived.advance(5);
     Some(arrived.split_to(length).freeze())
+}
+
+/// How many commands a message answers.
+fn count(reply: Bytes) -> Result<u64, Error> {
+    Ok(Numbers::decode(reply)?.request_ids.len() as u64)
+}
+
+/// What a message of answers says besides them.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Numbers {
+    #[prost(uint64, repeated, tag = "2")]
+    request_ids: Vec<u64>,
 }
 
 /// Checks that a batch of gets was answered as it should be.
