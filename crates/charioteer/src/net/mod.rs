@@ -3,7 +3,9 @@
 //! - [`Pending`](pending::Pending) is the table of calls that wait, without any I/O: who is queued, who was sent, who has an answer,
 //!   and who has gone away meanwhile;
 //! - [`Connection`] lets callers in, and `driver` reads and writes for them;
+//! - [`Room`](room::Room) bounds what calls that are not answered take;
 //! - [`Node`] dials, and dials again, for whoever needs a connection to one server;
+//! - [`Lanes`] are what keeps threads that make calls out of each other's way;
 //! - [`Dialler`] opens a [`Stream`], over TCP or a Unix socket, with TLS on it or without, and [`Duplex`] makes tokio's of it.
 //!
 //! What is sent and how answers are told apart is the protocol's: see [`Wire`].
@@ -14,8 +16,10 @@ mod dial;
 mod driver;
 #[cfg(feature = "tikv")]
 mod duplex;
+mod lanes;
 mod node;
 mod pending;
+mod room;
 mod stats;
 mod stream;
 #[cfg(feature = "tls")]
@@ -30,9 +34,12 @@ pub(crate) use connection::{Connection, Lost, Progress, ROUND};
 pub(crate) use dial::Dialler;
 #[cfg(feature = "tikv")]
 pub(crate) use duplex::Duplex;
+pub(crate) use lanes::Lanes;
 pub(crate) use node::{Node, NodeOptions, Obstacle, Unreachable};
 #[cfg(feature = "tikv")]
 pub(crate) use pending::{CallId, Delivered, Pending, Refused, Stage};
+#[cfg(feature = "tikv")]
+pub(crate) use room::Room;
 pub use stats::NetStats;
 pub(crate) use stats::{Counters, count};
 pub(crate) use stream::{Stream, is_refusal};
