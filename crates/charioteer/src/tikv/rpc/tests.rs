@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use charioteer_proto::tikv::kvrpcpb::{Context, RawGetRequest, RawPutRequest};
 use charioteer_proto::tikv::pdpb::GetRegionRequest;
-use charioteer_proto::tikv::rpc::{BatchCommands, Call, GetRegion, RawGet, RawGetKeyTtl, RawPut};
+use charioteer_proto::tikv::rpc::{Call, GetRegion, RawGet, RawGetKeyTtl, RawPut};
 use charioteer_proto::tikv::{kvrpcpb, pdpb};
 use charioteer_server::testing::TestServer;
 use charioteer_server::testing::tikv::{Action, Fault, Status};
@@ -112,7 +112,7 @@ async fn commands_of_many_callers_travel_together() {
         assert_eq!(got.unwrap().unwrap(), format!("value {number}"));
     }
     assert_eq!(subject.get("no key").await.unwrap(), None);
-    assert_eq!(server.tikv().requests(Call::BatchCommands), 1, "one stream");
+    assert_eq!(subject.stats().connections_opened, 2, "one to PD, one to the store");
     assert!(subject.stats().writes < 20, "{:?}", subject.stats());
     assert_eq!((subject.stats().late_replies, subject.stats().unasked_replies), (0, 0));
 }
@@ -156,7 +156,7 @@ async fn what_no_batch_can_carry_travels_by_itself() {
     let reply = subject.store.unary::<RawGetKeyTtl>(&request, Instant::now() + LONG, &progress).await.unwrap();
     assert!(progress.is_sent());
     assert!(reply.not_found || !reply.error.is_empty(), "{reply:?}");
-    assert_eq!(server.tikv().requests(Call::BatchCommands), 0);
+    assert_eq!(subject.stats().writes, 0, "no batch");
 }
 
 #[tokio::test]
@@ -263,5 +263,5 @@ async fn several_connections_share_the_calls() {
     for got in futures_util::future::join_all(gets).await {
         got.unwrap();
     }
-    assert_eq!(server.tikv().requests(Call::BatchCommands), 3);
+    assert_eq!(subject.stats().connections_opened, 4, "one to PD, three to the store");
 }
