@@ -92,6 +92,11 @@ impl Progress {
         Self { runtime: Some(runtime), ..Self::default() }
     }
 
+    /// Whether it waits on this runtime.
+    pub(crate) fn is_on(&self, runtime: Id) -> bool {
+        self.runtime == Some(runtime)
+    }
+
     /// Whether the request, or a part of it, may have left.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Relaxed)
@@ -103,11 +108,13 @@ impl Progress {
         self.attended.load(Ordering::Relaxed)
     }
 
-    fn sent(&self) {
+    /// Takes note that it may have left.
+    pub(crate) fn sent(&self) {
         self.sent.store(true, Ordering::Relaxed);
     }
 
-    fn attended(&self, attended: bool) {
+    /// Takes note of who looks after its time.
+    pub(crate) fn attended(&self, attended: bool) {
         self.attended.store(attended, Ordering::Relaxed);
     }
 }
@@ -177,7 +184,7 @@ impl<W: Wire> Connection<W> {
             missing = 0;
         };
         // Another runtime may stand still, and its rounds with it, while this one goes on.
-        let attended = on_rounds && progress.runtime == Some(shared.runtime);
+        let attended = on_rounds && progress.is_on(shared.runtime);
         Call { shared, id, steps, progress, is_new: true, attended, over: false }.await
     }
 
