@@ -278,8 +278,8 @@ impl<'a> Run<'a> {
 }
 
 /// What the future gives, unless it takes longer than until then. It gets a timer only when it waits for something that does not see to
-/// it that it is looked at again soon. It stays where it is: moving what is as large would be much of
-/// what a call costs. Whoever needs to know how far it had come must drop it first.
+/// it that it is looked at again soon. It stays where it is: moving what is
+/// as large would be much of what a call costs. Whoever needs to know how far it had come must drop it first.
 pub(crate) fn within<T>(
     limit: Instant,
     mut timer: Pin<&mut Option<Sleep>>,

@@ -255,6 +255,29 @@ async fn a_client_that_is_closed_ends_its_calls_and_takes_no_others() {
     server.tikv().until(|seen| seen.connections() <= 1).await;
 }
 
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn everything_is_the_same_over_tls_and_who_is_not_trusted_is_not_spoken_to() {
+    let certificates = charioteer_server::testing::Certificates::new();
+    let builder = TestServer::builder().tikv_tls(&certificates).tikv(|tikv| tikv.regions = 1);
+    let server = builder.start().await.unwrap();
+    let over_tls = |tls: crate::Tls| {
+        let options = options();
+        StoreOptions { channel: options.channel.over_tls(&tls).unwrap(), ..options }
+    };
+    let subject = Subject::with(&server, over_tls(crate::Tls::new().ca_pem(&certificates.authority))).await;
+    let large = Bytes::from(vec![b'v'; 1 << 20]);
+    subject.put("large", large.clone()).await.unwrap();
+    let gets = (0..100).map(|_| subject.get("large"));
+    for got in futures_util::future::join_all(gets).await {
+        assert_eq!(got.unwrap().unwrap(), large);
+    }
+    let others = charioteer_server::testing::Certificates::new();
+    let stranger = over_tls(crate::Tls::new().ca_pem(&others.authority));
+    let failure = Subject::to(server.tikv().stores()[0], stranger).get("key").await.unwrap_err();
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::Denied, Outcome::NotApplied), "{failure:?}");
+}
+
 #[tokio::test]
 async fn several_connections_share_the_calls() {
     let server = one_region().await;
