@@ -2,6 +2,7 @@
 //!
 //! - [`memcached`] speaks to memcached, and to any number of them as one.
 //! - [`pegasus`] speaks to clusters of Apache Pegasus.
+//! - [`tikv`] speaks to clusters of TiKV.
 //!
 //! All of them share one [`Error`], which says whether a call may be tried again and whether it may have been carried out, and run on
 //! tokio; programs without a runtime use [`block_on`].
@@ -19,7 +20,7 @@
 //! server, and its answer is dropped when it comes.
 
 // Each client stands on a part of the ground that they share, and some of it is another's.
-#![cfg_attr(not(all(feature = "memcached", feature = "pegasus")), allow(dead_code, unused_imports))]
+#![cfg_attr(not(all(feature = "memcached", feature = "pegasus", feature = "tikv")), allow(dead_code, unused_imports))]
 
 mod backoff;
 mod blocking;
@@ -37,6 +38,8 @@ mod zstd;
 pub mod memcached;
 #[cfg(feature = "pegasus")]
 pub mod pegasus;
+#[cfg(feature = "tikv")]
+pub mod tikv;
 
 pub use blocking::block_on;
 pub use error::{Error, ErrorKind, Outcome};

@@ -1,6 +1,7 @@
 //! The messages of a call as they come in: whole ones, no longer than allowed, no more at a time than there is room for.
 
 use std::io::Read;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use flate2::read::GzDecoder;
 use h2::RecvStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::status::{Code, Status};
 
@@ -35,6 +36,8 @@ pub(crate) struct Messages {
     encoding: Encoding,
     limits: MessageLimits,
     stop: CancellationToken,
+    /// Comes when the server stops; kept, so that each wait for a message does not ask anew to be told.
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     is_stopped: bool,
 }
 
@@ -76,6 +79,7 @@ impl Messages {
             encoding,
             limits,
             stop,
+            stopping: None,
             is_stopped: false,
         }
     }
@@ -189,7 +193,7 @@ impl Messages {
             tokio::select! {
                 biased;
                 data = self.body.data() => data,
-                () = self.stop.cancelled() => {
+                () = self.stopping.get_or_insert_with(|| Box::pin(self.stop.clone().cancelled_owned())) => {
                     self.is_stopped = true;
                     return Ok(false);
                 }

@@ -67,7 +67,10 @@ impl<R: Raw> Endpoint<R> {
                 biased;
                 Some(settled) = under_way.waiting.next() => self.settle(&mut under_way, exchange, settled).await?,
                 message = exchange.requests.next::<BatchCommandsRequest>(), if has_more => match message? {
-                    Some((message, room)) => self.begin(&mut under_way, exchange, message, room).await?,
+                    Some((message, room)) => {
+                        self.begin(&mut under_way, exchange, message, room).await?;
+                        has_more = self.begin_what_has_come(&mut under_way, exchange).await?;
+                    }
                     None => has_more = false,
                 },
                 () = exchange.replies.given_up() => return Err(given_up()),
@@ -78,6 +81,22 @@ impl<R: Raw> Endpoint<R> {
             under_way.send(exchange).await?;
         }
         Ok(())
+    }
+
+    /// Begins what else has come, so that its answers travel together. Says whether there may be more.
+    async fn begin_what_has_come(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<bool, Status> {
+        while !under_way.answered.are_many() {
+            match exchange.requests.next::<BatchCommandsRequest>().now_or_never() {
+                Some(Ok(Some((message, room)))) => self.begin(under_way, exchange, message, room).await?,
+                Some(Ok(None)) => return Ok(false),
+                Some(Err(status)) => {
+                    under_way.send(exchange).await?;
+                    return Err(status);
+                }
+                None => break,
+            }
+        }
+        Ok(true)
     }
 
     /// Begins all commands of a message. Where many wait or are answered, those come first.

@@ -1,0 +1,1 @@
+//! What is known of regions and stores, and learnt from their errors.

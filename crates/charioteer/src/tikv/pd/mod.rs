@@ -1,0 +1,1 @@
+//! What the cluster's PD is asked for.

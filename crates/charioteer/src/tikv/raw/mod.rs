@@ -1,0 +1,1 @@
+//! Raw keys and values, as a program calls for them.
