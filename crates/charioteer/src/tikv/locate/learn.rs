@@ -87,7 +87,9 @@ impl Locator {
         Regions::doubt(region);
         let split_off = told.iter().map(|other| Region::split_off(other, place.peer().store_id, self.0.layout));
         // What can't be read is asked for at PD.
-        split_off.flatten().for_each(|region| drop(self.0.regions.insert(region)));
+        for region in split_off.flatten() {
+            self.0.regions.insert(region);
+        }
         lesson.at_once()
     }
 }

@@ -122,7 +122,9 @@ impl Shared {
     async fn load(&self, wanted: &Wanted, about: &About, deadline: Instant) -> Result<(), Failure> {
         let told = match (wanted, about) {
             (Wanted::Key(key), About::Gap(gap)) => self.from_key(key, gap, deadline).await?,
-            (Wanted::Key(key), About::Below(_)) => vec![self.pd.region_by_key(&self.layout.pd_key(key), deadline).await?],
+            (Wanted::Key(key), About::Below(_)) => {
+                vec![self.pd.region_by_key(&self.layout.pd_key(key), deadline).await?]
+            }
             (Wanted::Below(bound), _) => vec![self.below(bound, deadline).await?],
         };
         let mut found = false;

@@ -256,3 +256,6 @@ impl Shared {
         Place { at, store, manner, ..place }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,7 +153,8 @@ impl Regions {
     /// Forgets some that have not been used for long, and the one that has not been used for longest if there are too many.
     fn sweep(&self, known: &mut Known) {
         let after = if known.swept.is_empty() { Bound::Unbounded } else { Bound::Excluded(known.swept.clone()) };
-        let looked_at: Vec<_> = known.by_start.range((after, Bound::Unbounded)).take(SWEPT).map(|(_, region)| Arc::clone(region)).collect();
+        let looked_at: Vec<_> =
+            known.by_start.range((after, Bound::Unbounded)).take(SWEPT).map(|(_, region)| Arc::clone(region)).collect();
         known.swept = match looked_at.last() {
             Some(last) if looked_at.len() == SWEPT => last.start.clone(),
             _ => Bytes::new(),

@@ -13,8 +13,11 @@ use crate::exec::{Backend, Effect, Operation};
 use crate::net::Progress;
 use crate::tikv::failure;
 
+/// What a member says that leads no more, whatever the status.
+const LEADS_NO_MORE: [&str; 4] = ["not leader", "no leader", "mismatch leader id", "not served"];
+
 /// A method of PD: what it is called, and where its headers are.
-pub(crate) trait Ask: Method {
+pub(crate) trait Ask: Method + Send + Sync + 'static {
     /// Its name in errors, spans and metrics.
     const NAME: &'static str;
     /// What it changes.
@@ -77,13 +80,13 @@ asks! {
 /// A question, with its header.
 pub(super) struct Question<M: Ask>(pub(super) M::Request);
 
-impl<M: Ask + Sync> Operation for Question<M> {
+impl<M: Ask> Operation for Question<M> {
     const NAME: &'static str = M::NAME;
     const EFFECT: Effect = M::EFFECT;
     type Reply = M::Reply;
 }
 
-impl<M: Ask + Sync> Backend<Question<M>> for Pd {
+impl<M: Ask> Backend<Question<M>> for Pd {
     type Target = Leader;
 
     async fn route(&self, _: &Question<M>) -> Result<Leader, Failure> {
@@ -123,9 +126,7 @@ impl Pd {
         if failure.message.contains("mismatch cluster id") {
             return Failure { kind: ErrorKind::InvalidConfig, retry: None, ..failure };
         }
-        match failure.retry {
-            Some(_) => failure.retry(&failure::PD),
-            None => failure,
-        }
+        let leads_no_more = LEADS_NO_MORE.iter().any(|words| failure.message.contains(words));
+        if failure.retry.is_some() || leads_no_more { failure.retry(&failure::PD) } else { failure }
     }
 }

@@ -21,7 +21,11 @@ impl Pd {
         let request = LoadKeyspaceRequest { name: name.to_owned(), ..LoadKeyspaceRequest::default() };
         let reply = self.question::<rpc::LoadKeyspace>(request, deadline).await.map_err(|failure| {
             let is_missing = failure.kind == ErrorKind::NotFound;
-            if is_missing { Failure { message: format!("there is no keyspace {name:?}").into(), ..failure } } else { failure }
+            if is_missing {
+                Failure { message: format!("there is no keyspace {name:?}").into(), ..failure }
+            } else {
+                failure
+            }
         })?;
         let told = reply.keyspace.ok_or_else(|| answer::lacks("keyspace"))?;
         if told.state() != KeyspaceState::Enabled {

@@ -169,7 +169,8 @@ impl Members {
         let reply = tokio::time::timeout_at(deadline, asking).await.unwrap_or_else(|_| {
             Err(Failure::new(ErrorKind::Timeout, "there was no answer in time").retry(&failure::PD))
         });
-        let reply = reply.map_err(|failure| if failure.peer.is_none() { failure.at(channel.peer()) } else { failure })?;
+        let reply =
+            reply.map_err(|failure| if failure.peer.is_none() { failure.at(channel.peer()) } else { failure })?;
         answer::check(reply.header.as_ref(), cluster_id).map_err(|failure| failure.at(channel.peer()))?;
         Ok(Told { by, reply })
     }

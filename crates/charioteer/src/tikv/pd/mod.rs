@@ -109,7 +109,8 @@ impl Pd {
         let stats = self.stats(O::NAME);
         let timeout = deadline.saturating_duration_since(Instant::now());
         let attempt_timeout = Some(if self.0.members.are_several() { ONE_ANSWER.min(timeout / 2) } else { ONE_ANSWER });
-        let terms = Terms { timeout, attempt_timeout, attempts: ATTEMPTS, system: SYSTEM, collection: None, stats: &stats };
+        let terms =
+            Terms { timeout, attempt_timeout, attempts: ATTEMPTS, system: SYSTEM, collection: None, stats: &stats };
         exec::run(self, &operation, terms).await.map_err(|error| told_of(O::NAME, error))
     }
 
@@ -147,3 +148,6 @@ impl Operation for Meet {
     const EFFECT: Effect = Effect::Reads;
     type Reply = ();
 }
+
+#[cfg(test)]
+mod tests;

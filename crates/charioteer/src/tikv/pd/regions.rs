@@ -113,12 +113,13 @@ impl Pd {
         let most = if limit == 0 { usize::MAX } else { limit };
         let mut found: Vec<RegionInfo> = Vec::new();
         for (start, end) in ranges {
-            let left = if limit == 0 { 0 } else { most - found.len() };
-            let more = self.scan_regions(start, end, left, deadline).await?;
             // Ranges may share a region, which is told once.
             let last = found.last().map(|last| last.region.id);
+            let left = if limit == 0 { 0 } else { limit - found.len() + usize::from(last.is_some()) };
+            let more = self.scan_regions(start, end, left, deadline).await?;
             found.extend(more.into_iter().filter(|region| Some(region.region.id) != last));
-            if found.len() >= most {
+            found.truncate(most);
+            if found.len() == most {
                 break;
             }
         }

@@ -66,8 +66,7 @@ impl Barrier {
 
 impl Pd {
     pub(crate) async fn gc_state(&self, scope: Scope, deadline: Instant) -> Result<GcState, Failure> {
-        let request =
-            pdpb::GetGcStateRequest { keyspace_scope: scope.message(), ..pdpb::GetGcStateRequest::default() };
+        let request = pdpb::GetGcStateRequest { keyspace_scope: scope.message(), ..pdpb::GetGcStateRequest::default() };
         match self.question::<rpc::GetGcState>(request, deadline).await {
             Ok(reply) => {
                 let state = reply.gc_state.ok_or_else(|| answer::lacks("state"))?;
@@ -159,11 +158,8 @@ impl Pd {
 
     /// Deletes a barrier; deleting one that is not there is no error.
     pub(crate) async fn delete_barrier(&self, scope: Scope, id: &str, deadline: Instant) -> Result<(), Failure> {
-        let request = pdpb::DeleteGcBarrierRequest {
-            header: None,
-            keyspace_scope: scope.message(),
-            barrier_id: id.to_owned(),
-        };
+        let request =
+            pdpb::DeleteGcBarrierRequest { header: None, keyspace_scope: scope.message(), barrier_id: id.to_owned() };
         match self.question::<rpc::DeleteGcBarrier>(request, deadline).await {
             Ok(_) => Ok(()),
             Err(failure) if is_unimplemented(&failure) => {
@@ -204,7 +200,8 @@ impl Pd {
     async fn hold_up_as_collector(&self, target: Timestamp, deadline: Instant) -> Result<Advanced, Failure> {
         let before = self.gc_safe_point(deadline).await?;
         let least = self.hold_up("gc_worker", i64::MAX, target, deadline).await?;
-        let blocked_by = if least < target { "a service that holds an earlier safe point".to_owned() } else { String::new() };
+        let blocked_by =
+            if least < target { "a service that holds an earlier safe point".to_owned() } else { String::new() };
         Ok(Advanced { before, now: least.min(target), blocked_by })
     }
 

@@ -67,11 +67,7 @@ impl Operation for Take {
 
 impl Pd {
     /// So many timestamps, all of one millisecond and greater than all that were given before.
-    pub(crate) async fn timestamps(
-        &self,
-        count: u32,
-        deadline: Instant,
-    ) -> Result<RangeInclusive<Timestamp>, Failure> {
+    pub(crate) async fn timestamps(&self, count: u32, deadline: Instant) -> Result<RangeInclusive<Timestamp>, Failure> {
         if count == 0 || count > TIMESTAMPS {
             let message = format!("{count} timestamps at once: from 1 to {TIMESTAMPS} can be had");
             return Err(Failure::new(ErrorKind::InvalidArgument, message));
