@@ -129,9 +129,8 @@ pub(super) fn accept(response: Response<h2::RecvStream>, max_bytes: usize) -> Re
     if head.status != StatusCode::OK {
         return Err(status::of_http(head.status));
     }
-    match status::of(&head.headers) {
-        Some(Err(failure)) => return Err(failure),
-        Some(Ok(())) | None => {}
+    if let Some(Err(failure)) = status::of(&head.headers) {
+        return Err(failure);
     }
     let kind = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if !kind.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
