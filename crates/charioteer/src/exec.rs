@@ -105,6 +105,14 @@ pub(crate) fn deadline(timeout: Duration) -> Instant {
     Instant::now() + timeout.min(far)
 }
 
+/// The runtime of whoever calls.
+pub(crate) fn runtime(operation: &'static str) -> Result<Id, Error> {
+    Handle::try_current().map(|runtime| runtime.id()).map_err(|_| {
+        let message = "there is no tokio runtime here: use charioteer::block_on";
+        Error::from(Failure::new(ErrorKind::Unsupported, message)).during(operation)
+    })
+}
+
 /// Carries out an operation within its terms.
 pub(crate) async fn run<B, O>(backend: &B, operation: &O, terms: Terms<'_>) -> Result<O::Reply, Error>
 where
@@ -121,11 +129,7 @@ where
         error.type = field::Empty,
         attempts = field::Empty,
     );
-    let Ok(runtime) = Handle::try_current().map(|runtime| runtime.id()) else {
-        let message = "there is no tokio runtime here: use charioteer::block_on";
-        return Err(Error::from(Failure::new(ErrorKind::Unsupported, message)).during(O::NAME));
-    };
-    let mut call = Run::new(terms, span.clone(), runtime);
+    let mut call = Run::new(terms, span.clone(), runtime(O::NAME)?);
     if span.is_disabled() {
         call.run(backend, operation).await
     } else {
