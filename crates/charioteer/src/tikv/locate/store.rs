@@ -62,7 +62,7 @@ impl Store {
             id: told.id,
             labels: told.labels.into_iter().map(|label| (label.key, label.value)).collect(),
             version: told.version,
-            connection: StoreConnection::new(address, options.clone()),
+            connection: StoreConnection::new(&address, options.clone()),
             told: Instant::now(),
             lost: AtomicU64::new(0),
             is_checked: AtomicBool::new(false),

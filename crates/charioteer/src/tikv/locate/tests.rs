@@ -30,7 +30,7 @@ async fn server(stores: usize, regions: usize) -> TestServer {
 async fn locator(server: &TestServer, layout: Layout) -> Locator {
     let pd = Address::from(server.addresses().tikv_pd.unwrap());
     let pd = Pd::connect(vec![pd], channel(), soon()).await.unwrap();
-    Locator::new(pd, layout, StoreOptions { channel: channel(), connections: 1 }, DEFAULT_REGIONS)
+    Locator::new(pd, layout, StoreOptions::new(channel()), DEFAULT_REGIONS)
 }
 
 /// Reads a key until it succeeds, and tells how often it was tried.

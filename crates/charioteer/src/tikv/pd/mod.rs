@@ -111,7 +111,7 @@ impl Pd {
         let attempt_timeout = Some(if self.0.members.are_several() { ONE_ANSWER.min(timeout / 2) } else { ONE_ANSWER });
         let terms =
             Terms { timeout, attempt_timeout, attempts: ATTEMPTS, system: SYSTEM, collection: None, stats: &stats };
-        exec::run(self, &operation, terms).await.map_err(|error| told_of(O::NAME, error))
+        exec::run(self, &operation, &terms).await.map_err(|error| told_of(O::NAME, error))
     }
 
     fn stats(&self, name: &'static str) -> Arc<OperationStats> {
