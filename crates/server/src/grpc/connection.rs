@@ -57,7 +57,7 @@ pub(crate) struct Exchange {
     /// What it is to get.
     pub(crate) replies: Replies,
     large_answers: Arc<Semaphore>,
-    connection: CancellationToken,
+    cut: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -100,7 +100,7 @@ impl Exchange {
 
     /// Closes the connection with all of its calls, and answers none of them.
     pub(crate) fn cut(&self) {
-        self.connection.cancel();
+        self.cut.cancel();
     }
 }
 
@@ -157,18 +157,19 @@ impl<'a, S: Service> Calls<'a, S> {
         &self,
         mut connection: server::Connection<T, Bytes>,
     ) -> Result<(), h2::Error> {
-        let gone = CancellationToken::new();
+        let (cut, gone) = (CancellationToken::new(), CancellationToken::new());
+        // Calls end behind the connection, which is not to tell of them when it is cut.
         let _gone_with_this = gone.clone().drop_guard();
         let mut is_ending = false;
         loop {
             tokio::select! {
                 biased;
+                () = cut.cancelled() => return Ok(()),
                 accepted = connection.accept() => match accepted {
-                    Some(Ok((request, answer))) => self.begin(request, answer, &gone),
+                    Some(Ok((request, answer))) => self.begin(request, answer, &cut, &gone),
                     Some(Err(error)) => return Err(error),
                     None => return Ok(()),
                 },
-                () = gone.cancelled() => return Ok(()),
                 () = self.stop.cancelled(), if !is_ending => {
                     connection.graceful_shutdown();
                     is_ending = true;
@@ -183,7 +184,13 @@ impl<'a, S: Service> Calls<'a, S> {
         }
     }
 
-    fn begin(&self, request: Request<RecvStream>, answer: SendResponse<Bytes>, gone: &CancellationToken) {
+    fn begin(
+        &self,
+        request: Request<RecvStream>,
+        answer: SendResponse<Bytes>,
+        cut: &CancellationToken,
+        gone: &CancellationToken,
+    ) {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             return refuse(answer, StatusCode::METHOD_NOT_ALLOWED);
@@ -208,7 +215,7 @@ impl<'a, S: Service> Calls<'a, S> {
             replies,
             headers: head.headers,
             large_answers: Arc::clone(&self.large_answers),
-            connection: gone.clone(),
+            cut: cut.clone(),
             stop: self.stop.clone(),
         };
         let (service, open) = (Arc::clone(&self.service), Arc::clone(&self.open));

@@ -2,6 +2,7 @@
 
 mod batches;
 mod calls;
+mod hooks;
 mod hostile;
 mod raw;
 mod streams;
