@@ -52,6 +52,9 @@ pub(crate) struct Options {
     /// What the raw client and Charioteer's speak
     #[arg(long, default_value = "binary")]
     protocol: Protocol,
+    /// Charioteer's client may leave the versions of many items away, which the others do not tell
+    #[arg(long)]
+    without_versions: bool,
     /// What the callers of asynchronous clients run on
     #[arg(long, default_value = "multi-thread")]
     runtime: Runtime,

@@ -24,9 +24,9 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts the echo server: this program in its other mode.
-    pub(crate) fn echo(reply_bytes: usize) -> Result<Self, Error> {
+    pub(crate) fn echo(value_bytes: usize) -> Result<Self, Error> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["echo", "--reply-bytes", &reply_bytes.to_string()])
+            .args(["echo", "--value-bytes", &value_bytes.to_string()])
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
@@ -65,15 +65,20 @@ impl Server {
         Ok(server)
     }
 
-    /// The processor time that it has used, in user and in kernel mode, all threads together.
+    /// The processor time that it has used.
     pub(crate) fn cpu_time(&self) -> Result<Duration, Error> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in parentheses, may hold anything; `utime` and `stime` are the 14th and 15th field, the name is the second.
-        let (_, behind_name) = stat.rsplit_once(')').ok_or("unreadable /proc/PID/stat")?;
-        let mut fields = behind_name.split_ascii_whitespace().skip(11).map(str::parse::<u32>);
-        let mut next = || fields.next().ok_or("unreadable /proc/PID/stat");
-        Ok((next()?? + next()??) * TICK)
+        cpu_time_of(self.child.id())
     }
+}
+
+/// The processor time that a process has used, in user and in kernel mode, all threads together.
+pub(crate) fn cpu_time_of(id: u32) -> Result<Duration, Error> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
+    // The name, in parentheses, may hold anything; `utime` and `stime` are the 14th and 15th field, the name is the second.
+    let (_, behind_name) = stat.rsplit_once(')').ok_or("unreadable /proc/PID/stat")?;
+    let mut fields = behind_name.split_ascii_whitespace().skip(11).map(str::parse::<u32>);
+    let mut next = || fields.next().ok_or("unreadable /proc/PID/stat");
+    Ok((next()?? + next()??) * TICK)
 }
 
 impl Drop for Server {

@@ -1,4 +1,4 @@
-//! A bare stream of tonic's: whatever a message says, the answer is the same number of bytes.
+//! A bare stream of tonic's: messages are read and written as prost and tonic do it, and every command gets the same value.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
@@ -6,24 +6,27 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
+use charioteer_proto::tikv::kvrpcpb::RawGetResponse;
+use charioteer_proto::tikv::rpc::{Batched, RawGet};
+use charioteer_proto::tikv::tikvpb::{BatchCommandsRequest, BatchCommandsResponse, batch_commands_response};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::body::Body;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{Grpc, NamedService, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
+use tonic_prost::ProstCodec;
 
 use crate::Error;
 
 /// What the echo server is told.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How long an answer is, without what gRPC puts before it.
+    /// How long a value is.
     #[arg(long)]
-    reply_bytes: usize,
+    value_bytes: usize,
 }
 
 /// Serves until the process is killed, on tokio's default number of threads.
@@ -34,7 +37,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         writeln!(out, "{}", listener.local_addr()?)?;
         out.flush()?;
         drop(out);
-        let echo = Echo(Bytes::from(vec![0; options.reply_bytes]));
+        let echo = Echo { value: Bytes::from(vec![0; options.value_bytes]) };
         let connections = TcpListenerStream::new(listener).map(|stream| {
             let stream = stream?;
             stream.set_nodelay(true)?;
@@ -45,7 +48,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
 }
 
 #[derive(Clone)]
-struct Echo(Bytes);
+struct Echo {
+    value: Bytes,
+}
 
 impl NamedService for Echo {
     const NAME: &'static str = "tikvpb.Tikv";
@@ -61,58 +66,31 @@ impl Service<http::Request<Body>> for Echo {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let answering = Answering(self.0.clone());
-        Box::pin(async move { Ok(Grpc::new(Blocks).streaming(answering, request).await) })
+        let answering = Answering(self.value.clone());
+        Box::pin(async move { Ok(Grpc::new(ProstCodec::default()).streaming(answering, request).await) })
     }
 }
 
 struct Answering(Bytes);
 
-impl StreamingService<Bytes> for Answering {
-    type Response = Bytes;
-    type ResponseStream = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+impl StreamingService<BatchCommandsRequest> for Answering {
+    type Response = BatchCommandsResponse;
+    type ResponseStream = Pin<Box<dyn Stream<Item = Result<BatchCommandsResponse, Status>> + Send>>;
     type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
 
-    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
-        let answer = self.0.clone();
-        let answers = request.into_inner().map(move |message| message.map(|_| answer.clone()));
+    fn call(&mut self, request: Request<Streaming<BatchCommandsRequest>>) -> Self::Future {
+        let value = self.0.clone();
+        let answers = request.into_inner().map(move |message| message.map(|message| answer(message, &value)));
         Box::pin(async move { Ok(Response::new(Box::pin(answers) as Self::ResponseStream)) })
     }
 }
 
-/// Messages as they are.
-struct Blocks;
-
-impl Codec for Blocks {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Blocks {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Blocks {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
+/// Gives every command the same value.
+fn answer(message: BatchCommandsRequest, value: &Bytes) -> BatchCommandsResponse {
+    let one = |_| {
+        let got = RawGetResponse { value: value.clone(), ..RawGetResponse::default() };
+        batch_commands_response::Response { cmd: Some(RawGet::into_answer(got)) }
+    };
+    let responses = message.requests.into_iter().map(one).collect();
+    BatchCommandsResponse { responses, request_ids: message.request_ids, ..BatchCommandsResponse::default() }
 }

@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::rpc::Answer;
 use charioteer_proto::tikv::tikvpb::BatchCommandsResponse;
+use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream, client};
 use http::{Method, Request};
 use tokio::net::TcpStream;
@@ -18,14 +19,21 @@ const WINDOW: u32 = 64 << 20;
 /// A stream of batches to a server.
 pub(crate) struct Stream {
     requests: SendStream<Bytes>,
-    replies: RecvStream,
+    replies: Replies,
     arrived: BytesMut,
+}
+
+/// A server may wait with its answer until there is something to say.
+enum Replies {
+    Awaited(ResponseFuture),
+    Begun(RecvStream),
 }
 
 /// What a time of load came to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Volume {
-    pub(crate) messages: u64,
+    /// Sent and answered.
+    pub(crate) commands: u64,
     pub(crate) elapsed: Duration,
 }
 
@@ -67,7 +75,7 @@ impl Stream {
     pub(crate) async fn open(calls: &client::SendRequest<Bytes>) -> Result<Self, Error> {
         let path = "/tikvpb.Tikv/BatchCommands";
         let (response, requests) = calls.clone().ready().await?.send_request(request(path)?, false)?;
-        Ok(Self { requests, replies: response.await?.into_body(), arrived: BytesMut::new() })
+        Ok(Self { requests, replies: Replies::Awaited(response), arrived: BytesMut::new() })
     }
 
     /// Sends one message and takes its answers.
@@ -76,27 +84,29 @@ impl Stream {
         self.reply().await
     }
 
-    /// Sends for `time` with so many messages in flight, then lets the last ones be answered.
-    pub(crate) async fn drive(&mut self, messages: &[Bytes], depth: u64, time: Duration) -> Result<Volume, Error> {
+    /// Sends messages of so many commands for `time`, with so many messages in flight, then lets the last ones be answered. Answers may be
+    /// packed otherwise than commands.
+    pub(crate) async fn drive(
+        &mut self,
+        messages: &[Bytes],
+        each: u64,
+        depth: u64,
+        time: Duration,
+    ) -> Result<Volume, Error> {
         let begin = Instant::now();
         let mut next = messages.iter().cycle();
         let (mut sent, mut answered) = (0, 0);
-        while begin.elapsed() < time {
-            while sent < answered + depth {
+        while begin.elapsed() < time || answered < sent {
+            while begin.elapsed() < time && sent + each <= answered + depth * each {
                 self.requests.send_data(next.next().ok_or("no messages")?.clone(), false)?;
-                sent += 1;
+                sent += each;
             }
-            self.reply().await?;
-            answered += 1;
-            while take(&mut self.arrived).is_some() {
-                answered += 1;
+            answered += count(self.reply().await?)?;
+            while let Some(reply) = take(&mut self.arrived) {
+                answered += count(reply)?;
             }
         }
-        while answered < sent {
-            self.reply().await?;
-            answered += 1;
-        }
-        Ok(Volume { messages: answered, elapsed: begin.elapsed() })
+        Ok(Volume { commands: answered, elapsed: begin.elapsed() })
     }
 
     async fn reply(&mut self) -> Result<Bytes, Error> {
@@ -104,9 +114,14 @@ impl Stream {
             if let Some(reply) = take(&mut self.arrived) {
                 return Ok(reply);
             }
-            let data = self.replies.data().await.ok_or("the stream has ended")??;
-            self.replies.flow_control().release_capacity(data.len())?;
-            self.arrived.extend_from_slice(&data);
+            match &mut self.replies {
+                Replies::Awaited(response) => self.replies = Replies::Begun(response.await?.into_body()),
+                Replies::Begun(replies) => {
+                    let data = replies.data().await.ok_or("the stream has ended")??;
+                    replies.flow_control().release_capacity(data.len())?;
+                    self.arrived.extend_from_slice(&data);
+                }
+            }
         }
     }
 }
@@ -119,6 +134,18 @@ fn take(arrived: &mut BytesMut) -> Option<Bytes> {
     }
     arrived.advance(5);
     Some(arrived.split_to(length).freeze())
+}
+
+/// How many commands a message answers.
+fn count(reply: Bytes) -> Result<u64, Error> {
+    Ok(Numbers::decode(reply)?.request_ids.len() as u64)
+}
+
+/// What a message of answers says besides them.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Numbers {
+    #[prost(uint64, repeated, tag = "2")]
+    request_ids: Vec<u64>,
 }
 
 /// Checks that a batch of gets was answered as it should be.

@@ -6,6 +6,9 @@ use charioteer_proto::tikv::rpc::{Batched, RawGet, RawPut};
 use charioteer_proto::tikv::tikvpb::{BatchCommandsRequest, batch_commands_request};
 use charioteer_proto::tikv::{Message, metapb, rpc};
 
+/// How long a value is.
+pub(crate) const VALUE_BYTES: usize = 128;
+
 /// How many rows there are.
 pub(crate) const ROWS: usize = 10_000;
 
@@ -15,7 +18,7 @@ pub(crate) fn key(row: usize) -> Bytes {
 
 pub(crate) fn value(row: usize) -> Bytes {
     let mut value = format!("value of row {row:08} ").into_bytes();
-    value.resize(128, b'.');
+    value.resize(VALUE_BYTES, b'.');
     value.into()
 }
 

@@ -100,9 +100,14 @@ const TIMED_OUT: crate::backoff::Cause = crate::backoff::Cause {
 
 /// When a call ends that may take so long.
 pub(crate) fn deadline(timeout: Duration) -> Instant {
+    ended(Instant::now(), timeout)
+}
+
+/// When so much time has passed since then.
+fn ended(begun: Instant, timeout: Duration) -> Instant {
     // A timeout too long for the clock is none that anybody sees the end of.
     let far = Duration::from_secs(365 * 24 * 60 * 60);
-    Instant::now() + timeout.min(far)
+    begun + timeout.min(far)
 }
 
 /// The runtime of whoever calls.
@@ -114,7 +119,7 @@ pub(crate) fn runtime(operation: &'static str) -> Result<Id, Error> {
 }
 
 /// Carries out an operation within its terms.
-pub(crate) async fn run<B, O>(backend: &B, operation: &O, terms: Terms<'_>) -> Result<O::Reply, Error>
+pub(crate) async fn run<B, O>(backend: &B, operation: &O, terms: &Terms<'_>) -> Result<O::Reply, Error>
 where
     B: Backend<O>,
     O: Operation,
@@ -129,17 +134,18 @@ where
         error.type = field::Empty,
         attempts = field::Empty,
     );
-    let mut call = Run::new(terms, span.clone(), runtime(O::NAME)?);
-    if span.is_disabled() {
+    let mut call = Run::new(terms, span, runtime(O::NAME)?);
+    if call.span.is_disabled() {
         call.run(backend, operation).await
     } else {
+        let span = call.span.clone();
         call.run(backend, operation).instrument(span).await
     }
 }
 
 /// A call under way.
 struct Run<'a> {
-    terms: Terms<'a>,
+    terms: &'a Terms<'a>,
     span: Span,
     runtime: Id,
     started: Instant,
@@ -157,8 +163,9 @@ enum Next {
 }
 
 impl<'a> Run<'a> {
-    fn new(terms: Terms<'a>, span: Span, runtime: Id) -> Self {
-        let (started, deadline) = (Instant::now(), deadline(terms.timeout));
+    fn new(terms: &'a Terms<'a>, span: Span, runtime: Id) -> Self {
+        let started = Instant::now();
+        let deadline = ended(started, terms.timeout);
         Self { terms, span, runtime, started, deadline, attempts: 0, waits: Waits::default(), unknown: false }
     }
 
@@ -189,7 +196,11 @@ impl<'a> Run<'a> {
     {
         let (limit, progress) = (self.limit(), Progress::on(self.runtime));
         let mut timer = pin!(None);
-        let target = match within(limit, timer.as_mut(), &progress, backend.route(operation)).await {
+        let routed = {
+            let route = pin!(backend.route(operation));
+            within(limit, timer.as_mut(), &progress, route).await
+        };
+        let target = match routed {
             Some(routed) => routed?,
             None => {
                 let obstacle = backend.obstacle().map_or_else(String::new, |obstacle| format!(" ({obstacle})"));
@@ -197,8 +208,12 @@ impl<'a> Run<'a> {
             }
         };
         self.span.record("server.address", &**B::peer(&target));
-        let result = match within(limit, timer, &progress, backend.attempt(&target, operation, limit, &progress)).await
-        {
+        let answered = {
+            let attempt = pin!(backend.attempt(&target, operation, limit, &progress));
+            within(limit, timer, &progress, attempt).await
+        };
+        // The attempt is over, and has told by now whether anything had left.
+        let result = match answered {
             Some(result) => result,
             None if progress.is_sent() => Err(self.timed_out("there was no answer").unknown()),
             None => Err(self.timed_out("the request could not be sent")),
@@ -267,15 +282,15 @@ impl<'a> Run<'a> {
 }
 
 /// What the future gives, unless it takes longer than until then. It gets a timer only when it waits for something that does not see to
-/// it that it is looked at again soon.
-async fn within<T>(
+/// it that it is looked at again soon. It stays where it is: moving what is
+/// as large would be much of what a call costs. Whoever needs to know how far it had come must drop it first.
+pub(crate) fn within<T>(
     limit: Instant,
     mut timer: Pin<&mut Option<Sleep>>,
     progress: &Progress,
-    future: impl Future<Output = T>,
-) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
+    mut future: Pin<&mut impl Future<Output = T>>,
+) -> impl Future<Output = Option<T>> {
+    poll_fn(move |cx| match future.as_mut().poll(cx) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
         Poll::Pending if timer.is_none() && progress.is_attended() && limit > Instant::now() + 2 * ROUND => {
             Poll::Pending
@@ -287,5 +302,4 @@ async fn within<T>(
             timer.as_mut().as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx)).map(|()| None)
         }
     })
-    .await
 }

@@ -37,6 +37,8 @@ pub enum DecodeFailure {
     TooDeep,
     /// A text is not valid UTF-8.
     NotUtf8,
+    /// A number has more bytes than a number can have.
+    Number,
     /// A marker has another value than the protocol's.
     Marker(u32),
     /// The arguments or the result are missing.
@@ -60,6 +62,7 @@ impl fmt::Display for DecodeFailure {
             Self::UnskippableField(id) => write!(f, "unknown field {id} of struct type"),
             Self::TooDeep => write!(f, "nested too deep"),
             Self::NotUtf8 => write!(f, "text that is not UTF-8"),
+            Self::Number => write!(f, "a number that does not end"),
             Self::Marker(marker) => write!(f, "unexpected marker {marker:#010x}"),
             Self::Missing => write!(f, "no value"),
             Self::Trailing(count) => write!(f, "{count} bytes left over"),

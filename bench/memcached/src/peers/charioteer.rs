@@ -19,7 +19,7 @@ impl Peer {
             Protocol::Meta => Spoken::Meta,
             Protocol::Text => Spoken::Text,
         };
-        Ok(Self(Client::new(of_client)?))
+        Ok(Self(Client::new(of_client)?.with_versions(!options.without_versions)))
     }
 }
 

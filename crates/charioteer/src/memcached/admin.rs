@@ -9,11 +9,11 @@ use futures_util::future::join_all;
 
 use super::call::{Call, PACKET_BYTES, Place, Single};
 use super::client::Client;
-use super::dialect::{self, Answer, Expected, Question};
+use super::dialect::{self, Answer, Expected, Question, Rest};
 use super::failure;
 use super::key;
 use super::options::Protocol;
-use super::servers::{Server, View};
+use super::servers::{Held, Server, View};
 use super::ttl::Ttl;
 use crate::error::{Error, Failure};
 use crate::exec::{Effect, Operation};
@@ -239,8 +239,8 @@ impl Stats<'_> {
 
 /// The answer has a packet for each of the statistics.
 impl Call for Stats<'_> {
-    fn server(&self, _: &View) -> Result<Arc<Server>, Failure> {
-        Ok(Arc::clone(&self.server))
+    fn server(&self, _: &View) -> Result<Held, Failure> {
+        Ok(Arc::new(Arc::clone(&self.server)))
     }
 
     fn check(&self, protocol: Protocol) -> Result<(), Failure> {
@@ -256,12 +256,13 @@ impl Call for Stats<'_> {
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {
-        let mut packets = answer.parts.iter().chain([&answer.last]);
+        let (last, Rest { parts, .. }) = answer.split();
+        let mut packets = parts.iter().chain([&last]);
         if let Some(other) = packets.find(|packet| packet.opcode != Opcode::STAT) {
             return Err(failure::unasked(other));
         }
-        done(&answer.last)?;
-        Ok(answer.parts.iter().map(|part| (text(&part.key), text(&part.value))).collect())
+        done(&last)?;
+        Ok(parts.iter().map(|part| (text(&part.key), text(&part.value))).collect())
     }
 }
 

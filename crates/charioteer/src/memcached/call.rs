@@ -12,7 +12,7 @@ use super::dialect::{self, Answer, Expected, Question};
 use super::failure;
 use super::health::is_silence;
 use super::options::Protocol;
-use super::servers::{Server, Servers, View};
+use super::servers::{Held, Server, Servers, View};
 use crate::error::{ErrorKind, Failure};
 use crate::exec::{Backend, Operation};
 use crate::net::Progress;
@@ -23,7 +23,7 @@ pub(super) const PACKET_BYTES: usize = 48;
 /// A call to one server.
 pub(super) trait Call: Operation {
     /// Whom it is for, as things are.
-    fn server(&self, view: &View) -> Result<Arc<Server>, Failure>;
+    fn server(&self, view: &View) -> Result<Held, Failure>;
 
     /// Whether the protocol can say it, before anything is sent.
     fn check(&self, _protocol: Protocol) -> Result<(), Failure> {
@@ -69,10 +69,10 @@ pub(super) trait Single: Operation {
 }
 
 impl<O: Single> Call for O {
-    fn server(&self, view: &View) -> Result<Arc<Server>, Failure> {
+    fn server(&self, view: &View) -> Result<Held, Failure> {
         match self.place() {
             Place::Key(key) => view.find(key).cloned(),
-            Place::Server(server) => Ok(Arc::clone(server)),
+            Place::Server(server) => Ok(Arc::new(Arc::clone(server))),
         }
     }
 
@@ -113,15 +113,15 @@ impl<O: Single> Call for O {
 }
 
 impl<O: Call> Backend<O> for Arc<Servers> {
-    type Target = Arc<Server>;
+    type Target = Held;
 
-    fn route(&self, operation: &O) -> impl Future<Output = Result<Arc<Server>, Failure>> + Send {
+    fn route(&self, operation: &O) -> impl Future<Output = Result<Held, Failure>> + Send {
         ready(self.look(|view| operation.server(view)))
     }
 
     async fn attempt(
         &self,
-        target: &Arc<Server>,
+        target: &Held,
         operation: &O,
         _deadline: Instant,
         progress: &Progress,
@@ -132,7 +132,7 @@ impl<O: Call> Backend<O> for Arc<Servers> {
         let encode = |out: &mut BytesMut, id| operation.write(Question::new(protocol, out, id));
         let answer = connection.call(operation.bytes(), progress, encode).await.map_err(failure::lost)?;
         target.health.answered();
-        if let Some(bytes) = answer.too_long {
+        if let Some(bytes) = answer.too_long() {
             return Err(failure::too_long(bytes));
         }
         if answer.last.status.is_auth_failure() {
@@ -155,7 +155,7 @@ impl<O: Call> Backend<O> for Arc<Servers> {
             })
     }
 
-    fn learn(&self, target: &Arc<Server>, failure: &Failure) {
+    fn learn(&self, target: &Held, failure: &Failure) {
         let is_the_server_s = match failure.kind {
             ErrorKind::Unavailable => true,
             // It may be the call that had too little time.
@@ -167,7 +167,7 @@ impl<O: Call> Backend<O> for Arc<Servers> {
         }
     }
 
-    fn peer(target: &Arc<Server>) -> &Arc<str> {
+    fn peer(target: &Held) -> &Arc<str> {
         target.node.peer()
     }
 }

@@ -39,6 +39,7 @@ pub struct Client {
     stats: Arc<Calls>,
     pub(super) timeout: Duration,
     attempts: u32,
+    pub(super) versions: bool,
 }
 
 /// The counters of all kinds of calls that were made: a list that only grows, so that nobody who looks something up waits or counts
@@ -62,7 +63,8 @@ impl Client {
     pub fn new(options: Options) -> Result<Self, Error> {
         options.check()?;
         let (timeout, attempts) = (options.operation_timeout, options.attempts);
-        Ok(Self { servers: Arc::new(Servers::new(options)?), stats: Arc::default(), timeout, attempts })
+        let servers = Arc::new(Servers::new(options)?);
+        Ok(Self { servers, stats: Arc::default(), timeout, attempts, versions: true })
     }
 
     /// A client of the servers at a URL, see [`Options::from_url`]. As in [`new`](Self::new) nothing is sent: a cache that is down
@@ -85,6 +87,27 @@ impl Client {
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
+        self
+    }
+
+    /// The same client, whose calls on many items tell the items' versions, as they do at first, or need not. Where they need not,
+    /// [`get_many`](Self::get_many) asks for none in the text and the meta protocol, and [`set_many`](Self::set_many) hears of failures
+    /// alone in the binary one, which is less work on both sides. Versions that are not known are 0, which is none.
+    ///
+    /// ```
+    /// use charioteer::memcached::Client;
+    ///
+    /// # async fn example() -> Result<(), charioteer::Error> {
+    /// let client = Client::from_url("memcached://cache-1?protocol=text")?.with_versions(false);
+    /// for found in client.get_many(["city:1", "city:2"]).await {
+    ///     let city = found?.map(|item| item.value);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_versions(mut self, versions: bool) -> Self {
+        self.versions = versions;
         self
     }
 
@@ -178,7 +201,7 @@ impl Client {
             collection: None,
             stats: self.stats.of::<O>(),
         };
-        exec::run(&self.servers, operation, terms).await
+        exec::run(&self.servers, operation, &terms).await
     }
 
     /// Waits until it is known which servers there are, and says how much is left of the time.

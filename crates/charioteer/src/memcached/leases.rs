@@ -4,7 +4,6 @@
 //! expires, or be there as a placeholder before it has a value; of all who get it then, one is told that it has won, and is to store a
 //! new value, while the others are told that somebody else has. [`Client::get_or_compute`] is made of them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use charioteer_proto::memcached::Expiration;
@@ -18,7 +17,7 @@ use super::failure;
 use super::item::{Cas, Item};
 use super::key::Key;
 use super::options::Protocol;
-use super::servers::{Server, View};
+use super::servers::{Held, View};
 use super::ttl::Ttl;
 use crate::error::{Error, Failure};
 use crate::exec::{Effect, Operation};
@@ -349,7 +348,7 @@ impl Operation for GetWith<'_> {
 }
 
 impl Call for GetWith<'_> {
-    fn server(&self, view: &View) -> Result<Arc<Server>, Failure> {
+    fn server(&self, view: &View) -> Result<Held, Failure> {
         view.find(self.key.placed()).cloned()
     }
 
@@ -417,7 +416,7 @@ impl Operation for Inspect<'_> {
 }
 
 impl Call for Inspect<'_> {
-    fn server(&self, view: &View) -> Result<Arc<Server>, Failure> {
+    fn server(&self, view: &View) -> Result<Held, Failure> {
         view.find(self.0.placed()).cloned()
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use charioteer_proto::memcached::binary::{Command, Status};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -19,7 +19,7 @@ use super::health::Health;
 use super::options::{Named, Options, Protocol};
 use super::ring::{Ring, Spot};
 use crate::error::{Error, ErrorKind, Failure};
-use crate::net::{self, Counters, Dialler, NodeOptions, Progress};
+use crate::net::{self, Counters, Dialler, Lanes, NodeOptions, Progress};
 
 /// The first wait before a server that is down is asked again.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -61,6 +61,9 @@ pub(super) struct Server {
     pub(super) health: Health,
 }
 
+/// A server that somebody holds for the time of a call. It is held itself by each view, and counts its calls there.
+pub(super) type Held = Arc<Arc<Server>>;
+
 /// The servers as they are at some time.
 #[derive(Debug)]
 pub(super) struct View {
@@ -68,24 +71,30 @@ pub(super) struct View {
     pub(super) generation: u64,
     pub(super) servers: Vec<Arc<Server>>,
     /// Those that have keys, in the ring's order.
-    placed: Vec<Arc<Server>>,
-    ring: Ring,
+    placed: Vec<Held>,
+    ring: Arc<Ring>,
 }
 
 impl View {
     fn new(generation: u64, servers: Vec<Arc<Server>>, options: &Options) -> Self {
         let has_keys = |server: &&Arc<Server>| !(options.failover && server.health.is_down());
-        let placed: Vec<_> = servers.iter().filter(has_keys).map(Arc::clone).collect();
+        let placed: Vec<_> = servers.iter().filter(has_keys).map(|server| Arc::new(Arc::clone(server))).collect();
         let spots = placed.iter().map(|server| {
             let address = server.node.address();
             Spot { name: &server.name, host: address.host(), port: address.port(), weight: server.weight }
         });
-        let ring = Ring::new(options.hashing, &spots.collect::<Vec<_>>());
+        let ring = Arc::new(Ring::new(options.hashing, &spots.collect::<Vec<_>>()));
         Self { generation, servers, placed, ring }
     }
 
+    /// The same, counting apart.
+    fn copy(&self) -> Self {
+        let placed = self.placed.iter().map(|server| Arc::new((**server).clone())).collect();
+        Self { generation: self.generation, servers: self.servers.clone(), placed, ring: Arc::clone(&self.ring) }
+    }
+
     /// The server that a key is on.
-    pub(super) fn find(&self, key: &[u8]) -> Result<&Arc<Server>, Failure> {
+    pub(super) fn find(&self, key: &[u8]) -> Result<&Held, Failure> {
         let server = self.ring.place(key).and_then(|at| self.placed.get(at)).ok_or_else(|| failure::down(None))?;
         if server.health.is_down() { Err(failure::down(Some(server.node.peer()))) } else { Ok(server) }
     }
@@ -97,7 +106,7 @@ pub(super) struct Servers {
     pub(super) net: Arc<Counters>,
     pub(super) dialler: Dialler,
     pub(super) discovery: Option<Discovery>,
-    view: RwLock<Arc<View>>,
+    view: Lanes<Arc<View>>,
     /// Held by whoever makes another view of the one there is.
     changing: Mutex<()>,
     listener: Mutex<Option<Listener>>,
@@ -112,7 +121,8 @@ impl Servers {
         let weights = options.weights.iter().copied().chain(std::iter::repeat(1));
         let servers = options.servers.iter().zip(weights);
         let servers = servers.map(|(named, weight)| server(named.clone(), weight, &options, &dialler, &net)).collect();
-        let view = RwLock::new(Arc::new(View::new(0, servers, &options)));
+        let view = View::new(0, servers, &options);
+        let view = Lanes::new(|| Arc::new(view.copy()));
         let (changing, listener) = (Mutex::default(), Mutex::default());
         let closed = AtomicBool::new(false);
         let watchers = Watchers::default();
@@ -126,7 +136,7 @@ impl Servers {
 
     /// Looks for something in the servers as they are now, without keeping them.
     pub(super) fn look<T>(&self, find: impl FnOnce(&Arc<View>) -> Result<T, Failure>) -> Result<T, Failure> {
-        if self.closed.load(Ordering::Relaxed) { Err(failure::closed()) } else { find(&self.view.read()) }
+        if self.closed.load(Ordering::Relaxed) { Err(failure::closed()) } else { find(&self.view.own()) }
     }
 
     pub(super) fn add(&self, named: Named, weight: u32) -> Result<(), Error> {
@@ -187,7 +197,8 @@ impl Servers {
     pub(super) fn close(&self) {
         let _changing = self.changing.lock();
         self.closed.store(true, Ordering::Relaxed);
-        self.view.read().servers.iter().for_each(|server| server.node.close());
+        let servers = self.view.own().servers.clone();
+        servers.iter().for_each(|server| server.node.close());
         self.watchers.end();
     }
 
@@ -222,11 +233,11 @@ impl Servers {
     /// Changes the servers, or what they are.
     fn change<R>(&self, change: impl FnOnce(&mut Vec<Arc<Server>>) -> R) -> R {
         let _changing = self.changing.lock();
-        let before = Arc::clone(&self.view.read());
+        let before = Arc::clone(&self.view.own());
         let mut servers = before.servers.clone();
         let result = change(&mut servers);
         let view = View::new(before.generation + 1, servers, &self.options);
-        *self.view.write() = Arc::new(view);
+        self.view.all().for_each(|mut own| *own = Arc::new(view.copy()));
         result
     }
 
@@ -237,7 +248,7 @@ impl Servers {
 
 impl fmt::Debug for Servers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Servers").field("view", &*self.view.read()).finish_non_exhaustive()
+        f.debug_struct("Servers").field("view", &*self.view.own()).finish_non_exhaustive()
     }
 }
 

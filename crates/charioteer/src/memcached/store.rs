@@ -83,18 +83,16 @@ impl StoreOptions {
     }
 
     /// What only the meta protocol can say of it.
-    fn flags(&self, operation: &'static str) -> Result<Option<Flags>, Error> {
+    fn flags(&self, operation: &'static str) -> Result<Option<Box<Flags>>, Error> {
         let vivify = self.vivify.map(|ttl| ttl.expiration(operation)).transpose()?;
         let flags = [
             self.new_cas.map(|cas| Flag::NewCas(cas.get())),
             self.invalidate_older.then_some(Flag::Invalidate),
             vivify.map(Flag::Vivify),
         ];
-        let flags = flags
-            .into_iter()
-            .flatten()
-            .fold(None, |flags: Option<Flags>, flag| Some(flags.unwrap_or_default().with(flag)));
-        Ok(flags)
+        let mut flags = flags.into_iter().flatten().peekable();
+        let has_any = flags.peek().is_some();
+        Ok(has_any.then(|| Box::new(flags.fold(Flags::new(), Flags::with))))
     }
 
     /// The same for a value that is stored as it is.
@@ -112,7 +110,8 @@ impl Client {
     /// When the key is empty or too long, the value can't be encoded or is too large for the server, or no answer was to be had in
     /// time; then the value may have been stored.
     pub async fn set(&self, key: impl AsRef<[u8]>, value: impl Encode) -> Result<Cas, Error> {
-        self.set_with(key, value, StoreOptions::default()).await
+        let stored = self.store::<Set>(key.as_ref(), value, StoreOptions::default()).await?;
+        stored.ok_or_else(|| Error::from(failure::gone()).during(Set::NAME))
     }
 
     /// Stores a value with a time to live, or only if the item has a certain version.
@@ -317,7 +316,8 @@ struct Store<'a, M> {
     value: Encoded,
     expiration: Expiration,
     cas: u64,
-    flags: Option<Flags>,
+    /// There are seldom any, and many bytes of them.
+    flags: Option<Box<Flags>>,
     mode: PhantomData<M>,
 }
 
@@ -348,7 +348,7 @@ impl<M: Mode> Single for Store<'_, M> {
     }
 
     fn flags(&self) -> Option<Flags> {
-        self.flags
+        self.flags.as_deref().copied()
     }
 
     fn reply(&self, reply: Reply) -> Result<Option<Cas>, Failure> {

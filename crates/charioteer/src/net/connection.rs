@@ -11,10 +11,10 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::{Handle, Id};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::pending::{CallId, Pending, Refused, Stage};
+use super::room::Room;
 use super::stats::{Counters, count};
 use super::stream::Writer;
 use super::{Stream, Wire, driver};
@@ -42,7 +42,6 @@ pub(super) struct Shared<W: Wire> {
     pub(super) counters: Arc<Counters>,
     /// That of the driver.
     runtime: Id,
-    room: Semaphore,
     /// Whether the peer has turned this client away before it answered anything.
     pub(super) refused: AtomicBool,
     /// Whether it is over, for those who only want to know that.
@@ -51,6 +50,7 @@ pub(super) struct Shared<W: Wire> {
 
 pub(super) struct State<R, E> {
     pub(super) pending: Pending<R, E>,
+    room: Room,
     /// There while the driver rests; it has nothing to write then, as far as it knows.
     pub(super) driver: Option<Waker>,
     /// There while the driver waits for the peer to take more; it has much to write then, and looks up only when all is over.
@@ -92,6 +92,11 @@ impl Progress {
         Self { runtime: Some(runtime), ..Self::default() }
     }
 
+    /// Whether it waits on this runtime.
+    pub(crate) fn is_on(&self, runtime: Id) -> bool {
+        self.runtime == Some(runtime)
+    }
+
     /// Whether the request, or a part of it, may have left.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Relaxed)
@@ -103,11 +108,13 @@ impl Progress {
         self.attended.load(Ordering::Relaxed)
     }
 
-    fn sent(&self) {
+    /// Takes note that it may have left.
+    pub(crate) fn sent(&self) {
         self.sent.store(true, Ordering::Relaxed);
     }
 
-    fn attended(&self, attended: bool) {
+    /// Takes note of who looks after its time.
+    pub(crate) fn attended(&self, attended: bool) {
         self.attended.store(attended, Ordering::Relaxed);
     }
 }
@@ -118,6 +125,7 @@ impl<W: Wire> Connection<W> {
         let Stream { reader, writer } = stream;
         let state = State {
             pending: Pending::new(wire.is_ordered()),
+            room: Room::new(ROOM),
             driver: None,
             blocked: None,
             caller_writes: false,
@@ -132,7 +140,6 @@ impl<W: Wire> Connection<W> {
             peer,
             counters,
             runtime: Handle::current().id(),
-            room: Semaphore::new(ROOM),
             refused: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
@@ -165,16 +172,20 @@ impl<W: Wire> Connection<W> {
         encode: impl FnOnce(&mut BytesMut, u32) -> W::Expected,
     ) -> Result<W::Reply, Lost> {
         let shared = self.shared();
-        let steps = u32::try_from((1 + bytes / ROOM_STEP_BYTES).min(ROOM)).unwrap_or(1);
-        let _room = match shared.room.try_acquire_many(steps) {
-            Ok(room) => room,
-            Err(_) => shared.room.acquire_many(steps).await.map_err(|_| shared.lost())?,
+        let steps = (1 + bytes / ROOM_STEP_BYTES).min(ROOM);
+        let (mut missing, mut encode) = (steps, encode);
+        let (id, on_rounds) = loop {
+            let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+            match shared.begin(missing, waker, encode)? {
+                Ok(begun) => break begun,
+                Err(again) => encode = again,
+            }
+            Entry { shared, steps, number: None }.await?;
+            missing = 0;
         };
-        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let (id, on_rounds) = shared.begin(waker, encode)?;
         // Another runtime may stand still, and its rounds with it, while this one goes on.
-        let attended = on_rounds && progress.runtime == Some(shared.runtime);
-        Call { shared, id, progress, is_new: true, attended, over: false }.await
+        let attended = on_rounds && progress.is_on(shared.runtime);
+        Call { shared, id, steps, progress, is_new: true, attended, over: false }.await
     }
 
     /// Sends a request that is never answered, if the connection still can.
@@ -196,18 +207,22 @@ impl<W: Wire> Connection<W> {
 }
 
 impl<W: Wire> Shared<W> {
-    /// Begins a call, and says whether the driver wakes it by a round.
-    fn begin(
+    /// Begins a call, and says whether the driver wakes it by a round; or hands back what would have encoded it, if there is no room for it.
+    fn begin<F: FnOnce(&mut BytesMut, u32) -> W::Expected>(
         &self,
+        steps: usize,
         waker: Waker,
-        encode: impl FnOnce(&mut BytesMut, u32) -> W::Expected,
-    ) -> Result<(CallId, bool), Lost> {
+        encode: F,
+    ) -> Result<Result<(CallId, bool), F>, Lost> {
         let mut state = self.state.lock();
+        if steps > 0 && !state.room.try_take(steps) {
+            return Ok(Err(encode));
+        }
         let (alone, on_rounds) = (state.pending.is_idle(), state.on_rounds);
         match state.pending.begin(Some(waker), encode) {
             Ok(id) => {
                 self.pass_on(state, alone);
-                Ok((id, on_rounds))
+                Ok(Ok((id, on_rounds)))
             }
             Err(Refused::Dead(reason)) => Err(self.lost_for(reason, false)),
             Err(Refused::Full) => {
@@ -267,18 +282,13 @@ impl<W: Wire> Shared<W> {
     /// Ends the connection, and wakes everybody who waits.
     pub(super) fn end(&self, reason: &Arc<str>) {
         self.ended.store(true, Ordering::Release);
-        self.room.close();
         let mut state = self.state.lock();
         let mut waiting = state.pending.end(reason);
+        waiting.extend(state.room.end());
         waiting.extend(state.driver.take());
         waiting.extend(state.blocked.take());
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
-    }
-
-    fn lost(&self) -> Lost {
-        let reason = self.state.lock().pending.death().map_or_else(|| Arc::from("the connection is over"), Arc::clone);
-        self.lost_for(reason, false)
     }
 
     fn lost_for(&self, reason: Arc<str>, sent: bool) -> Lost {
@@ -286,9 +296,14 @@ impl<W: Wire> Shared<W> {
     }
 
     /// Takes note of a call whose caller has gone away.
-    fn given_up(&self, id: CallId) -> Option<Stage> {
+    fn given_up(&self, id: CallId, steps: usize) -> Option<Stage> {
         let mut state = self.state.lock();
-        let stage = state.pending.give_up(id)?;
+        let next = state.room.give(steps);
+        let Some(stage) = state.pending.give_up(id) else {
+            drop(state);
+            next.into_iter().for_each(Waker::wake);
+            return None;
+        };
         count(match stage {
             Stage::Queued => &self.counters.cut_before_send,
             Stage::Sent => &self.counters.cut_in_flight,
@@ -301,8 +316,9 @@ impl<W: Wire> Shared<W> {
         }
         // Those in the queue too: while the peer takes nothing they get no further.
         let is_silent = state.silent_since.is_some_and(|since| since.elapsed() > SILENCE);
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
         if is_silent && stage != Stage::Answered {
-            drop(state);
             self.end(&Arc::from("the server has not answered anything for too long"));
         }
         Some(stage)
@@ -327,10 +343,47 @@ impl<W: Wire> Drop for Owner<W> {
     }
 }
 
+/// A call that waits until there is room for it, and takes that.
+struct Entry<'a, W: Wire> {
+    shared: &'a Shared<W>,
+    steps: usize,
+    /// There while it waits.
+    number: Option<u64>,
+}
+
+impl<W: Wire> Future for Entry<'_, W> {
+    type Output = Result<(), Lost>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let shared = self.shared;
+        let mut state = shared.state.lock();
+        if let Some(reason) = state.pending.death().map(Arc::clone) {
+            return Poll::Ready(Err(shared.lost_for(reason, false)));
+        }
+        let steps = self.steps;
+        let polled = state.room.poll_take(&mut self.number, steps, cx.waker());
+        let next = if polled.is_ready() { state.room.first() } else { None };
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
+        polled.map(Ok)
+    }
+}
+
+impl<W: Wire> Drop for Entry<'_, W> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let next = self.shared.state.lock().room.leave(number);
+            next.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
 /// A call that waits for its answer.
 struct Call<'a, W: Wire> {
     shared: &'a Shared<W>,
     id: CallId,
+    /// What it takes of the room.
+    steps: usize,
     progress: &'a Progress,
     /// Whether its caller's waker was left when it began, just now.
     is_new: bool,
@@ -346,7 +399,11 @@ impl<W: Wire> Future for Call<'_, W> {
             self.progress.attended(self.attended);
             return Poll::Pending;
         }
-        let polled = self.shared.state.lock().pending.poll(self.id, cx.waker());
+        let mut state = self.shared.state.lock();
+        let polled = state.pending.poll(self.id, cx.waker());
+        let next = if polled.is_ready() { state.room.give(self.steps) } else { None };
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
         // Whatever it is that has woken it, it has waited long enough to have a timer now.
         self.progress.attended(false);
         let Poll::Ready(result) = polled else {
@@ -363,7 +420,7 @@ impl<W: Wire> Drop for Call<'_, W> {
             return;
         }
         self.progress.attended(false);
-        if self.shared.given_up(self.id).is_some_and(|stage| stage != Stage::Queued) {
+        if self.shared.given_up(self.id, self.steps).is_some_and(|stage| stage != Stage::Queued) {
             self.progress.sent();
         }
     }

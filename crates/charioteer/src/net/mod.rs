@@ -3,8 +3,10 @@
 //! - [`Pending`](pending::Pending) is the table of calls that wait, without any I/O: who is queued, who was sent, who has an answer,
 //!   and who has gone away meanwhile;
 //! - [`Connection`] lets callers in, and `driver` reads and writes for them;
+//! - [`Room`](room::Room) bounds what calls that are not answered take;
 //! - [`Node`] dials, and dials again, for whoever needs a connection to one server;
-//! - [`Dialler`] opens a [`Stream`], over TCP or a Unix socket, with TLS on it or without.
+//! - [`Lanes`] are what keeps threads that make calls out of each other's way;
+//! - [`Dialler`] opens a [`Stream`], over TCP or a Unix socket, with TLS on it or without, and [`Duplex`] makes tokio's of it.
 //!
 //! What is sent and how answers are told apart is the protocol's: see [`Wire`].
 
@@ -12,8 +14,12 @@ mod address;
 mod connection;
 mod dial;
 mod driver;
+#[cfg(feature = "tikv")]
+mod duplex;
+mod lanes;
 mod node;
 mod pending;
+mod room;
 mod stats;
 mod stream;
 #[cfg(feature = "tls")]
@@ -26,10 +32,15 @@ use bytes::BytesMut;
 pub(crate) use address::Address;
 pub(crate) use connection::{Connection, Lost, Progress, ROUND};
 pub(crate) use dial::Dialler;
+#[cfg(feature = "tikv")]
+pub(crate) use duplex::Duplex;
+pub(crate) use lanes::Lanes;
 pub(crate) use node::{Node, NodeOptions, Obstacle, Unreachable};
-pub(crate) use stats::Counters;
+#[cfg(feature = "tikv")]
+pub(crate) use pending::{CallId, Delivered, Pending, Refused, Stage};
 pub use stats::NetStats;
-pub(crate) use stream::Stream;
+pub(crate) use stats::{Counters, count};
+pub(crate) use stream::{Stream, is_refusal};
 
 /// How a protocol's answers are taken off the stream. Each connection has one of its own, which may remember what it has seen of an
 /// answer that comes in pieces.

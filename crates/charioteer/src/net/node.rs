@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::stats::{Counters, count};
-use super::{Address, Connection, Dialler, Wire};
+use super::{Address, Connection, Dialler, Lanes, Wire};
 
 /// How long a failure to connect is told to those who come after, before it is tried again.
 const REST: Duration = Duration::from_millis(20);
@@ -31,6 +31,8 @@ pub(crate) struct Node<W: Wire + Clone> {
     wire: W,
     options: NodeOptions,
     links: Vec<Mutex<Link<W>>>,
+    /// The connections of the links once more, as far as they have been asked for, and as they were then.
+    known: Lanes<Vec<Option<Arc<Connection<W>>>>>,
     turn: AtomicUsize,
 }
 
@@ -78,9 +80,10 @@ impl Unreachable {
 
 impl<W: Wire + Clone> Node<W> {
     pub(crate) fn new(address: Address, wire: W, options: NodeOptions) -> Self {
-        let links = (0..options.connections.max(1)).map(|_| Mutex::new(Link::Idle)).collect();
+        let links: Vec<_> = (0..options.connections.max(1)).map(|_| Mutex::new(Link::Idle)).collect();
+        let known = Lanes::new(|| links.iter().map(|_| None).collect());
         let peer = Arc::from(address.to_string());
-        Self { address, peer, wire, options, links, turn: AtomicUsize::new(0) }
+        Self { address, peer, wire, options, links, known, turn: AtomicUsize::new(0) }
     }
 
     /// `host:port`.
@@ -93,14 +96,23 @@ impl<W: Wire + Clone> Node<W> {
     }
 
     /// A connection that is alive, as far as is known. Those who come together wait for the same dialling.
-    pub(crate) async fn connection(self: &Arc<Self>) -> Result<Connection<W>, Unreachable> {
+    pub(crate) async fn connection(self: &Arc<Self>) -> Result<Arc<Connection<W>>, Unreachable> {
         let at = match self.links.len() {
             1 => 0,
             links => self.turn.fetch_add(1, Ordering::Relaxed) % links,
         };
+        if let Some(connection) = &self.known.own()[at]
+            && connection.is_alive()
+        {
+            return Ok(Arc::clone(connection));
+        }
         loop {
             let mut dialled = match self.look(at)? {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => {
+                    let connection = Arc::new(connection);
+                    self.known.own()[at] = Some(Arc::clone(&connection));
+                    return Ok(connection);
+                }
                 Err(dialled) => dialled,
             };
             // An error means that the dialler has finished, which is what is waited for.
@@ -162,6 +174,8 @@ impl<W: Wire + Clone> Node<W> {
             .await
             .unwrap_or_else(|_| Err(Unreachable::new(Obstacle::Network, format!("no connection within {patience:?}"))));
         let counters = &self.options.counters;
+        // What is left of the connection before this one is nobody's any more.
+        self.known.all().for_each(|mut known| known[at] = None);
         let mut link = self.links[at].lock();
         if !matches!(*link, Link::Dialling { begun: latest, .. } if latest == begun) {
             // Closed meanwhile, or dialled by somebody else.

@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 use bytes::BytesMut;
 
 /// A call's number, which travels with the request and comes back with the answer. Never negative as an `i32`.
-pub(super) type CallId = u32;
+pub(crate) type CallId = u32;
 
 /// Calls that can wait at a time.
 const MAX_SLOTS: usize = 0xffff;
@@ -17,14 +17,14 @@ const SLOT_BITS: u32 = 16;
 const GENERATIONS: u32 = 1 << 15;
 
 /// The number of requests that are never answered.
-pub(super) const UNANSWERED: CallId = i32::MAX.cast_unsigned();
+pub(crate) const UNANSWERED: CallId = i32::MAX.cast_unsigned();
 
 /// What an idle connection keeps of its buffer.
 const MAX_KEPT_BYTES: usize = 256 * 1024;
 
 /// The calls that wait, and the requests that have not been sent.
 #[derive(Debug)]
-pub(super) struct Pending<R, E = ()> {
+pub(crate) struct Pending<R, E = ()> {
     slots: Vec<Slot<R>>,
     free: Vec<usize>,
     /// Requests, one behind the other, in the order of `queue`.
@@ -76,7 +76,7 @@ struct Queued<E> {
 
 /// How far a call had come when it was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// Not sent, and it never will be.
     Queued,
     /// Sent, and not answered.
@@ -87,7 +87,7 @@ pub(super) enum Stage {
 
 /// What became of an answer.
 #[derive(Debug)]
-pub(super) enum Delivered {
+pub(crate) enum Delivered {
     /// Somebody waits for it, and is to be woken.
     To(Option<Waker>),
     /// Nobody waits any more.
@@ -98,7 +98,7 @@ pub(super) enum Delivered {
 
 /// Why a call can't begin.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// The connection is over.
     Dead(Arc<str>),
     /// Too many calls wait for answers that do not come.
@@ -107,7 +107,7 @@ pub(super) enum Refused {
 
 impl<R, E> Pending<R, E> {
     /// None, of which the order of sending is kept or not.
-    pub(super) fn new(is_ordered: bool) -> Self {
+    pub(crate) fn new(is_ordered: bool) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -123,7 +123,7 @@ impl<R, E> Pending<R, E> {
 
     /// Queues a request, which `encode` appends with the number it is given, to say what is expected in answer. The waker is that of its
     /// caller.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
         waker: Option<Waker>,
         encode: impl FnOnce(&mut BytesMut, CallId) -> E,
@@ -151,7 +151,7 @@ impl<R, E> Pending<R, E> {
     }
 
     /// Queues a request that is never answered, unless the connection is over, or so much waits to be sent that it had better not.
-    pub(super) fn post(&mut self, encode: impl FnOnce(&mut BytesMut, CallId)) {
+    pub(crate) fn post(&mut self, encode: impl FnOnce(&mut BytesMut, CallId)) {
         if self.death.is_none() && self.requests.len() - self.given_up_bytes <= MAX_KEPT_BYTES {
             encode(&mut self.requests, UNANSWERED);
             self.queue.push(Queued { slot: None, end: self.requests.len(), given_up: false, expected: None });
@@ -159,7 +159,7 @@ impl<R, E> Pending<R, E> {
     }
 
     /// The answer, or `Err` with how far the call had come when the connection ended.
-    pub(super) fn poll(&mut self, call: CallId, waker: &Waker) -> Poll<Result<R, (Stage, Arc<str>)>> {
+    pub(crate) fn poll(&mut self, call: CallId, waker: &Waker) -> Poll<Result<R, (Stage, Arc<str>)>> {
         let Some(at) = self.find(call) else {
             // A call that has been taken away asks no more; were there one, it would be told what is safe.
             return Poll::Ready(Err((Stage::Sent, Arc::from("the call is over"))));
@@ -190,7 +190,7 @@ impl<R, E> Pending<R, E> {
     }
 
     /// Ends the waiting for a call, and says how far it had come.
-    pub(super) fn give_up(&mut self, call: CallId) -> Option<Stage> {
+    pub(crate) fn give_up(&mut self, call: CallId) -> Option<Stage> {
         let at = self.find(call)?;
         match &self.slots[at].state {
             State::Free | State::Abandoned => None,
@@ -215,12 +215,12 @@ impl<R, E> Pending<R, E> {
     }
 
     /// Whether a call has begun since the last round.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
 
     /// Finds those who have waited since before this round and were not woken by an earlier one.
-    pub(super) fn go_round(&mut self, woken: &mut Vec<Waker>) {
+    pub(crate) fn go_round(&mut self, woken: &mut Vec<Waker>) {
         self.has_begun = false;
         for slot in &mut self.slots {
             if std::mem::take(&mut slot.attended)
@@ -232,12 +232,12 @@ impl<R, E> Pending<R, E> {
     }
 
     /// Whether requests wait to be sent.
-    pub(super) fn has_requests(&self) -> bool {
+    pub(crate) fn has_requests(&self) -> bool {
         self.queue.len() > self.given_up
     }
 
     /// Whether calls wait, sent or not, whose callers may have gone away.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.slots.len() == self.free.len()
     }
 
@@ -280,7 +280,7 @@ impl<R, E> Pending<R, E> {
     }
 
     /// Exchanges the requests that wait to be sent for an empty buffer. From here on they count as sent.
-    pub(super) fn take_requests(&mut self, emptied: &mut BytesMut) {
+    pub(crate) fn take_requests(&mut self, emptied: &mut BytesMut) {
         debug_assert!(emptied.is_empty());
         if self.given_up > 0 {
             self.close_up();
@@ -302,13 +302,40 @@ impl<R, E> Pending<R, E> {
         }
     }
 
+    /// The same of the first of them: at most so many, and of so many bytes together, unless the first one has more by itself.
+    pub(crate) fn take_some(&mut self, emptied: &mut BytesMut, most: usize, bytes: usize) {
+        if self.given_up > 0 {
+            self.close_up();
+        }
+        let fitting = self.queue.iter().take(most).take_while(|queued| queued.end <= bytes).count().max(1);
+        if fitting >= self.queue.len() {
+            return self.take_requests(emptied);
+        }
+        let others = self.queue.split_off(fitting);
+        let end = self.queue.last().map_or(0, |last| last.end);
+        let bytes_of_others = self.requests.split_off(end);
+        self.take_requests(emptied);
+        self.requests = bytes_of_others;
+        for queued in others {
+            if let Some(State::Queued(place, _)) = queued.slot.map(|at| &mut self.slots[at].state) {
+                *place = self.queue.len();
+            }
+            self.queue.push(Queued { end: queued.end - end, ..queued });
+        }
+    }
+
+    /// How many calls there are, with those whose callers have gone away and whose answers may come.
+    pub(crate) fn under_way(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     /// Takes the calls that were sent since the last time, in the order of sending.
-    pub(super) fn take_sent(&mut self) -> Option<impl Iterator<Item = (CallId, E)>> {
+    pub(crate) fn take_sent(&mut self) -> Option<impl Iterator<Item = (CallId, E)>> {
         self.sent.as_mut().map(|sent| sent.drain(..))
     }
 
     /// Takes an answer for whoever waits for it.
-    pub(super) fn answer(&mut self, call: CallId, reply: R) -> Delivered {
+    pub(crate) fn answer(&mut self, call: CallId, reply: R) -> Delivered {
         let Some(at) = self.find(call) else {
             return Delivered::Unasked;
         };
@@ -328,7 +355,7 @@ impl<R, E> Pending<R, E> {
     }
 
     /// Ends everything: no call begins any more, none that is queued is sent, and those that wait are to be woken.
-    pub(super) fn end(&mut self, reason: &Arc<str>) -> Vec<Waker> {
+    pub(crate) fn end(&mut self, reason: &Arc<str>) -> Vec<Waker> {
         if self.death.is_none() {
             self.death = Some(Arc::clone(reason));
             let of_calls = self.queue.iter_mut().filter(|queued| queued.slot.is_some());
@@ -343,7 +370,7 @@ impl<R, E> Pending<R, E> {
     }
 
     /// Why the connection is over, if it is.
-    pub(super) fn death(&self) -> Option<&Arc<str>> {
+    pub(crate) fn death(&self) -> Option<&Arc<str>> {
         self.death.as_ref()
     }
 

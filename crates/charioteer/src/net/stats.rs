@@ -45,6 +45,8 @@ counters! {
     cut_after_reply,
     /// Answers that came when nobody waited for them any more. They are dropped.
     late_replies,
+    /// Answers that nobody had asked for, or that came twice, where servers may do so. They are dropped.
+    unasked_replies,
     /// Batches of requests that were written; with few calls under way these are single requests.
     writes,
 }

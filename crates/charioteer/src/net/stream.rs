@@ -109,6 +109,11 @@ impl Writer {
         }
     }
 
+    /// Whether bytes are sealed before they are written, which several places at once does not help.
+    pub(super) fn is_sealing(&self) -> bool {
+        !matches!(self, Self::Tcp(_) | Self::Unix(_))
+    }
+
     /// Waits until more can be written. One at a time.
     pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -135,11 +140,11 @@ impl Writer {
 
 /// Whether the two ends could not agree on TLS, or one does not trust the other: asking again would come to the same.
 #[cfg(feature = "tls")]
-pub(super) fn is_refusal(error: &io::Error) -> bool {
+pub(crate) fn is_refusal(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<rustls::Error>())
 }
 
 #[cfg(not(feature = "tls"))]
-pub(super) fn is_refusal(_: &io::Error) -> bool {
+pub(crate) fn is_refusal(_: &io::Error) -> bool {
     false
 }

@@ -197,7 +197,7 @@ pub(super) async fn run_for<O: MetaOperation>(
         collection: table,
         stats: &stats,
     };
-    exec::run(cluster, operation, terms).await
+    exec::run(cluster, operation, &terms).await
 }
 
 /// Asks where a table's partitions are.

@@ -142,7 +142,7 @@ impl Table {
             collection: Some(&self.shared.name),
             stats: &stats,
         };
-        exec::run(&Hedged { shared: &self.shared, after: self.terms.hedge_after }, operation, terms).await
+        exec::run(&Hedged { shared: &self.shared, after: self.terms.hedge_after }, operation, &terms).await
     }
 
     /// What is wrong with an argument of a call.

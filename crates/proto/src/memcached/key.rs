@@ -61,10 +61,13 @@ impl core::error::Error for KeyError {}
 /// When it can't be sent.
 pub fn check_text(key: &[u8]) -> Result<(), KeyError> {
     check_length(key, MAX_BYTES)?;
-    match key.iter().position(|&byte| byte <= b' ' || byte == 0x7f) {
-        Some(at) => Err(KeyError::Unprintable { at }),
-        None => Ok(()),
+    let is_unprintable = |byte: u8| byte <= b' ' || byte == 0x7f;
+    // Without looking for the place, many bytes are looked at together.
+    if !key.iter().fold(false, |found, &byte| found | is_unprintable(byte)) {
+        return Ok(());
     }
+    let at = key.iter().position(|&byte| is_unprintable(byte)).unwrap_or_default();
+    Err(KeyError::Unprintable { at })
 }
 
 /// Checks a key for the binary protocol: up to 250 bytes, whichever.

@@ -1,8 +1,6 @@
 //! How much a peer may send at once, and what a server must remember between two reads of a connection.
 
-use core::ops::Range;
-
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 
 /// How long the parts of a message may be.
 ///
@@ -91,23 +89,4 @@ impl Intake {
 pub(super) fn expect(input: &mut BytesMut, total: usize) {
     const AHEAD: usize = 64 * 1024;
     input.reserve(total.saturating_sub(input.len()).min(AHEAD));
-}
-
-/// What is taken out of a shorter message is copied, so that keeping it does not keep all that came with it. The parts of a longer one
-/// share its memory.
-const COPIED_BYTES: usize = 4096;
-
-/// Takes a message of so many bytes off the front, once its parts have been taken out of it.
-pub(super) fn take<T>(
-    input: &mut BytesMut,
-    total: usize,
-    take_out: impl FnOnce(&dyn Fn(Range<usize>) -> Bytes) -> T,
-) -> T {
-    if total >= COPIED_BYTES {
-        let message = input.split_to(total).freeze();
-        return take_out(&|part| message.slice(part));
-    }
-    let taken = take_out(&|part| Bytes::copy_from_slice(&input[part]));
-    input.advance(total);
-    taken
 }

@@ -21,6 +21,7 @@ pub mod binary;
 pub mod cluster;
 mod error;
 mod expiration;
+mod in_place;
 pub mod key;
 mod limits;
 mod line;
@@ -30,6 +31,7 @@ pub mod text;
 
 pub use error::{Excerpt, ReplyError, StreamError};
 pub use expiration::{Expiration, Expires};
+pub use in_place::InPlace;
 pub use limits::{Intake, Limits};
 
 /// What a connection speaks, as its first byte says.

@@ -16,6 +16,23 @@ pub(super) fn unsigned(word: &[u8]) -> Option<u64> {
     })
 }
 
+/// A number of up to 18 digits that stands behind a single space at this place, and where it ends.
+pub(super) fn behind_space(text: &[u8], at: usize) -> Option<(u64, usize)> {
+    let digits = text.get(at..)?.strip_prefix(b" ")?;
+    let (mut number, mut count) = (0, 0);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        (number, count) = (number * 10 + u64::from(digit), count + 1);
+        if count > 18 {
+            return None;
+        }
+    }
+    (count > 0).then_some((number, at + 1 + count))
+}
+
 /// A number with or without a minus.
 pub(super) fn signed(word: &[u8]) -> Option<i64> {
     match word.strip_prefix(b"-") {

@@ -25,6 +25,9 @@ pub trait Raw: Clone + Send + Sync + 'static {
         W: Walk + Send + 'static,
         W::Reply: Send + 'static;
 
+    /// Whether reads have to be waited for, and what they find takes memory of its own until then.
+    fn reads_wait(&self) -> bool;
+
     /// Removes the rows of a range. Some thousands go at one moment; of more, those with lower keys go first.
     fn delete_range(&self, keys: Keys, family: Family, range: DeleteRange) -> Soon<Result<(), Error>>;
 }
@@ -128,6 +131,10 @@ impl Raw for EmbeddedRaw {
                 }
             }),
         }
+    }
+
+    fn reads_wait(&self) -> bool {
+        self.readers.is_some()
     }
 
     fn delete_range(&self, keys: Keys, family: Family, range: DeleteRange) -> Soon<Result<(), Error>> {

@@ -10,14 +10,15 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::uri::Authority;
 use http::{Method, Request, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::messages::{Encoding, MessageLimits, Messages};
-use super::replies::{Replies, refuse};
-use super::status::{Code, Status};
+use super::replies::{Replies, ReplyLimits, refuse};
+use super::status::{Code, Status, given_up};
 use crate::Limits;
+use crate::taken::Taken;
 
 /// Calls that a connection may have open; TiKV has as many. Clients keep further ones back.
 const CALLS: u32 = 1024;
@@ -28,6 +29,14 @@ const CALL_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = CALLS * CALL_WINDOW;
 
 const FRAME_BYTES: u32 = 64 << 10;
+
+/// What is kept of a call's replies between whoever makes them and the socket.
+const SENT_BYTES: usize = 128 << 10;
+
+/// How many answers of a connection may be on their way that have to be waited for and can be as long as a message. The disk is read by
+/// fewer threads.
+const LARGE_ANSWERS: usize = 32;
+
 const HEADERS_BYTES: u32 = 16 << 10;
 
 /// Why calls end that have no end of their own.
@@ -47,6 +56,7 @@ pub(crate) struct Exchange {
     pub(crate) requests: Messages,
     /// What it is to get.
     pub(crate) replies: Replies,
+    large_answers: Arc<Semaphore>,
     connection: CancellationToken,
     stop: CancellationToken,
 }
@@ -67,9 +77,25 @@ impl Exchange {
         tokio::select! {
             biased;
             event = event => Ok(event),
-            () = self.replies.given_up() => Err(Status::new(Code::Cancelled, "the client has given the call up")),
+            () = self.replies.given_up() => Err(given_up()),
             () = self.stop.cancelled() => Err(Status::new(Code::Unavailable, SHUT_DOWN)),
         }
+    }
+
+    /// Waits for its turn to answer what has to be waited for and can be as long as a message. Few of a connection do so at a time, until
+    /// their answers have been sent, or else they would take any amount of memory.
+    pub(crate) async fn large_answer(&mut self) -> Result<OwnedSemaphorePermit, Status> {
+        let turns = self.large_answers();
+        tokio::select! {
+            biased;
+            turn = turns.acquire_owned() => turn.map_err(|_| Status::new(Code::Unavailable, "the connection is closed")),
+            () = self.replies.given_up() => Err(given_up()),
+        }
+    }
+
+    /// The same for answers within one call that come side by side.
+    pub(crate) fn large_answers(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.large_answers)
     }
 
     /// Closes the connection with all of its calls, and answers none of them.
@@ -91,8 +117,10 @@ pub(crate) async fn serve<S: Service>(
         .initial_window_size(CALL_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME_BYTES)
+        .max_send_buffer_size(SENT_BYTES)
         .max_header_list_size(HEADERS_BYTES);
-    let shaken = tokio::time::timeout(limits.stalled, builder.handshake::<_, Bytes>(stream)).await;
+    let shaken =
+        tokio::time::timeout(limits.stalled, builder.handshake::<_, Bytes>(Taken::new(stream, limits.stalled))).await;
     let Ok(connection) = shaken else { return Err(h2::Reason::SETTINGS_TIMEOUT.into()) };
     Calls::new(service, limits, stop).run(connection?).await
 }
@@ -102,6 +130,8 @@ struct Calls<'a, S> {
     service: Arc<S>,
     limits: &'a Limits,
     message_limits: MessageLimits,
+    reply_limits: ReplyLimits,
+    large_answers: Arc<Semaphore>,
     stop: &'a CancellationToken,
     /// Held by every call.
     open: Arc<()>,
@@ -110,9 +140,17 @@ struct Calls<'a, S> {
 impl<'a, S: Service> Calls<'a, S> {
     fn new(service: Arc<S>, limits: &'a Limits, stop: &'a CancellationToken) -> Self {
         let room = limits.in_flight_bytes.max(limits.frame_bytes).min(Semaphore::MAX_PERMITS);
-        let message_limits =
-            MessageLimits { bytes: limits.frame_bytes, room: Arc::new(Semaphore::new(room)), stalled: limits.stalled };
-        Self { service, limits, message_limits, stop, open: Arc::default() }
+        let (bytes, stalled) = (limits.frame_bytes, limits.stalled);
+        let room = || Arc::new(Semaphore::new(room));
+        Self {
+            service,
+            limits,
+            message_limits: MessageLimits { bytes, room: room(), stalled },
+            reply_limits: ReplyLimits { bytes, room: room(), stalled },
+            large_answers: Arc::new(Semaphore::new(LARGE_ANSWERS)),
+            stop,
+            open: Arc::default(),
+        }
     }
 
     async fn run<T: AsyncRead + AsyncWrite + Unpin>(
@@ -159,7 +197,7 @@ impl<'a, S: Service> Calls<'a, S> {
             Some(b"gzip") => Ok(Encoding::Gzip),
             Some(other) => Err(Status::unimplemented(format!("encoding {} is not read here", other.escape_ascii()))),
         };
-        let replies = Replies::new(answer, self.limits.frame_bytes, self.limits.stalled);
+        let replies = Replies::new(answer, self.reply_limits.clone());
         let encoding = match encoding {
             Ok(encoding) => encoding,
             Err(status) => return end(replies, head.uri.path(), Err(status)),
@@ -169,6 +207,7 @@ impl<'a, S: Service> Calls<'a, S> {
             requests: Messages::new(body, encoding, self.message_limits.clone(), self.stop.clone()),
             replies,
             headers: head.headers,
+            large_answers: Arc::clone(&self.large_answers),
             connection: gone.clone(),
             stop: self.stop.clone(),
         };

@@ -1,6 +1,7 @@
 //! The messages of a call as they come in: whole ones, no longer than allowed, no more at a time than there is room for.
 
 use std::io::Read;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use charioteer_proto::tikv::Message;
 use flate2::read::GzDecoder;
 use h2::RecvStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::status::{Code, Status};
 
@@ -23,11 +25,19 @@ pub(crate) type Room = OwnedSemaphorePermit;
 pub(crate) struct Messages {
     body: RecvStream,
     arrived: Arrived,
-    /// The message that is next, once that is known, and the room for it.
-    announced: Option<(Announced, Option<Room>)>,
+    /// The message that is next, once that is known.
+    announced: Option<Announced>,
+    /// The room for it, once there is some.
+    room: Option<Room>,
+    /// Bytes that have come while there was none, for which the client has not been let on.
+    withheld: usize,
+    /// When it must be whole, once it has begun.
+    deadline: Option<Instant>,
     encoding: Encoding,
     limits: MessageLimits,
     stop: CancellationToken,
+    /// Comes when the server stops; kept, so that each wait for a message does not ask anew to be told.
+    stopping: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     is_stopped: bool,
 }
 
@@ -53,13 +63,25 @@ pub(super) struct MessageLimits {
     pub(super) bytes: usize,
     /// Bytes for all those of a connection that are being worked on.
     pub(super) room: Arc<Semaphore>,
-    /// How long one may take between two parts of it.
+    /// How long one may take from when it begins, or there is room for it, until it is whole.
     pub(super) stalled: Duration,
 }
 
 impl Messages {
     pub(super) fn new(body: RecvStream, encoding: Encoding, limits: MessageLimits, stop: CancellationToken) -> Self {
-        Self { body, arrived: Arrived::default(), announced: None, encoding, limits, stop, is_stopped: false }
+        Self {
+            body,
+            arrived: Arrived::default(),
+            announced: None,
+            room: None,
+            withheld: 0,
+            deadline: None,
+            encoding,
+            limits,
+            stop,
+            stopping: None,
+            is_stopped: false,
+        }
     }
 
     /// The next message, and the room that it takes until it has been dealt with; `None` when there are no more, or the server stops.
@@ -79,29 +101,57 @@ impl Messages {
     async fn next_bytes(&mut self) -> Result<Option<(Bytes, Room)>, Status> {
         loop {
             if self.announced.is_none() && self.arrived.len() >= PREFIX_BYTES {
-                let announced = self.read_prefix(&self.arrived.clone_prefix())?;
+                self.announced = Some(self.read_prefix(&self.arrived.clone_prefix())?);
                 self.arrived.take(PREFIX_BYTES);
-                self.announced = Some((announced, None));
             }
-            if let Some((announced, room)) = &mut self.announced {
-                let Announced { is_compressed, length } = *announced;
-                let room = match room.take() {
+            if let Some(Announced { is_compressed, length }) = self.announced {
+                let room = match self.room.take() {
                     Some(room) => room,
                     // How long it will be is known when it has been inflated.
-                    None if is_compressed => reserve(&self.limits.room, self.limits.bytes).await?,
-                    None => reserve(&self.limits.room, length).await?,
+                    None if is_compressed => self.reserve(self.limits.bytes).await?,
+                    None => self.reserve(length).await?,
                 };
                 if self.arrived.len() >= length {
                     let bytes = self.arrived.take(length);
-                    self.announced = None;
+                    (self.announced, self.deadline) = (None, None);
                     return if is_compressed { self.inflate(&bytes, room).map(Some) } else { Ok(Some((bytes, room))) };
                 }
-                self.announced = Some((*announced, Some(room)));
+                self.room = Some(room);
             }
             if !self.more().await? {
                 return Ok(None);
             }
         }
+    }
+
+    /// Room for so many bytes. While there is none, the client may send on as far as its window goes; the time for that does not count.
+    async fn reserve(&mut self, length: usize) -> Result<Room, Status> {
+        let bytes = u32::try_from(length.max(1)).unwrap_or(u32::MAX);
+        if let Ok(room) = Arc::clone(&self.limits.room).try_acquire_many_owned(bytes) {
+            return Ok(room);
+        }
+        let room = Arc::clone(&self.limits.room).acquire_many_owned(bytes);
+        tokio::pin!(room);
+        let mut has_more = true;
+        let room = loop {
+            tokio::select! {
+                biased;
+                room = &mut room => break room,
+                // A client that gives the call up ends this.
+                data = self.body.data(), if has_more => match data {
+                    Some(data) => {
+                        let data = data.map_err(cancelled)?;
+                        self.withheld += data.len();
+                        self.arrived.push(data);
+                    }
+                    None => has_more = false,
+                },
+            }
+        };
+        self.deadline = None;
+        let withheld = std::mem::take(&mut self.withheld);
+        self.let_on(withheld);
+        room.map_err(|_| Status::new(Code::Unavailable, "the connection is closed"))
     }
 
     fn read_prefix(&self, prefix: &[u8; PREFIX_BYTES]) -> Result<Announced, Status> {
@@ -143,37 +193,41 @@ impl Messages {
             tokio::select! {
                 biased;
                 data = self.body.data() => data,
-                () = self.stop.cancelled() => {
+                () = self.stopping.get_or_insert_with(|| Box::pin(self.stop.clone().cancelled_owned())) => {
                     self.is_stopped = true;
                     return Ok(false);
                 }
             }
         } else {
-            let stalled = |_| Status::new(Code::DeadlineExceeded, "a message has come in part, and nothing more of it");
-            tokio::time::timeout(self.limits.stalled, self.body.data()).await.map_err(stalled)?
+            let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.limits.stalled);
+            let late = |_| Status::new(Code::DeadlineExceeded, "a message has begun and does not become whole");
+            timeout_at(deadline, self.body.data()).await.map_err(late)?
         };
         match data {
-            Some(Ok(data)) => {
-                // What fails here is a stream that has ended.
-                let _ = self.body.flow_control().release_capacity(data.len());
+            Some(data) => {
+                let data = data.map_err(cancelled)?;
+                self.let_on(data.len());
                 self.arrived.push(data);
                 Ok(true)
             }
-            Some(Err(error)) => Err(Status::new(Code::Cancelled, error.to_string())),
             None if is_between_messages => Ok(false),
             None => Err(Status::new(Code::Internal, "the call ends in the middle of a message")),
         }
     }
+
+    /// Has the client send so many bytes more.
+    fn let_on(&mut self, bytes: usize) {
+        // What fails here is a stream that has ended.
+        let _ = self.body.flow_control().release_capacity(bytes);
+    }
+}
+
+fn cancelled(error: h2::Error) -> Status {
+    Status::new(Code::Cancelled, error.to_string())
 }
 
 fn too_large(length: usize, most: usize) -> Status {
     Status::new(Code::ResourceExhausted, format!("received message larger than max ({length} vs. {most})"))
-}
-
-async fn reserve(room: &Arc<Semaphore>, length: usize) -> Result<Room, Status> {
-    let bytes = u32::try_from(length.max(1)).unwrap_or(u32::MAX);
-    let closed = |_| Status::new(Code::Unavailable, "the connection is closed");
-    Arc::clone(room).acquire_many_owned(bytes).await.map_err(closed)
 }
 
 /// Bytes that have come and have not been taken: the beginning of a message gathered from earlier parts, and the last part.

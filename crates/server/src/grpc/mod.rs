@@ -2,7 +2,8 @@
 //!
 //! A [`Service`] is given an [`Exchange`] for every call: it takes messages from one side of it and puts replies into the other, and what
 //! it returns is how the call ends. Message lengths are checked before memory is taken; a connection has room for
-//! [`Limits::in_flight_bytes`](crate::Limits::in_flight_bytes) of messages that are being worked on, and further ones wait.
+//! [`Limits::in_flight_bytes`](crate::Limits::in_flight_bytes) of messages that are being worked on and for as much of replies that have
+//! not been taken, and further ones wait. Whoever waits for room does not hold any of the same kind, so that it comes.
 
 mod connection;
 mod messages;
@@ -11,4 +12,4 @@ mod status;
 
 pub(crate) use connection::{Exchange, Service, serve};
 pub(crate) use messages::Room;
-pub(crate) use status::{Code, Status};
+pub(crate) use status::{Code, Status, given_up};

@@ -1,6 +1,7 @@
 //! The other direction of a call: messages as the client takes them, and how the call ended.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -10,8 +11,10 @@ use h2::{Reason, SendStream};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use tokio::sync::Semaphore;
 
-use super::status::{Code, Status};
+use super::messages::Room;
+use super::status::{Code, Status, given_up};
 
 const PREFIX_BYTES: usize = 5;
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -27,29 +30,56 @@ pub(crate) struct Replies {
     answer: SendResponse<Bytes>,
     /// Once the first reply, or the end, has been sent.
     stream: Option<SendStream<Bytes>>,
-    most_bytes: usize,
-    stalled: Duration,
+    limits: ReplyLimits,
 }
 
+/// What replies may take.
+#[derive(Clone)]
+pub(super) struct ReplyLimits {
+    /// The longest one, in bytes.
+    pub(super) bytes: usize,
+    /// Bytes for all those of a connection that have not been taken.
+    pub(super) room: Arc<Semaphore>,
+    /// How long a client may leave one untaken.
+    pub(super) stalled: Duration,
+}
+
+/// Replies up to this length need no room: there can be no more of them than calls.
+const SMALL_BYTES: usize = 16 << 10;
+
 impl Replies {
-    pub(super) const fn new(answer: SendResponse<Bytes>, most_bytes: usize, stalled: Duration) -> Self {
-        Self { answer, stream: None, most_bytes, stalled }
+    pub(super) const fn new(answer: SendResponse<Bytes>, limits: ReplyLimits) -> Self {
+        Self { answer, stream: None, limits }
     }
 
-    /// Sends a reply when the client has room for it.
+    /// Sends a reply when others have been taken and the client has room for it.
     pub(crate) async fn send(&mut self, reply: &impl Message) -> Result<(), Status> {
         let length = reply.encoded_len();
-        let announced = u32::try_from(length).ok().filter(|_| length <= self.most_bytes);
+        let announced = u32::try_from(length).ok().filter(|_| length <= self.limits.bytes);
         let announced = announced.ok_or_else(|| {
-            let most = self.most_bytes;
+            let most = self.limits.bytes;
             Status::new(Code::ResourceExhausted, format!("sent message larger than max ({length} vs. {most})"))
         })?;
+        let _room = if length > SMALL_BYTES { Some(self.reserve(announced).await?) } else { None };
         let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
         bytes.put_u8(0);
         bytes.put_u32(announced);
         // There is room for all of it.
         reply.encode(&mut bytes).map_err(|error| Status::new(Code::Internal, error.to_string()))?;
         self.write(bytes.freeze()).await.map_err(|error| Status::new(Code::Cancelled, error.to_string()))
+    }
+
+    async fn reserve(&mut self, length: u32) -> Result<Room, Status> {
+        let room = Arc::clone(&self.limits.room);
+        if let Ok(room) = Arc::clone(&room).try_acquire_many_owned(length) {
+            return Ok(room);
+        }
+        tokio::select! {
+            room = room.acquire_many_owned(length) => {
+                room.map_err(|_| Status::new(Code::Unavailable, "the connection is closed"))
+            }
+            () = self.given_up() => Err(given_up()),
+        }
     }
 
     /// Sends bytes that are no message.
@@ -89,7 +119,7 @@ impl Replies {
     }
 
     async fn write(&mut self, mut bytes: Bytes) -> Result<(), h2::Error> {
-        let stalled = self.stalled;
+        let stalled = self.limits.stalled;
         let stream = match &mut self.stream {
             Some(stream) => stream,
             none => none.insert(self.answer.send_response(head(), false)?),

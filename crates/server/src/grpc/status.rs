@@ -44,6 +44,11 @@ impl Status {
     }
 }
 
+/// The client no longer waits for the call.
+pub(crate) fn given_up() -> Status {
+    Status::new(Code::Cancelled, "the client has given the call up")
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.code, self.message)

@@ -10,16 +10,27 @@ use charioteer_proto::tikv::tikvpb::batch_commands_response::Response;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::hooks::{Asked, Ending, Fault, RegionError, under};
 use super::service::Endpoint;
-use super::store::{Answered, BatchStream};
+use super::store::{Answered, BatchStream, Begun};
 use crate::backend::{Raw, Soon};
-use crate::grpc::{Exchange, Room, Status};
+use crate::grpc::{Exchange, Room, Status, given_up};
 use crate::hooks::Rule;
 
-/// What comes of a command that was not answered at once, and its number.
-type Waiting = BoxFuture<'static, (u64, Ending<Response>)>;
+/// What comes of a command that was not answered at once.
+type Waiting = BoxFuture<'static, Settled>;
+
+/// A command of which it is known what comes of it.
+struct Settled {
+    number: u64,
+    ending: Ending<Response>,
+    turn: Option<Turn>,
+}
+
+/// Held by an answer that may be large, until it has been sent.
+type Turn = OwnedSemaphorePermit;
 
 /// Commands of a stream that may wait to be answered; further ones are begun when some have been. Answers may be as large as messages.
 const WAITING: usize = 256;
@@ -29,6 +40,8 @@ struct UnderWay<R> {
     stream: BatchStream<R>,
     waiting: FuturesUnordered<Waiting>,
     answered: Answered,
+    /// What large ones among them hold.
+    turns: Vec<Turn>,
 }
 
 impl<R: Raw> UnderWay<R> {
@@ -37,6 +50,7 @@ impl<R: Raw> UnderWay<R> {
         while let Some(message) = self.stream.message(&mut self.answered) {
             exchange.replies.send(&message).await?;
         }
+        self.turns.clear();
         Ok(())
     }
 }
@@ -45,23 +59,44 @@ impl<R: Raw> Endpoint<R> {
     /// Answers what comes on a stream of batches.
     pub(super) async fn batches(&self, exchange: &mut Exchange) -> Result<(), Status> {
         let stream = BatchStream::new(Arc::clone(self.service.store(self.store_number().unwrap_or(usize::MAX))?));
-        let mut under_way = UnderWay { stream, waiting: FuturesUnordered::new(), answered: Answered::default() };
+        let (waiting, answered, turns) = (FuturesUnordered::new(), Answered::default(), Vec::new());
+        let mut under_way = UnderWay { stream, waiting, answered, turns };
         let mut has_more = true;
         while has_more || !under_way.waiting.is_empty() {
             tokio::select! {
                 biased;
-                Some((number, ending)) = under_way.waiting.next() => self.settle(&mut under_way, exchange, number, ending).await?,
+                Some(settled) = under_way.waiting.next() => self.settle(&mut under_way, exchange, settled).await?,
                 message = exchange.requests.next::<BatchCommandsRequest>(), if has_more => match message? {
-                    Some((message, room)) => self.begin(&mut under_way, exchange, message, room).await?,
+                    Some((message, room)) => {
+                        self.begin(&mut under_way, exchange, message, room).await?;
+                        has_more = self.begin_what_has_come(&mut under_way, exchange).await?;
+                    }
                     None => has_more = false,
                 },
+                () = exchange.replies.given_up() => return Err(given_up()),
             }
-            while let Some(Some((number, ending))) = under_way.waiting.next().now_or_never() {
-                self.settle(&mut under_way, exchange, number, ending).await?;
+            while let Some(Some(settled)) = under_way.waiting.next().now_or_never() {
+                self.settle(&mut under_way, exchange, settled).await?;
             }
             under_way.send(exchange).await?;
         }
         Ok(())
+    }
+
+    /// Begins what else has come, so that its answers travel together. Says whether there may be more.
+    async fn begin_what_has_come(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<bool, Status> {
+        while !under_way.answered.are_many() {
+            match exchange.requests.next::<BatchCommandsRequest>().now_or_never() {
+                Some(Ok(Some((message, room)))) => self.begin(under_way, exchange, message, room).await?,
+                Some(Ok(None)) => return Ok(false),
+                Some(Err(status)) => {
+                    under_way.send(exchange).await?;
+                    return Err(status);
+                }
+                None => break,
+            }
+        }
+        Ok(true)
     }
 
     /// Begins all commands of a message. Where many wait or are answered, those come first.
@@ -76,21 +111,22 @@ impl<R: Raw> Endpoint<R> {
         let is_watched = self.service.hooks().is_some() || self.service.has_latency();
         if is_watched && message.requests.len() == message.request_ids.len() {
             for (request, number) in message.requests.into_iter().zip(message.request_ids) {
-                let command = self.under_faults(under_way.stream.clone(), request, number, Arc::clone(&room));
-                under_way.waiting.push(command);
+                let (stream, turns) = (under_way.stream.clone(), exchange.large_answers());
+                under_way.waiting.push(self.under_faults(stream, request, number, turns, Arc::clone(&room)));
                 self.keep_few(under_way, exchange).await?;
             }
             return Ok(());
         }
-        for (number, answer) in under_way.stream.begin(message)? {
+        for Begun { number, answer, is_large } in under_way.stream.begin(message)? {
             match answer {
                 Soon::Ready(answer) => under_way.answered.push(number, answer?),
                 Soon::Pending(answer) => {
-                    let room = Arc::clone(&room);
+                    let (room, turns) = (Arc::clone(&room), is_large.then(|| exchange.large_answers()));
                     under_way.waiting.push(Box::pin(async move {
+                        let turn = next_turn(turns).await;
                         let ending = Ending::of(answer.await);
                         drop(room);
-                        (number, ending)
+                        Settled { number, ending, turn }
                     }));
                 }
             }
@@ -100,7 +136,14 @@ impl<R: Raw> Endpoint<R> {
     }
 
     /// A command with which something may go wrong.
-    fn under_faults(&self, stream: BatchStream<R>, request: Request, number: u64, room: Arc<Room>) -> Waiting {
+    fn under_faults(
+        &self,
+        stream: BatchStream<R>,
+        request: Request,
+        number: u64,
+        turns: Arc<Semaphore>,
+        room: Arc<Room>,
+    ) -> Waiting {
         let rules = request.cmd.as_ref().map(|command| self.rules(command)).unwrap_or_default();
         let service = Arc::clone(&self.service);
         Box::pin(async move {
@@ -108,11 +151,11 @@ impl<R: Raw> Endpoint<R> {
             let asked = request.cmd.clone();
             let alone =
                 BatchCommandsRequest { requests: vec![request], request_ids: vec![number], ..Default::default() };
+            let mut turn = None;
             let answer = async {
-                match stream.begin(alone)?.next() {
-                    Some((_, answer)) => answer.wait().await,
-                    None => Ok(Response::default()),
-                }
+                let Some(begun) = stream.begin(alone)?.next() else { return Ok(Response::default()) };
+                turn = next_turn(begun.is_large.then_some(turns)).await;
+                begun.answer.wait().await
             };
             let refuse = |error: &RegionError| {
                 let command = asked.as_ref()?;
@@ -121,7 +164,7 @@ impl<R: Raw> Endpoint<R> {
             };
             let ending = under(&rules, answer, refuse).await;
             drop(room);
-            (number, ending)
+            Settled { number, ending, turn }
         })
     }
 
@@ -130,10 +173,12 @@ impl<R: Raw> Endpoint<R> {
         if under_way.answered.are_many() {
             under_way.send(exchange).await?;
         }
-        while under_way.waiting.len() >= WAITING
-            && let Some((number, ending)) = under_way.waiting.next().await
-        {
-            self.settle(under_way, exchange, number, ending).await?;
+        while under_way.waiting.len() >= WAITING {
+            tokio::select! {
+                biased;
+                Some(settled) = under_way.waiting.next() => self.settle(under_way, exchange, settled).await?,
+                () = exchange.replies.given_up() => return Err(given_up()),
+            }
             under_way.send(exchange).await?;
         }
         Ok(())
@@ -153,11 +198,12 @@ impl<R: Raw> Endpoint<R> {
         &self,
         under_way: &mut UnderWay<R>,
         exchange: &mut Exchange,
-        number: u64,
-        ending: Ending<Response>,
+        settled: Settled,
     ) -> Result<(), Status> {
+        let Settled { number, ending, turn } = settled;
         match ending {
             Ending::Reply(response, times) => {
+                under_way.turns.extend(turn);
                 for _ in 0..times {
                     under_way.answered.push(number, response.clone());
                 }
@@ -172,4 +218,10 @@ impl<R: Raw> Endpoint<R> {
             }
         }
     }
+}
+
+/// Waits for the turn of an answer that may be large.
+async fn next_turn(turns: Option<Arc<Semaphore>>) -> Option<Turn> {
+    // They are never closed.
+    turns?.acquire_owned().await.ok()
 }

@@ -15,7 +15,7 @@ use super::pd::Pd;
 use super::store::Store;
 use crate::Limits;
 use crate::backend::Raw;
-use crate::grpc::{self, Code, Exchange, Room, Status};
+use crate::grpc::{self, Code, Exchange, Room, Status, given_up};
 use crate::hooks::Rule;
 use crate::metrics::Metrics;
 use crate::tls::Handshakes;
@@ -175,10 +175,11 @@ impl<R: Raw> Endpoint<R> {
         deliver::<M>(exchange, ending).await
     }
 
-    /// The same as [`unary`](Self::unary), for what stores do in regions.
+    /// The same as [`unary`](Self::unary), for what stores do in regions. Whether the answer is large says the store.
     pub(super) async fn regional<M: Method, F>(
         &self,
         exchange: &mut Exchange,
+        is_large: bool,
         answer: impl FnOnce(M::Request) -> F,
     ) -> Result<(), Status>
     where
@@ -187,6 +188,7 @@ impl<R: Raw> Endpoint<R> {
         F: Future<Output = Result<M::Reply, Status>>,
     {
         let (request, _room) = only_request::<M>(exchange).await?;
+        let _turn = if is_large { Some(exchange.large_answer().await?) } else { None };
         let store = self.store_number();
         let rules = self.service.claim(M::CALL, || Asked::about(M::CALL, store, &request));
         let answering = async {
@@ -215,7 +217,7 @@ async fn unless_given_up<T>(exchange: &mut Exchange, answering: impl Future<Outp
         // What is answered at once, as most calls are, costs no look at the client.
         biased;
         answered = answering => Ok(answered),
-        () = exchange.replies.given_up() => Err(Status::new(Code::Cancelled, "the client has given the call up")),
+        () = exchange.replies.given_up() => Err(given_up()),
     }
 }
 
@@ -235,7 +237,7 @@ async fn deliver<M: Method>(exchange: &mut Exchange, ending: Ending<M::Reply>) -
         }
         Ending::Silence => {
             exchange.replies.given_up().await;
-            Err(Status::new(Code::Cancelled, "the client has given the call up"))
+            Err(given_up())
         }
     }
 }

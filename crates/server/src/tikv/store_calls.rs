@@ -51,6 +51,8 @@ impl<R: Raw> Endpoint<R> {
         M::Request: Regional,
         M::Reply: RegionalReply + Refusable + Send,
     {
-        self.regional::<M, _>(exchange, |request| store.call::<M>(request).wait()).await
+        let is_large = store.may_answer_much(M::CALL);
+        // Nothing is run before the answer is waited for.
+        self.regional::<M, _>(exchange, is_large, |request| async move { store.call::<M>(request).wait().await }).await
     }
 }

@@ -16,3 +16,4 @@ mod shutdown;
 mod start;
 mod support;
 mod testing;
+mod tikv;

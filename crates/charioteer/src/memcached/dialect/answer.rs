@@ -1,10 +1,11 @@
 //! Answers that come in pieces, put together.
 
-use charioteer_proto::memcached::binary::Reply;
+use charioteer_proto::memcached::binary::{Opcode, Reply, Status};
 use charioteer_proto::memcached::meta;
 
 use crate::error::Failure;
 use crate::memcached::failure;
+use crate::memcached::item::Item;
 
 /// What a part takes beside its key and value, so that many empty ones count too.
 const PART_BYTES: usize = size_of::<Reply>();
@@ -12,14 +13,27 @@ const PART_BYTES: usize = size_of::<Reply>();
 /// How many times the longest value the parts of an answer may have together.
 const LONGEST_VALUES: usize = 4;
 
-/// An answer, whole.
+/// For how many items, and bytes of their keys, a connection keeps room.
+const MAX_ROOM: usize = 64;
+const MAX_ROOM_BYTES: usize = 4096;
+
+/// An answer, whole. It is handed from one to the next often enough for its size to matter.
 #[derive(Debug)]
 pub(in crate::memcached) struct Answer {
-    /// What came before the last piece.
-    pub(in crate::memcached) parts: Vec<Reply>,
     pub(in crate::memcached) last: Reply,
+    /// What most answers have not.
+    rest: Option<Box<Rest>>,
+}
+
+/// What an answer has besides its last piece.
+#[derive(Debug, Default)]
+pub(in crate::memcached) struct Rest {
+    /// What came before the last piece, but for items with their keys.
+    pub(in crate::memcached) parts: Vec<Reply>,
+    /// The items that came with their keys.
+    pub(in crate::memcached) items: Items,
     /// What only the meta protocol can tell, where it was asked for.
-    pub(in crate::memcached) told: Option<Box<meta::Reply>>,
+    pub(in crate::memcached) told: Option<meta::Reply>,
     /// The length, if it was more than was kept.
     pub(in crate::memcached) too_long: Option<u64>,
 }
@@ -27,10 +41,77 @@ pub(in crate::memcached) struct Answer {
 impl Answer {
     /// What the meta protocol told, or why it told nothing.
     pub(in crate::memcached) fn told(self) -> Result<meta::Reply, Failure> {
-        match self.told {
-            Some(told) => Ok(*told),
-            None => Err(failure::status(self.last.status)),
+        let (last, rest) = self.split();
+        rest.told.ok_or_else(|| failure::status(last.status))
+    }
+
+    /// The last piece, and what there is besides.
+    pub(in crate::memcached) fn split(self) -> (Reply, Rest) {
+        (self.last, self.rest.map(|rest| *rest).unwrap_or_default())
+    }
+
+    /// The length, if it was more than was kept.
+    pub(in crate::memcached) fn too_long(&self) -> Option<u64> {
+        self.rest.as_ref().and_then(|rest| rest.too_long)
+    }
+
+    #[cfg(test)]
+    pub(super) fn rest(&self) -> &Rest {
+        static NONE: Rest = Rest { parts: Vec::new(), items: Items::NONE, told: None, too_long: None };
+        self.rest.as_deref().unwrap_or(&NONE)
+    }
+
+    /// The same with what the meta protocol told.
+    pub(super) fn telling(mut self, told: meta::Reply) -> Self {
+        self.rest.get_or_insert_default().told = Some(told);
+        self
+    }
+}
+
+/// Items with their keys, in the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub(in crate::memcached) struct Items {
+    /// The keys, one behind the other: nobody keeps them, so that none needs memory of its own.
+    keys: Vec<u8>,
+    /// The items, each with the end of its key.
+    found: Vec<(usize, Item)>,
+}
+
+impl Items {
+    #[cfg(test)]
+    const NONE: Self = Self { keys: Vec::new(), found: Vec::new() };
+
+    /// Hands them out, and makes room for as many more, as there may be again; within reason.
+    fn take(&mut self) -> Self {
+        if self.found.is_empty() {
+            return Self::default();
         }
+        let (keys, found) = (self.keys.len().min(MAX_ROOM_BYTES), self.found.len().min(MAX_ROOM));
+        std::mem::replace(self, Self { keys: Vec::with_capacity(keys), found: Vec::with_capacity(found) })
+    }
+
+    /// For each of these keys its item, if there is one. Items come in the order of the keys that were asked for; `None` says that
+    /// another one was among them.
+    pub(in crate::memcached) fn under<'k, T>(
+        self,
+        keys: impl ExactSizeIterator<Item = &'k [u8]>,
+        each: impl Fn(Option<Item>) -> T,
+    ) -> Option<Vec<T>> {
+        let mut items = Vec::with_capacity(keys.len());
+        let (mut found, mut begin) = (self.found.into_iter().peekable(), 0);
+        for key in keys {
+            let item = found.next_if(|(end, _)| self.keys.get(begin..*end) == Some(key));
+            begin = item.as_ref().map_or(begin, |(end, _)| *end);
+            items.push(each(item.map(|(_, item)| item)));
+        }
+        found.peek().is_none().then_some(items)
+    }
+
+    #[cfg(test)]
+    pub(super) fn keys_and_values(&self) -> Vec<(&[u8], &[u8])> {
+        let begins = [0].into_iter().chain(self.found.iter().map(|(end, _)| *end));
+        let items = begins.zip(&self.found);
+        items.map(|(begin, (end, item))| (&self.keys[begin..*end], &item.value[..])).collect()
     }
 }
 
@@ -38,6 +119,7 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     replies: Vec<Reply>,
+    items: Items,
     bytes: usize,
     too_long: Option<u64>,
     max_bytes: usize,
@@ -46,27 +128,45 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn new(max_value_bytes: usize) -> Self {
         let max_bytes = max_value_bytes.saturating_mul(LONGEST_VALUES);
-        Self { replies: Vec::new(), bytes: 0, too_long: None, max_bytes }
+        Self { replies: Vec::new(), items: Items::default(), bytes: 0, too_long: None, max_bytes }
     }
 
     pub(super) fn keep(&mut self, part: Reply) {
-        self.bytes += PART_BYTES + part.key.len() + part.value.len();
-        if self.bytes > self.max_bytes {
-            self.too_long = Some(self.bytes as u64);
-            // One stays, to say whose they were.
-            self.replies.truncate(1);
-        } else {
+        if part.opcode.loud() == Opcode::GET_WITH_KEY && part.status == Status::OK {
+            self.keep_key(&part.key);
+            self.keep_item(Item::of(part));
+        } else if self.has_room(part.key.len() + part.value.len()) {
             self.replies.push(part);
         }
+    }
+
+    /// Keeps the key of the item that is kept next.
+    pub(super) fn keep_key(&mut self, key: &[u8]) {
+        self.items.keys.extend_from_slice(key);
+    }
+
+    #[inline]
+    pub(super) fn keep_item(&mut self, item: Item) {
+        let end = self.items.keys.len();
+        let begin = self.items.found.last().map_or(0, |(end, _)| *end);
+        if self.has_room(end - begin + item.value.len()) {
+            self.items.found.push((end, item));
+        }
+    }
+
+    /// Whether there is room for so many bytes more. Once there is none, nothing is kept any more.
+    fn has_room(&mut self, bytes: usize) -> bool {
+        self.bytes += PART_BYTES + bytes;
+        if self.bytes > self.max_bytes {
+            self.too_long = Some(self.bytes as u64);
+            (self.replies, self.items) = (Vec::new(), Items::default());
+        }
+        self.bytes <= self.max_bytes
     }
 
     /// Takes note of a part that is too long to be kept.
     pub(super) fn passed_over(&mut self, bytes: u64) {
         self.too_long = Some(bytes);
-    }
-
-    pub(super) fn first(&self) -> Option<&Reply> {
-        self.replies.first()
     }
 
     /// The only part there is, or `None` when there is none; an error when there are more.
@@ -78,11 +178,18 @@ impl Parts {
     /// The answer that ends with this.
     pub(super) fn complete(&mut self, last: Reply) -> Answer {
         self.bytes = 0;
-        Answer { parts: std::mem::take(&mut self.replies), last, told: None, too_long: self.too_long.take() }
+        if self.replies.is_empty() && self.items.found.is_empty() && self.too_long.is_none() {
+            return Answer { last, rest: None };
+        }
+        let (parts, items) = (std::mem::take(&mut self.replies), self.items.take());
+        let rest = Rest { parts, items, told: None, too_long: self.too_long.take() };
+        Answer { last, rest: Some(Box::new(rest)) }
     }
 
     #[cfg(test)]
     pub(super) fn bytes_kept(&self) -> usize {
-        self.replies.iter().map(|part| PART_BYTES + part.key.len() + part.value.len()).sum()
+        let parts = self.replies.iter().map(|part| PART_BYTES + part.key.len() + part.value.len());
+        let items = self.items.found.iter().map(|(_, item)| PART_BYTES + item.value.len());
+        parts.chain(items).sum::<usize>() + self.items.keys.len()
     }
 }

@@ -10,6 +10,7 @@ use charioteer_proto::memcached::{Excerpt, Limits, ReplyError, meta, text};
 use super::answer::{Answer, Parts};
 use super::text::bare;
 use super::{Expected, Form, refusal};
+use crate::memcached::item::{Cas, Item};
 use crate::net::Taken;
 
 /// Reads answers by what is expected.
@@ -106,15 +107,26 @@ impl Lines {
     }
 
     fn text(&mut self, input: &mut BytesMut, expected: Expected, awaited: Awaited) -> Stepped {
-        let line = match text::read_reply(input, awaited, &self.limits) {
-            Ok(Some(line)) => line,
-            Ok(None) => return Ok(None),
-            Err(ReplyError::TooLarge { bytes, .. }) => {
-                self.pass_over(input, bytes);
-                return Ok(Some(Step::TooLong));
-            }
-            Err(error) => return Err(error.to_string()),
+        let line = loop {
+            let line = match text::find_reply(input, awaited, &self.limits) {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(None),
+                Err(ReplyError::TooLarge { bytes, .. }) => {
+                    self.pass_over(input, bytes);
+                    return Ok(Some(Step::TooLong));
+                }
+                Err(error) => return Err(error.to_string()),
+            };
+            let (&text::Reply::Value { ref key, flags, cas, ref value }, Opcode::NOOP) = (&line.reply, expected.opcode)
+            else {
+                break line;
+            };
+            self.parts.keep_key(&input[key.clone()]);
+            let value = value.clone();
+            let value = line.take_part(input, value);
+            self.parts.keep_item(Item::of_parts(value, flags, Cas::new(cas.unwrap_or(0))));
         };
+        let line = line.take(input);
         let (is_last, is_refusal) = (line.is_last(awaited), matches!(line, text::Reply::Error(_)));
         let opcode = if awaited == Awaited::Values { part_of(expected.opcode) } else { expected.opcode };
         let reply = super::text::reply(opcode, line);
@@ -174,7 +186,7 @@ impl Lines {
     }
 
     fn told(&mut self, opcode: Opcode, line: meta::Reply) -> Step {
-        Step::Last(Answer { told: Some(Box::new(line)), ..self.parts.complete(bare(opcode, Status::OK)) })
+        Step::Last(self.parts.complete(bare(opcode, Status::OK)).telling(line))
     }
 
     /// Takes a reply off the front. Of a value that is too long only what stands before it is taken, and it is passed over.

@@ -66,14 +66,20 @@ fn store_flags(mode: StoreMode, client_flags: u32, expiration: Expiration) -> Fl
 }
 
 /// Writes quiet gets that answer with their keys where there is an item, and a no-op that ends them.
-pub(super) fn write_items(out: &mut BytesMut, id: u32, keys: &[&[u8]]) -> Form {
-    let item = Flags::new().with(Flag::ReturnValue).with(Flag::ReturnClientFlags).with(Flag::ReturnCas);
-    let flags = item.with(Flag::ReturnKey).with(Flag::Quiet);
+pub(super) fn write_items<'k>(
+    out: &mut BytesMut,
+    id: u32,
+    keys: impl ExactSizeIterator<Item = &'k [u8]>,
+    versions: bool,
+) -> Form {
+    let item = Flags::new().with(Flag::ReturnValue).with(Flag::ReturnClientFlags);
+    let item = if versions { item.with(Flag::ReturnCas) } else { item };
+    let (flags, count) = (item.with(Flag::ReturnKey).with(Flag::Quiet), keys.len());
     for key in keys {
-        write_request(out, id, Request { verb: Verb::Get, key: *key, flags, value: b"" });
+        write_request(out, id, Request { verb: Verb::Get, key, flags, value: b"" });
     }
     meta::write_noop(out);
-    Form::Quiet(keys.len())
+    Form::Quiet(count)
 }
 
 /// Writes a command under its call's number, with the key as base64 where it can't stand in a line as it is.

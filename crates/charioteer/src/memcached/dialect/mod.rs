@@ -31,7 +31,8 @@ use super::options::{Credentials, Options, Protocol};
 use crate::error::{ErrorKind, Failure};
 use crate::net::{Connection, Obstacle, Progress, Taken, Unreachable, Wire};
 
-pub(super) use self::answer::Answer;
+pub(super) use self::answer::{Answer, Rest};
+pub(super) use self::binary::place_of;
 
 /// What comes in answer to a question, as far as it must be known to read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,13 +113,25 @@ impl<'a> Question<'a> {
         Expected { opcode, form }
     }
 
-    /// Asks for those items that there are, with their keys. The answer's parts are the items in the keys' order, its last reply is that
-    /// of a no-op.
-    pub(super) fn items(self, keys: &[&[u8]]) -> Expected {
+    /// Asks for several things of the same kind, of which only those that fail are answered, where there are words for that and so
+    /// many can be told apart; the answer's last reply is that of a no-op then, and [`place_of`] says what its parts are about. Otherwise
+    /// as [`each`](Self::each).
+    pub(super) fn quiet<'k>(self, commands: impl ExactSizeIterator<Item = Command<&'k [u8]>>) -> Expected {
+        match self.protocol {
+            Protocol::Binary if commands.len() <= binary::PLACES => {
+                Expected { opcode: Opcode::NOOP, form: binary::write_quiet(self.out, self.id, commands) }
+            }
+            _ => self.each(commands),
+        }
+    }
+
+    /// Asks for those items that there are, with their keys, and with their versions or, where that is more work, without. The answer's
+    /// items are in the keys' order, its last reply is that of a no-op.
+    pub(super) fn items<'k>(self, keys: impl ExactSizeIterator<Item = &'k [u8]>, versions: bool) -> Expected {
         let form = match self.protocol {
             Protocol::Binary => binary::write_items(self.out, self.id, keys),
-            Protocol::Meta => meta::write_items(self.out, self.id, keys),
-            Protocol::Text => text::write_items(self.out, keys),
+            Protocol::Meta => meta::write_items(self.out, self.id, keys, versions),
+            Protocol::Text => text::write_items(self.out, keys, versions),
         };
         Expected { opcode: Opcode::NOOP, form }
     }

@@ -52,8 +52,8 @@ fn write_gets(out: &mut BytesMut, touch: Option<Expiration>, key: &[u8]) -> Form
 }
 
 /// Writes one line for all items.
-pub(super) fn write_items(out: &mut BytesMut, keys: &[&[u8]]) -> Form {
-    write_get(out, true, None, keys);
+pub(super) fn write_items<'k>(out: &mut BytesMut, keys: impl Iterator<Item = &'k [u8]>, versions: bool) -> Form {
+    write_get(out, versions, None, keys);
     Form::Text(Awaited::Values, 1)
 }
 

@@ -32,6 +32,25 @@ fn answers_reach_those_who_asked_in_whatever_order_they_come() {
 }
 
 #[test]
+fn what_is_too_much_for_one_message_is_taken_bit_by_bit_in_order() {
+    let mut calls = Calls::new(false);
+    let ids = ["a", "bb", "cc", "dddddd", "e"].map(|request| begin(&mut calls, request));
+    let mut take = |calls: &mut Calls| {
+        let mut requests = BytesMut::new();
+        calls.take_some(&mut requests, 2, 4);
+        String::from_utf8(requests.to_vec()).unwrap()
+    };
+    assert_eq!(take(&mut calls), "abb");
+    // Those that are left are still in their places, and can be given up there.
+    assert_eq!(calls.give_up(ids[0]), Some(Stage::Sent));
+    assert_eq!(calls.give_up(ids[2]), Some(Stage::Queued));
+    assert_eq!(take(&mut calls), "dddddd");
+    assert!(matches!(calls.answer(ids[4], "not sent"), Delivered::Unasked));
+    assert_eq!(take(&mut calls), "e");
+    assert!(!calls.has_requests());
+}
+
+#[test]
 fn a_request_given_up_in_the_queue_is_not_sent() {
     let mut calls = Calls::new(false);
     let ids = ["a", "b", "c"].map(|request| begin(&mut calls, request));

@@ -115,7 +115,7 @@ impl RemoteCommand {
             collection: None,
             stats: &stats,
         };
-        exec::run(&Server { cluster, address: server }, self, terms).await
+        exec::run(&Server { cluster, address: server }, self, &terms).await
     }
 }
 

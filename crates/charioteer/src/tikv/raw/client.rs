@@ -208,7 +208,7 @@ impl RawClient {
             collection: None,
             stats: self.shared.calls.of(O::NAME),
         };
-        exec::run(&regions, operation, terms).await
+        exec::run(&regions, operation, &terms).await
     }
 
     /// Looks something up, on this handle's terms.
@@ -226,7 +226,7 @@ impl RawClient {
             collection: None,
             stats: self.shared.calls.of("look_up"),
         };
-        exec::run(&LookUps(&self.shared.cluster), &LookUp(look), terms).await
+        exec::run(&LookUps(&self.shared.cluster), &LookUp(look), &terms).await
     }
 
     /// What a write does to the data, as far as this handle is concerned.

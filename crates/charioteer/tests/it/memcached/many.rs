@@ -14,6 +14,7 @@ in_each_protocol! {
     many_items_come_back_in_the_order_of_their_keys,
     keys_may_be_asked_for_twice_and_not_at_all,
     one_bad_key_leaves_the_others_alone,
+    nobody_need_hear_of_versions,
 }
 
 async fn many_items_come_back_in_the_order_of_their_keys(protocol: Protocol) {
@@ -51,6 +52,42 @@ async fn one_bad_key_leaves_the_others_alone(protocol: Protocol) {
     assert!(stored.pop().unwrap().is_ok());
     let stored = client.set_many([(&*key, "value")], Duration::ZERO).await;
     assert_eq!(stored[0].as_ref().unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+async fn nobody_need_hear_of_versions(protocol: Protocol) {
+    let (_server, client, key) = client(protocol, "without").await;
+    let (keys, brief) = ([format!("{key}1"), format!("{key}2")], client.clone().with_versions(false));
+    let stored = brief.set_many(keys.iter().map(|key| (key, "value")), Ttl::Never).await;
+    let versions: Vec<_> = stored.into_iter().map(|stored| stored.unwrap().get()).collect();
+    assert!(versions == [0, 0] || protocol == Protocol::Meta, "{versions:?}");
+    for (item, known) in brief.get_many(&keys).await.into_iter().zip(client.get_many(&keys).await) {
+        let (item, known) = (item.unwrap().unwrap(), known.unwrap().unwrap());
+        assert_eq!((&*item.value, known.cas.get() > 0), (&b"value"[..], true));
+        assert!(item.cas.get() == 0 || protocol == Protocol::Binary);
+    }
+}
+
+#[tokio::test]
+async fn items_that_are_refused_without_a_word_about_the_others_are_known_by_their_places() {
+    let is_odd = |key: &[u8]| key.ends_with(b"7") || key == b"999";
+    let fake = Fake::scripted(move |request, out| {
+        let refused = matches!(&request.command, Command::Store { key, .. } if is_odd(key));
+        if refused {
+            write_failure(out, request, Status::TOO_LARGE);
+        }
+        refused
+    })
+    .await;
+    let client = patient(&fake.url()).with_versions(false);
+    let keys: Vec<_> = (0..1500).map(|number| number.to_string()).collect();
+    // More than once, so that the numbers of the calls differ.
+    for _ in 0..3 {
+        let stored = client.set_many(keys.iter().map(|key| (key, "value")), Ttl::Never).await;
+        for (key, stored) in keys.iter().zip(stored) {
+            let refused = stored.err().map(|error| error.kind());
+            assert_eq!(refused, is_odd(key.as_bytes()).then_some(ErrorKind::TooLarge), "{key}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! Replies: how a server writes and a client reads them.
 
+use core::ops::Range;
+
 use bytes::{Bytes, BytesMut};
 
 use super::{Command, HEADER_BYTES, Header, Opcode, REPLY_MAGIC, Request, Status};
-use crate::memcached::limits::{expect, take};
-use crate::memcached::{Limits, ReplyError};
+use crate::memcached::limits::expect;
+use crate::memcached::{InPlace, Limits, ReplyError};
 
 /// A reply.
 ///
@@ -103,6 +105,14 @@ const fn header(opcode: Opcode, opaque: u32, status: Status, cas: u64) -> Header
 /// # Errors
 /// When the bytes are no reply, or one with a value that is longer than the limit. The stream can't be read on then.
 pub fn read_reply(input: &mut BytesMut, limits: &Limits) -> Result<Option<Reply>, ReplyError> {
+    Ok(find_reply(input, limits)?.map(|found| found.take(input)))
+}
+
+/// The same without taking it: its words are told by their places in `input`.
+///
+/// # Errors
+/// As [`read_reply`].
+pub fn find_reply(input: &mut BytesMut, limits: &Limits) -> Result<Option<InPlace<Reply<Range<usize>>>>, ReplyError> {
     if let Some(&magic) = input.first()
         && magic != REPLY_MAGIC
     {
@@ -120,9 +130,19 @@ pub fn read_reply(input: &mut BytesMut, limits: &Limits) -> Result<Option<Reply>
     let key_at = HEADER_BYTES + usize::from(header.extras);
     let value_at = key_at + usize::from(header.key);
     let flags = input[HEADER_BYTES..key_at].first_chunk().map(|flags| u32::from_be_bytes(*flags));
-    let (key, value) = take(input, total, |part| (part(key_at..value_at), part(value_at..total)));
-    let (opcode, status) = (header.opcode, Status(header.status));
-    Ok(Some(Reply { opcode, status, opaque: header.opaque, cas: header.cas, flags, key, value }))
+    let Header { opcode, opaque, cas, .. } = header;
+    let (key, value) = (key_at..value_at, value_at..total);
+    Ok(Some(InPlace::new(Reply { opcode, status: Status(header.status), opaque, cas, flags, key, value }, total)))
+}
+
+impl InPlace<Reply<Range<usize>>> {
+    /// Takes the reply off the front of the `input` that it was found in, with all its words.
+    pub fn take(self, input: &mut BytesMut) -> Reply {
+        self.take_with(input, |Reply { opcode, status, opaque, cas, flags, key, value }, take| {
+            let (key, value) = (take(key), take(value));
+            Reply { opcode, status, opaque, cas, flags, key, value }
+        })
+    }
 }
 
 fn check_lengths(header: &Header, limits: &Limits) -> Result<(), ReplyError> {

@@ -4,10 +4,9 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 
 use super::{Opaque, Status};
-use crate::memcached::limits::take;
 use crate::memcached::line::{Span, WordSpans, without_end};
 use crate::memcached::text::{self, END, data_block, error_line, line_of_reply};
-use crate::memcached::{Excerpt, Limits, ReplyError, key, number};
+use crate::memcached::{Excerpt, InPlace, Limits, ReplyError, key, number};
 
 /// A reply.
 ///
@@ -135,7 +134,7 @@ pub fn read_reply(input: &mut BytesMut, limits: &Limits) -> Result<Option<Reply>
             item.value = Some(span);
         }
     }
-    let mut reply = take(input, total, |part| reply.map(part));
+    let mut reply = InPlace::new(reply, total).take_with(input, |reply, take| reply.map(take));
     if let Reply::Item(item) = &mut reply
         && decoded.is_some()
     {

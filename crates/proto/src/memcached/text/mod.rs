@@ -27,7 +27,7 @@ pub use read::read_request;
 pub use refusal::Refusal;
 pub use reply::{Error, Reply, write_reply};
 pub use request::Request;
-pub use response::{Awaited, read_reply};
+pub use response::{Awaited, find_reply, read_reply};
 pub use words::Words;
 pub use write::{write_get, write_request};
 

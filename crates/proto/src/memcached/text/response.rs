@@ -1,11 +1,13 @@
 //! How a client reads replies of the text protocols.
 
+use core::ops::Range;
+
 use bytes::BytesMut;
 
 use super::{Error, Reply};
-use crate::memcached::limits::{expect, take};
+use crate::memcached::limits::expect;
 use crate::memcached::line::{Span, WordSpans, without_end};
-use crate::memcached::{Excerpt, Limits, ReplyError, key, number};
+use crate::memcached::{Excerpt, InPlace, Limits, ReplyError, key, number};
 
 /// What stands behind a value.
 pub(in crate::memcached) const END: &[u8] = b"\r\n";
@@ -61,12 +63,32 @@ impl<B> Reply<B> {
 /// # Errors
 /// When it is no answer to what is awaited, or longer than the limits. The stream can't be read on then.
 pub fn read_reply(input: &mut BytesMut, awaited: Awaited, limits: &Limits) -> Result<Option<Reply>, ReplyError> {
-    let Some(line_bytes) = line_of_reply(input, limits)? else {
-        return Ok(None);
+    Ok(find_reply(input, awaited, limits)?.map(|found| found.take(input)))
+}
+
+/// The same without taking it: its words are told by their places in `input`.
+///
+/// # Errors
+/// As [`read_reply`].
+pub fn find_reply(
+    input: &mut BytesMut,
+    awaited: Awaited,
+    limits: &Limits,
+) -> Result<Option<InPlace<Reply<Range<usize>>>>, ReplyError> {
+    // Most lines of long answers, so that they are looked for first, and in one go.
+    let item = if awaited == Awaited::Values { item_line(input, limits) } else { None };
+    let (mut reply, data, line_bytes) = match item {
+        Some((reply, data, line_bytes)) => (reply, Some(data), line_bytes),
+        None => {
+            let Some(line_bytes) = line_of_reply(input, limits)? else {
+                return Ok(None);
+            };
+            let line = without_end(input.get(..line_bytes).unwrap_or_default());
+            let parsed = parse(line, awaited);
+            let (reply, data) = parsed.ok_or_else(|| ReplyError::Unexpected(Excerpt::of(line)))?;
+            (reply, data, line_bytes)
+        }
     };
-    let line = without_end(input.get(..line_bytes).unwrap_or_default());
-    let parsed = parse(line, awaited);
-    let (mut reply, data) = parsed.ok_or_else(|| ReplyError::Unexpected(Excerpt::of(line)))?;
     let mut total = line_bytes;
     if let Some(data) = data {
         let Some(span) = data_block(input, line_bytes, data, limits)? else {
@@ -77,7 +99,14 @@ pub fn read_reply(input: &mut BytesMut, awaited: Awaited, limits: &Limits) -> Re
             *value = span;
         }
     }
-    Ok(Some(take(input, total, |part| reply.map(part))))
+    Ok(Some(InPlace::new(reply, total)))
+}
+
+impl InPlace<Reply<Range<usize>>> {
+    /// Takes the reply off the front of the `input` that it was found in, with all its words.
+    pub fn take(self, input: &mut BytesMut) -> Reply {
+        self.take_with(input, |reply, take| reply.map(take))
+    }
 }
 
 /// How long the line at the front is, its end included, if all of it has come.
@@ -166,6 +195,25 @@ fn stat(mut words: WordSpans<'_>) -> Option<Reply<Span>> {
     let is_stat = words.word()? == b"STAT";
     let name = words.next().filter(|_| is_stat)?;
     Some(Reply::Stat { name, value: words.rest() })
+}
+
+/// `VALUE key flags length [cas]` at the front, if it is written as all servers write it; how long the value is that follows it; and how
+/// long the line is, its end included.
+fn item_line(input: &[u8], limits: &Limits) -> Option<(Reply<Span>, u64, usize)> {
+    const KEY_AT: usize = b"VALUE ".len();
+    let rest = input.strip_prefix(b"VALUE ")?;
+    let key_bytes = memchr::memchr2(b' ', b'\n', rest.get(..=key::MAX_BYTES).unwrap_or(rest))?;
+    let key = KEY_AT..KEY_AT + key_bytes;
+    let (flags, end) = number::behind_space(input, key.end)?;
+    let (length, end) = number::behind_space(input, end)?;
+    let (cas, end) = match number::behind_space(input, end) {
+        Some((cas, end)) => (Some(cas), end),
+        None => (None, end),
+    };
+    let line_bytes = end + END.len();
+    let is_line = key_bytes > 0 && line_bytes <= limits.line_bytes && input.get(end..line_bytes) == Some(END);
+    let flags = u32::try_from(flags).ok().filter(|_| is_line)?;
+    Some((Reply::Value { key, flags, cas, value: 0..0 }, length, line_bytes))
 }
 
 /// `VALUE key flags length [cas]`

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use charioteer_proto::tikv::Message;
-use charioteer_proto::tikv::rpc::{Answer, Command};
+use charioteer_proto::tikv::rpc::{Answer, Call, Command};
 use charioteer_proto::tikv::tikvpb::{
     BatchCommandsEmptyRequest, BatchCommandsEmptyResponse, BatchCommandsRequest, BatchCommandsResponse,
     batch_commands_response::Response,
@@ -31,8 +31,14 @@ pub(crate) struct BatchStream<R> {
     told_health_at: Option<Duration>,
 }
 
-/// A command that was begun: its number on the stream, and its answer.
-pub(crate) type Begun = (u64, Soon<Result<Response, Status>>);
+/// A command that was begun.
+pub(crate) struct Begun {
+    /// Its number on the stream.
+    pub(crate) number: u64,
+    pub(crate) answer: Soon<Result<Response, Status>>,
+    /// Whether the answer has to be waited for and can be as long as a message.
+    pub(crate) is_large: bool,
+}
 
 /// Answers that wait to be sent, and how long they are.
 #[derive(Debug, Default)]
@@ -71,11 +77,13 @@ impl<R: Raw> BatchStream<R> {
         }
         let store = Arc::clone(&self.store);
         Ok(numbers.into_iter().zip(requests).map(move |(number, request)| {
+            let call = request.cmd.as_ref().and_then(Call::of_command);
+            let is_large = call.is_some_and(|call| store.may_answer_much(call));
             let answer = match request.cmd {
                 Some(command) => begin(&store, command),
                 None => Soon::Ready(Ok(Response::default())),
             };
-            (number, answer)
+            Begun { number, answer, is_large }
         }))
     }
 

@@ -30,7 +30,7 @@ use super::cluster::Cluster;
 use crate::backend::{Raw, Soon};
 use crate::grpc::Status;
 
-pub(crate) use batch::{Answered, BatchStream};
+pub(crate) use batch::{Answered, BatchStream, Begun};
 pub(crate) use refusal::Refusable;
 
 /// What a message needs beside the answer in it.
@@ -66,6 +66,12 @@ impl<R: Raw> Store<R> {
     pub(crate) fn new(id: u64, cluster: Arc<Cluster>, raw: R, api: TikvApi, clock: Clock, frame_bytes: usize) -> Self {
         let health = Health::new(id, clock.now());
         Self { id, cluster, raw, api, clock, health, most_bytes: frame_bytes.saturating_sub(AROUND_AN_ANSWER) }
+    }
+
+    /// Whether the answer has to be waited for and can be as long as a message. In memory it is a view of rows that are there anyway.
+    pub(crate) fn may_answer_much(&self, call: Call) -> bool {
+        use Call::{RawBatchGet, RawBatchScan, RawCompareAndSwap, RawGet, RawScan};
+        self.raw.reads_wait() && matches!(call, RawGet | RawBatchGet | RawScan | RawBatchScan | RawCompareAndSwap)
     }
 
     /// Answers a method that came alone.

@@ -58,6 +58,13 @@ impl Web {
         soon(self.page(method != "HEAD")).await.expect("the server hung up instead of answering")
     }
 
+    /// Posts and keeps the connection open.
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Page {
+        let length = body.len();
+        self.send(&format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n{body}")).await;
+        soon(self.page(true)).await.expect("the server hung up instead of answering")
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         soon(self.stream.write_all(text.as_bytes())).await.unwrap();
     }

@@ -33,7 +33,10 @@ fn parts_are_kept_until_the_packet_that_completes_the_answer() {
     put(&mut stream, Opcode::NOOP, 7, b"");
     put(&mut stream, Opcode::GET, 8, b"three");
     let (answers, end) = read(&mut packets(100), &stream);
-    let read: Vec<_> = answers.iter().map(|(id, answer)| (*id, answer.parts.len(), answer.last.opcode)).collect();
+    let read: Vec<_> = answers
+        .iter()
+        .map(|(id, answer)| (*id, answer.rest().items.keys_and_values().len(), answer.last.opcode))
+        .collect();
     assert_eq!((read, end), (vec![(7, 2, Opcode::NOOP), (8, 0, Opcode::GET)], None));
 }
 
@@ -44,7 +47,7 @@ fn statistics_are_one_answer() {
     write_stat(&mut stream, 7, b"empty", b"");
     write_stat(&mut stream, 7, b"", b"");
     let (answers, end) = read(&mut packets(100), &stream);
-    assert_eq!((answers.len(), answers[0].1.parts.len(), end), (1, 2, None));
+    assert_eq!((answers.len(), answers[0].1.rest().parts.len(), end), (1, 2, None));
 }
 
 #[test]
@@ -53,7 +56,7 @@ fn a_value_that_is_too_long_is_passed_over_and_nothing_behind_it_is_lost() {
     put(&mut stream, Opcode::GET, 7, &[b'x'; 101]);
     put(&mut stream, Opcode::GET, 8, &[b'x'; 100]);
     let (answers, end) = read(&mut packets(100), &stream);
-    let read: Vec<_> = answers.iter().map(|(id, answer)| (*id, answer.too_long, answer.last.value.len())).collect();
+    let read: Vec<_> = answers.iter().map(|(id, answer)| (*id, answer.too_long(), answer.last.value.len())).collect();
     assert_eq!((read, end), (vec![(7, Some(101), 0), (8, None, 100)], None));
 }
 
@@ -66,7 +69,7 @@ fn a_part_that_is_too_long_spoils_its_own_answer_only() {
         put(&mut stream, Opcode::NOOP, 7, b"");
         put(&mut stream, Opcode::NOOP, 8, b"");
         let (answers, end) = read(&mut packets(100), &stream);
-        let read: Vec<_> = answers.iter().map(|(id, answer)| (*id, answer.too_long)).collect();
+        let read: Vec<_> = answers.iter().map(|(id, answer)| (*id, answer.too_long())).collect();
         assert_eq!((read, end), (vec![(7, Some(101)), (8, None)], None));
     }
 }
@@ -82,7 +85,7 @@ fn parts_without_end_take_no_memory_without_end() {
     }
     put(&mut stream, Opcode::NOOP, 7, b"");
     let taken = packets.next_answer(&mut stream).unwrap().unwrap();
-    assert!(taken.reply.too_long.is_some());
+    assert!(taken.reply.too_long().is_some());
 }
 
 #[test]

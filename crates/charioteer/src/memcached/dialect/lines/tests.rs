@@ -81,12 +81,12 @@ fn what_nobody_asked_for_ends_the_connection() {
 fn items_are_the_parts_of_one_answer() {
     let stream = "VA 1 f0 c7 ka O1\r\nx\r\nVA 1 f0 c8 kYiBi b O1\r\ny\r\nMN\r\n";
     let (answers, end) = read(&[ITEMS], stream);
-    let parts: Vec<_> = answers[0].1.parts.iter().map(|part| (&part.key[..], &part.value[..], part.opcode)).collect();
-    assert_eq!(parts, [(&b"a"[..], &b"x"[..], Opcode::GET_WITH_KEY), (b"b b", b"y", Opcode::GET_WITH_KEY)]);
+    assert_eq!(answers[0].1.rest().items.keys_and_values(), [(&b"a"[..], &b"x"[..]), (b"b b", b"y")]);
     assert_eq!((answers[0].1.last.opcode, end), (Opcode::NOOP, None));
 
     let (answers, end) = read(&[TEXT_ITEMS], "VALUE a 0 1 7\r\nx\r\nVALUE b 0 1 8\r\ny\r\nEND\r\n");
-    assert_eq!((answers[0].1.parts.len(), answers[0].1.last.opcode, end), (2, Opcode::NOOP, None));
+    assert_eq!(answers[0].1.rest().items.keys_and_values(), [(&b"a"[..], &b"x"[..]), (b"b", b"y")]);
+    assert_eq!((answers[0].1.last.opcode, end), (Opcode::NOOP, None));
 }
 
 #[test]
@@ -94,27 +94,27 @@ fn a_value_that_is_too_long_is_passed_over_and_nothing_behind_it_is_lost() {
     let long = "x".repeat(101);
     let stream = format!("VA 101 f0 O1\r\n{long}\r\nVA 1 f0 O2\r\ny\r\n");
     let (answers, end) = read(&[GET, GET], &stream);
-    assert_eq!((answers[0].1.too_long, answers[1].1.too_long, end), (Some(101), None, None));
+    assert_eq!((answers[0].1.too_long(), answers[1].1.too_long(), end), (Some(101), None, None));
     assert_eq!(answers[1].1.last.value, "y");
 
     let stream = format!("VALUE a 0 101 5\r\n{long}\r\nVALUE b 0 1 5\r\nz\r\nEND\r\nVALUE a 0 1 5\r\ny\r\nEND\r\n");
     let (answers, end) = read(&[TEXT_ITEMS, TEXT_GET], &stream);
-    assert_eq!((answers[0].1.too_long, answers[1].1.too_long, end), (Some(101), None, None));
+    assert_eq!((answers[0].1.too_long(), answers[1].1.too_long(), end), (Some(101), None, None));
     assert_eq!((answers.len(), &answers[1].1.last.value[..]), (2, &b"y"[..]));
 
     let stream = format!("VA 101 f0 ka O1\r\n{long}\r\nVA 1 f0 kb O1\r\nz\r\nMN\r\nEN O2\r\n");
     let (answers, end) = read(&[ITEMS, GET], &stream);
-    assert_eq!((answers.len(), answers[0].1.too_long, answers[1].1.too_long, end), (2, Some(101), None, None));
+    assert_eq!((answers.len(), answers[0].1.too_long(), answers[1].1.too_long(), end), (2, Some(101), None, None));
 }
 
 #[test]
 fn a_gigabyte_that_is_announced_is_neither_waited_for_nor_kept() {
     for (call, stream) in [(GET, "VA 1073741824 O1\r\n"), (TEXT_GET, "VALUE key 0 1073741824 1\r\n")] {
         let (answers, end) = read(&[call], stream);
-        assert_eq!((answers[0].1.too_long, end), (Some(1 << 30), None));
+        assert_eq!((answers[0].1.too_long(), end), (Some(1 << 30), None));
     }
     let (answers, _) = read(&[GET], "VA 18446744073709551615 O1\r\nmore");
-    assert_eq!(answers[0].1.too_long, Some(u64::MAX));
+    assert_eq!(answers[0].1.too_long(), Some(u64::MAX));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn parts_without_end_take_no_memory_without_end() {
         assert!(lines.parts.bytes_kept() <= 4 * 1000);
     }
     let taken = lines.next_answer(&mut BytesMut::from("END\r\n")).unwrap().unwrap();
-    assert!(taken.reply.too_long.is_some());
+    assert!(taken.reply.too_long().is_some());
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_line_without_end_ends_the_connection() {
 fn a_refusal_is_one_of_the_replies() {
     let stream = "SERVER_ERROR object too large for cache\r\nHD c1 O1\r\nHD O2\r\n";
     let (answers, end) = read(&[SETS, TEXT_SET], stream);
-    assert_eq!(answers[0].1.parts[0].status, Status::TOO_LARGE);
+    assert_eq!(answers[0].1.rest().parts[0].status, Status::TOO_LARGE);
     // A line of the meta protocol answers no call of the text protocol.
     assert_eq!((answers[0].1.last.status, answers.len(), end.is_some()), (Status::OK, 1, true));
     let (answers, end) = read(&[TEXT_ITEMS, TEXT_SET], "SERVER_ERROR out of memory\r\nSTORED\r\n");
@@ -153,8 +153,8 @@ fn after_a_store_that_was_refused_for_its_line_nothing_more_is_read() {
     for refusal in ["CLIENT_ERROR bad data chunk", "ERROR"] {
         let (answers, end) = read(&[TEXT_SETS, TEXT_GET], &format!("STORED\r\n{refusal}\r\nERROR\r\nEND\r\n"));
         let answer = &answers[0].1;
-        let parts: Vec<_> = answer.parts.iter().map(|part| part.status).collect();
-        assert!(parts[0] == Status::OK && parts[1] != Status::OK && answer.parts.len() == 2);
+        let parts: Vec<_> = answer.rest().parts.iter().map(|part| part.status).collect();
+        assert!(parts[0] == Status::OK && parts[1] != Status::OK && answer.rest().parts.len() == 2);
         assert_eq!((answer.last.status, answers.len()), (Status::INTERNAL, 1));
         assert!(end.is_some_and(|reason| reason.contains("refused")));
     }

@@ -17,8 +17,8 @@ fn message(commands: Vec<(u64, Option<Command>)>) -> BatchCommandsRequest {
 
 async fn answers(stream: &BatchStream<EmbeddedRaw>, message: BatchCommandsRequest) -> Answered {
     let mut answers = Answered::default();
-    for (number, answer) in stream.begin(message).unwrap() {
-        answers.push(number, answer.wait().await.unwrap());
+    for begun in stream.begin(message).unwrap() {
+        answers.push(begun.number, begun.answer.wait().await.unwrap());
     }
     answers
 }

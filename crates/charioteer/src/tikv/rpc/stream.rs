@@ -1,0 +1,307 @@
+//! One stream of batches, as callers see it.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use charioteer_proto::tikv::Message;
+use charioteer_proto::tikv::batch::Packable;
+use charioteer_proto::tikv::rpc::{BatchCommands, Batched};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::health::Health;
+use super::rider::Rider;
+use super::store::BatchLimits;
+use crate::error::{ErrorKind, Failure, Outcome};
+use crate::exec;
+use crate::net::{CallId, Pending, Progress, Refused, Stage, count};
+use crate::tikv::grpc::{self, Channel, Connection, Renewable};
+
+/// What the requests of one stream may take that are not answered, counted in steps of this size.
+const ROOM_STEP_BYTES: usize = 1024;
+const ROOM: usize = 16 * 1024;
+
+/// How long calls may be given up, one after the other, without any answer between them, before the stream is taken for dead.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// A stream. Clones share it; it ends when the last is dropped.
+#[derive(Clone)]
+pub(super) struct BatchStream(Arc<Owner>);
+
+struct Owner(Arc<Shared>);
+
+/// What callers and the rider share.
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    pub(super) connection: Connection,
+    pub(super) health: Arc<Health>,
+    room: Semaphore,
+    /// Whether it is over, for those who only want to know that.
+    ended: AtomicBool,
+}
+
+pub(super) struct State {
+    pub(super) pending: Pending<Answer>,
+    /// There while the rider rests; it has nothing to write then, as far as it knows.
+    pub(super) rider: Option<Waker>,
+    /// There while the rider waits for the server to take more; it has much to write then, and looks up only when all is over.
+    pub(super) blocked: Option<Waker>,
+    /// Whether the rider wakes, within a [`ROUND`](crate::net::ROUND), those who wait now.
+    pub(super) on_rounds: bool,
+    /// Whether anything was answered.
+    pub(super) has_answered: bool,
+    /// Since when calls have been given up without any answer between them.
+    pub(super) silent_since: Option<Instant>,
+    /// What has ended it.
+    end: Option<Failure>,
+}
+
+/// An answer that has not been decoded.
+pub(super) struct Answer {
+    /// The number of the command that it answers; `None` if the server does not know the command.
+    pub(super) command: Option<u32>,
+    pub(super) bytes: Bytes,
+}
+
+impl BatchStream {
+    /// Begins one, and has it read and written on the task of its connection.
+    pub(super) async fn open(
+        channel: Channel,
+        health: Arc<Health>,
+        limits: BatchLimits,
+        deadline: Instant,
+    ) -> Result<Self, Failure> {
+        let (requests, replies) = channel.open::<BatchCommands>(deadline).await?;
+        let connection = requests.connection().clone();
+        let state = State {
+            pending: Pending::new(false),
+            rider: None,
+            blocked: None,
+            on_rounds: false,
+            has_answered: false,
+            silent_since: None,
+            end: None,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            connection: connection.clone(),
+            health,
+            room: Semaphore::new(ROOM),
+            ended: AtomicBool::new(false),
+        });
+        connection.ride(Box::pin(Rider::new(Arc::clone(&shared), requests, replies, limits)));
+        Ok(Self(Arc::new(Owner(shared))))
+    }
+
+    /// Sends a command, and waits for its answer.
+    ///
+    /// May be dropped at any moment: a request that has not left is not sent then, and the answer of one that has left is dropped.
+    pub(super) async fn call<M: Batched>(
+        &self,
+        request: &M::Request,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<M::Reply, Failure> {
+        let mut timer = pin!(None);
+        let mine = Progress::default();
+        // How far it had come is known once it is dropped.
+        let answer = {
+            let answering = pin!(self.answer::<M>(request, progress, &mine));
+            exec::within(deadline, timer.as_mut(), progress, answering).await
+        };
+        let answer = answer.unwrap_or_else(|| {
+            let what = if mine.is_sent() { "there was no answer" } else { "the request could not be sent" };
+            Err(grpc::timed_out(what, mine.is_sent()))
+        })?;
+        match answer.command {
+            Some(command) if command == M::COMMAND => M::Reply::decode(answer.bytes).map_err(grpc::unreadable),
+            Some(command) => Err(self.shared().mistaken(M::COMMAND, command)),
+            None => Err(Failure::new(ErrorKind::Unsupported, "the server does not know this command in a batch")
+                .code("UNIMPLEMENTED")),
+        }
+    }
+
+    /// Whether anything was answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.shared().state.lock().has_answered
+    }
+
+    /// `mine` is told of this request alone.
+    async fn answer<M: Batched>(
+        &self,
+        request: &M::Request,
+        progress: &Progress,
+        mine: &Progress,
+    ) -> Result<Answer, Failure> {
+        let shared = self.shared();
+        let request = Packable::<M>::new(request);
+        let steps = u32::try_from((1 + request.max_len() / ROOM_STEP_BYTES).min(ROOM)).unwrap_or(1);
+        let _room = match shared.room.try_acquire_many(steps) {
+            Ok(room) => room,
+            Err(_) => shared.room.acquire_many(steps).await.map_err(|_| shared.lost(Stage::Queued))?,
+        };
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let (id, on_rounds) = shared.begin(waker, &request)?;
+        // Another runtime may stand still, and its rounds with it, while this one goes on.
+        let attended = on_rounds && progress.is_on(shared.connection.runtime());
+        Call { shared, id, progress, mine, is_new: true, attended, over: false }.await
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.0.0
+    }
+}
+
+impl Renewable for BatchStream {
+    fn is_alive(&self) -> bool {
+        !self.shared().ended.load(Ordering::Acquire)
+    }
+
+    fn close(&self) {
+        self.shared().end(grpc::closed());
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.end(grpc::closed());
+    }
+}
+
+impl Shared {
+    /// Queues a request, and says whether its caller is woken by a round.
+    fn begin<M: Batched>(&self, waker: Waker, request: &Packable<'_, M>) -> Result<(CallId, bool), Failure> {
+        let mut state = self.state.lock();
+        let on_rounds = state.on_rounds;
+        match state.pending.begin(Some(waker), |message, id| request.append(message, id.into())) {
+            Ok(id) => {
+                wake_rider(state);
+                Ok((id, on_rounds))
+            }
+            Err(Refused::Dead(_)) => {
+                drop(state);
+                Err(self.lost(Stage::Queued))
+            }
+            Err(Refused::Full) => {
+                drop(state);
+                let failure = grpc::lost("too many calls were never answered", false);
+                self.end(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    /// What the end of the stream means for a call that had come so far.
+    fn lost(&self, stage: Stage) -> Failure {
+        let state = self.state.lock();
+        let end = state.end.clone().unwrap_or_else(|| grpc::lost("the stream is over", true));
+        let has_never_begun = grpc::is_unimplemented(&end) && !state.has_answered;
+        let is_sent = stage != Stage::Queued && !has_never_begun;
+        let outcome = if is_sent { Outcome::Unknown } else { Outcome::NotApplied };
+        Failure { outcome, ..end }
+    }
+
+    /// An answer of another kind than the question: there is no relying on any of them.
+    fn mistaken(&self, asked: u32, answered: u32) -> Failure {
+        let message = format!("the server answered command {asked} as if it had been {answered}");
+        let failure = Failure::new(ErrorKind::Protocol, message).unknown();
+        self.end(failure.clone());
+        failure
+    }
+
+    /// Ends the stream, and wakes everybody who waits.
+    pub(super) fn end(&self, failure: Failure) {
+        self.ended.store(true, Ordering::Release);
+        self.room.close();
+        let mut state = self.state.lock();
+        let reason = Arc::from(&*failure.message);
+        state.end.get_or_insert(failure);
+        let mut waiting = state.pending.end(&reason);
+        waiting.extend(state.rider.take());
+        waiting.extend(state.blocked.take());
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Takes note of a call whose caller has gone away.
+    fn given_up(&self, id: CallId) -> Option<Stage> {
+        let counters = self.connection.counters();
+        let mut state = self.state.lock();
+        let stage = state.pending.give_up(id)?;
+        count(match stage {
+            Stage::Queued => &counters.cut_before_send,
+            Stage::Sent => &counters.cut_in_flight,
+            Stage::Answered => &counters.cut_after_reply,
+        });
+        if stage == Stage::Answered {
+            return Some(stage);
+        }
+        // Those in the queue too: while the server takes nothing they get no further.
+        let is_silent = match stage {
+            Stage::Sent => state.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE,
+            _ => state.silent_since.is_some_and(|since| since.elapsed() > SILENCE),
+        };
+        drop(state);
+        self.connection.doubt();
+        if is_silent {
+            self.end(grpc::lost("the server has not answered anything for too long", true));
+        }
+        Some(stage)
+    }
+}
+
+fn wake_rider(mut state: MutexGuard<'_, State>) {
+    let rider = state.rider.take();
+    drop(state);
+    rider.into_iter().for_each(Waker::wake);
+}
+
+/// A call that waits for its answer.
+struct Call<'a> {
+    shared: &'a Shared,
+    id: CallId,
+    progress: &'a Progress,
+    mine: &'a Progress,
+    /// Whether its caller's waker was left when it began, just now.
+    is_new: bool,
+    attended: bool,
+    over: bool,
+}
+
+impl Future for Call<'_> {
+    type Output = Result<Answer, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if std::mem::take(&mut self.is_new) {
+            self.progress.attended(self.attended);
+            return Poll::Pending;
+        }
+        let polled = self.shared.state.lock().pending.poll(self.id, cx.waker());
+        // Whatever it is that has woken it, it has waited long enough to have a timer now.
+        self.progress.attended(false);
+        let Poll::Ready(result) = polled else {
+            return Poll::Pending;
+        };
+        self.over = true;
+        Poll::Ready(result.map_err(|(stage, _)| self.shared.lost(stage)))
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        self.progress.attended(false);
+        if self.shared.given_up(self.id).is_some_and(|stage| stage != Stage::Queued) {
+            self.progress.sent();
+            self.mine.sent();
+        }
+    }
+}
