@@ -1,7 +1,7 @@
 //! What all handles of a client share: PD, regions, stores, counters.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use charioteer_proto::tikv::key::{self, KeyspaceId, Layout};
 use tokio::sync::OnceCell;

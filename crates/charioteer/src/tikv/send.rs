@@ -144,9 +144,7 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
         let mut reply = sent.map_err(|failure| self.not_answered(place, failure))?;
         match reply.take_region_error() {
             None => operation.reply(place, reply),
-            Some(error) => {
-                Err(self.locator.learn(place, &error).failure(&error))
-            }
+            Some(error) => Err(self.locator.learn(place, &error).failure(&error)),
         }
     }
 

@@ -216,9 +216,9 @@ impl<P> Unique<P> {
 
     fn in_their_places<T: Clone>(&self, results: &Results<T>) -> Vec<Result<T, Error>> {
         let result = |at: &usize| {
-            results.done[*at].clone().unwrap_or_else(|| {
-                Err(Failure::new(ErrorKind::Internal, "the key was left out of all groups").into())
-            })
+            results.done[*at]
+                .clone()
+                .unwrap_or_else(|| Err(Failure::new(ErrorKind::Internal, "the key was left out of all groups").into()))
         };
         self.places.iter().map(result).collect()
     }
@@ -331,11 +331,8 @@ struct BatchPut {
 
 impl BatchPut {
     fn of(client: &RawClient, group: &[&Item<Value>]) -> Self {
-        let pair = |item: &&Item<Value>| KvPair {
-            key: item.key.clone(),
-            value: item.part.value.clone(),
-            ..KvPair::default()
-        };
+        let pair =
+            |item: &&Item<Value>| KvPair { key: item.key.clone(), value: item.part.value.clone(), ..KvPair::default() };
         let ttls: Vec<u64> = group.iter().map(|item| item.part.ttl).collect();
         let request = RawBatchPutRequest {
             pairs: group.iter().map(pair).collect(),

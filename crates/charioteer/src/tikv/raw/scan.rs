@@ -226,7 +226,8 @@ impl Scanner {
         let rows = page.rows.len() as u64;
         self.pace.learn(&page);
         self.left = self.left.saturating_sub(rows);
-        self.lane = self.lane.take().and_then(|lane| Some(Lane { rest: page.rest?, left: lane.left.saturating_sub(rows) }));
+        self.lane =
+            self.lane.take().and_then(|lane| Some(Lane { rest: page.rest?, left: lane.left.saturating_sub(rows) }));
         self.rows = page.rows.into_iter();
         if rows > 0 && self.begin_fetch() {
             // Looked at once, so that it is sent; what it gives is looked at when the rows have been handed out.

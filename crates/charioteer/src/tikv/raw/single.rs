@@ -162,18 +162,15 @@ impl RawClient {
     ///
     /// # Errors
     /// As [`compare_and_swap`](Self::compare_and_swap).
-    pub async fn compare_and_delete(
-        &self,
-        key: impl AsRef<[u8]>,
-        expected: impl Into<Bytes>,
-    ) -> Result<Swap, Error> {
+    pub async fn compare_and_delete(&self, key: impl AsRef<[u8]>, expected: impl Into<Bytes>) -> Result<Swap, Error> {
         let deleted = RawCasRequest { delete: true, ..RawCasRequest::default() };
         self.swap(key.as_ref(), Some(expected.into()), deleted).await
     }
 
     async fn swap(&self, key: &[u8], expected: Option<Bytes>, new: RawCasRequest) -> Result<Swap, Error> {
         if !self.terms.is_atomic {
-            let message = "other writes are in no certain order with it: use a handle with_atomic(true), here and there";
+            let message =
+                "other writes are in no certain order with it: use a handle with_atomic(true), here and there";
             return Err(Error::invalid(CompareAndSwap::NAME, message));
         }
         let begun = self.begin(CompareAndSwap::NAME).await?;
