@@ -58,7 +58,8 @@ const BOTH_WAYS: [bool; 2] = [false, true];
 async fn a_scan_goes_on_when_its_region_is_split_before_at_and_behind_where_it_is() {
     for reverse in BOTH_WAYS {
         let (server, client) = filled().await;
-        for (read, at) in [(0, "00005"), (95, "00090"), (95, "00100"), (120, "00120"), (120, "001205"), (160, "00285")] {
+        for (read, at) in [(0, "00005"), (95, "00090"), (95, "00100"), (120, "00120"), (120, "001205"), (160, "00285")]
+        {
             let begun = Begun::of(&client, reverse, read).await;
             server.tikv().split([at]).await.unwrap();
             begun.goes_on().await;
