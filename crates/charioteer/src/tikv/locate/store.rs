@@ -22,8 +22,10 @@ const DEFAULT_PORT: u16 = 20160;
 /// How long a store may take to say that it is there.
 const CHECK: Duration = Duration::from_secs(1);
 
-/// How long it takes until a store is asked again that did not answer.
-const CHECK_AGAIN: Duration = Duration::from_secs(1);
+/// How long it takes until a store is asked again that did not answer: at first, and at most. Twice as long each time, so that it is
+/// missed for no longer than it was gone.
+const CHECK_AGAIN: Duration = Duration::from_millis(20);
+const CHECK_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// After so many checks in vain PD is asked whether the store has another address.
 const CHECKS_OF_ONE_ADDRESS: u32 = 30;
@@ -229,6 +231,7 @@ impl Stores {
 
 /// Asks a store whether it is there, until it is, or nobody uses it any more.
 async fn check(stores: Weak<Stores>, pd: Pd, store: Weak<Store>) {
+    let mut pause = CHECK_AGAIN;
     for checks in 1_u32.. {
         let Some(asked) = store.upgrade() else { return };
         if asked.connection.is_live(Instant::now() + CHECK).await {
@@ -245,6 +248,7 @@ async fn check(stores: Weak<Stores>, pd: Pd, store: Weak<Store>) {
             }
         }
         drop(asked);
-        tokio::time::sleep(CHECK_AGAIN).await;
+        tokio::time::sleep(pause).await;
+        pause = CHECK_AT_LEAST.min(2 * pause);
     }
 }
