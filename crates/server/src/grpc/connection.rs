@@ -1,5 +1,6 @@
 //! One HTTP/2 connection: takes calls off it, and has each answered by a task of its own.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use h2::{RecvStream, server};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::uri::Authority;
 use http::{Method, Request, StatusCode, Uri};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -18,6 +21,7 @@ use super::messages::{Encoding, MessageLimits, Messages};
 use super::replies::{Replies, ReplyLimits, refuse};
 use super::status::{Code, Status, given_up};
 use crate::Limits;
+use crate::connection::Ended;
 use crate::taken::Taken;
 
 /// Calls that a connection may have open; TiKV has as many. Clients keep further ones back.
@@ -57,7 +61,7 @@ pub(crate) struct Exchange {
     /// What it is to get.
     pub(crate) replies: Replies,
     large_answers: Arc<Semaphore>,
-    connection: CancellationToken,
+    cut: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -100,17 +104,17 @@ impl Exchange {
 
     /// Closes the connection with all of its calls, and answers none of them.
     pub(crate) fn cut(&self) {
-        self.connection.cancel();
+        self.cut.cancel();
     }
 }
 
-/// Serves one connection until it ends; when the server stops, calls that are under way may end.
+/// Serves one connection until it ends, and says why it did; when the server stops, calls that are under way may end.
 pub(crate) async fn serve<S: Service>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     service: Arc<S>,
     limits: &Limits,
     stop: &CancellationToken,
-) -> Result<(), h2::Error> {
+) -> Result<Ended, h2::Error> {
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(CALLS)
@@ -121,8 +125,16 @@ pub(crate) async fn serve<S: Service>(
         .max_header_list_size(HEADERS_BYTES);
     let shaken =
         tokio::time::timeout(limits.stalled, builder.handshake::<_, Bytes>(Taken::new(stream, limits.stalled))).await;
-    let Ok(connection) = shaken else { return Err(h2::Reason::SETTINGS_TIMEOUT.into()) };
-    Calls::new(service, limits, stop).run(connection?).await
+    let Ok(connection) = shaken else { return Ok(Ended::Stalled) };
+    match Calls::new(service, limits, stop).run(connection?).await {
+        Err(error) if is_timeout(&error) => Ok(Ended::Stalled),
+        ended => ended,
+    }
+}
+
+/// Whether the client has taken nothing from the socket for too long.
+fn is_timeout(error: &h2::Error) -> bool {
+    error.get_io().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// What all calls of a connection share.
@@ -134,7 +146,13 @@ struct Calls<'a, S> {
     large_answers: Arc<Semaphore>,
     stop: &'a CancellationToken,
     /// Held by every call.
-    open: Arc<()>,
+    open: Arc<Open>,
+}
+
+/// The calls of a connection that are under way.
+struct Open {
+    /// When there was one last, as far as they have ended.
+    ended: Mutex<Instant>,
 }
 
 impl<'a, S: Service> Calls<'a, S> {
@@ -149,41 +167,57 @@ impl<'a, S: Service> Calls<'a, S> {
             reply_limits: ReplyLimits { bytes, room: room(), stalled },
             large_answers: Arc::new(Semaphore::new(LARGE_ANSWERS)),
             stop,
-            open: Arc::default(),
+            open: Arc::new(Open { ended: Mutex::new(Instant::now()) }),
         }
     }
 
     async fn run<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut connection: server::Connection<T, Bytes>,
-    ) -> Result<(), h2::Error> {
-        let gone = CancellationToken::new();
+    ) -> Result<Ended, h2::Error> {
+        let (cut, gone) = (CancellationToken::new(), CancellationToken::new());
+        // Calls end behind the connection, which is not to tell of them when it is cut.
         let _gone_with_this = gone.clone().drop_guard();
-        let mut is_ending = false;
+        let mut ending = None;
+        let mut idle_at = self.limits.idle.map(|limit| Instant::now() + limit);
         loop {
             tokio::select! {
                 biased;
+                () = cut.cancelled() => return Ok(Ended::Cut),
                 accepted = connection.accept() => match accepted {
-                    Some(Ok((request, answer))) => self.begin(request, answer, &gone),
+                    Some(Ok((request, answer))) => self.begin(request, answer, &cut, &gone),
                     Some(Err(error)) => return Err(error),
-                    None => return Ok(()),
+                    None => return Ok(ending.unwrap_or(Ended::Closed)),
                 },
-                () = gone.cancelled() => return Ok(()),
-                () = self.stop.cancelled(), if !is_ending => {
+                () = self.stop.cancelled(), if ending.is_none() => {
                     connection.graceful_shutdown();
-                    is_ending = true;
+                    ending = Some(Ended::Closed);
                 }
-                () = idle(self.limits.idle), if !is_ending => {
-                    if Arc::strong_count(&self.open) == 1 {
+                () = at(idle_at), if ending.is_none() => {
+                    idle_at = self.idle_at();
+                    if idle_at.is_some_and(|idle_at| idle_at <= Instant::now()) {
                         connection.graceful_shutdown();
-                        is_ending = true;
+                        ending = Some(Ended::Idle);
                     }
                 }
             }
         }
     }
 
-    fn begin(&self, request: Request<RecvStream>, answer: SendResponse<Bytes>, gone: &CancellationToken) {
+    /// When the connection has been without a call for too long.
+    fn idle_at(&self) -> Option<Instant> {
+        let is_busy = Arc::strong_count(&self.open) > 1;
+        let since = if is_busy { Instant::now() } else { *self.open.ended.lock() };
+        self.limits.idle.map(|limit| since + limit)
+    }
+
+    fn begin(
+        &self,
+        request: Request<RecvStream>,
+        answer: SendResponse<Bytes>,
+        cut: &CancellationToken,
+        gone: &CancellationToken,
+    ) {
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             return refuse(answer, StatusCode::METHOD_NOT_ALLOWED);
@@ -208,14 +242,14 @@ impl<'a, S: Service> Calls<'a, S> {
             replies,
             headers: head.headers,
             large_answers: Arc::clone(&self.large_answers),
-            connection: gone.clone(),
+            cut: cut.clone(),
             stop: self.stop.clone(),
         };
         let (service, open) = (Arc::clone(&self.service), Arc::clone(&self.open));
         let gone = gone.clone();
         tokio::spawn(async move {
             gone.run_until_cancelled_owned(answer_call(service, exchange)).await;
-            drop(open);
+            *open.ended.lock() = Instant::now();
         });
     }
 }
@@ -247,10 +281,10 @@ fn end(replies: Replies, path: &str, status: Result<(), Status>) {
     }
 }
 
-/// Comes after so much time, or never.
-async fn idle(limit: Option<Duration>) {
-    match limit {
-        Some(limit) => tokio::time::sleep(limit).await,
+/// Comes at a time, or never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
     }
 }

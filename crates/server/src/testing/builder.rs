@@ -7,7 +7,7 @@ use charioteer_engine::{Clock, DiskOptions};
 
 use super::{Memcached, Pegasus, TestServer, Tikv};
 use crate::server::Hooks;
-use crate::{Data, Error, Limits, MemcachedOptions, Options, PegasusOptions, Server, TikvOptions};
+use crate::{Data, Error, Limits, MemcachedOptions, Options, PegasusOptions, Server, TikvApi, TikvOptions};
 
 /// What a server for tests is to be: of one port and in memory, unless it is told otherwise.
 ///
@@ -102,6 +102,16 @@ impl Builder {
     /// So many TiKV stores. Default 1.
     pub fn tikv_stores(self, count: usize) -> Self {
         self.tikv(|tikv| tikv.stores = vec![any_port(); count])
+    }
+
+    /// So many TiKV regions. Default 5, as a new PD makes them.
+    pub fn tikv_regions(self, count: usize) -> Self {
+        self.tikv(|tikv| tikv.regions = count)
+    }
+
+    /// Which API versions of TiKV are served. Default any.
+    pub fn tikv_api(self, api: TikvApi) -> Self {
+        self.tikv(|tikv| tikv.api = api)
     }
 
     /// Serves TiKV over TLS.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 
 use super::{Error, Injected};
 use crate::backend::{EmbeddedRaw, aside};
-use crate::tikv::hooks::Hooks;
 pub use crate::tikv::hooks::{Action, Fault, RegionError, Seen, Status};
+use crate::tikv::hooks::{Asked, Hooks};
 use crate::tikv::{ChangeError, Cluster, Ports};
 use crate::{Addresses, Server};
 use bytes::Bytes;
@@ -41,6 +41,52 @@ pub struct Tikv {
     addresses: Addresses,
 }
 
+/// Followers that lag behind their leaders: see [`Tikv::lag_follower`]. They catch up when this is dropped.
+///
+/// ```
+/// use charioteer_server::testing::TestServer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = TestServer::builder().tikv_stores(3).start().await?;
+/// let lagging = server.tikv().lag_follower(1)?;
+/// // … the client reads from followers …
+/// assert_eq!((lagging.waiting(), lagging.refused()), (0, 0), "there is no client here");
+/// lagging.catch_up();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "followers catch up when this is dropped"]
+pub struct Lagging {
+    replica_reads: Injected,
+    stale_reads: Injected,
+}
+
+impl Lagging {
+    /// How many reads have been kept waiting.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.replica_reads.hits()
+    }
+
+    /// Waits until so many reads are kept waiting.
+    pub async fn kept_waiting(&self, count: u64) {
+        self.replica_reads.hit(count).await;
+    }
+
+    /// How many reads have been answered with `DataIsNotReady`.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.stale_reads.hits()
+    }
+
+    /// Has them catch up: what waits is answered.
+    pub fn catch_up(self) {
+        drop(self);
+    }
+}
+
 /// A region, as it is at a moment.
 ///
 /// ```
@@ -48,7 +94,7 @@ pub struct Tikv {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let server = TestServer::builder().tikv(|tikv| tikv.regions = 1).start().await?;
+/// let server = TestServer::builder().tikv_regions(1).start().await?;
 /// let tikv = server.tikv();
 /// tikv.split(["m"]).await?;
 /// let regions = tikv.regions()?;
@@ -186,6 +232,30 @@ impl Tikv {
         self.change(move |cluster| cluster.give_up_leader(region)).await
     }
 
+    /// Has the followers on a store lag behind their leaders, for as long as what is returned lives. They keep those waiting who ask for
+    /// what the leader knows (`replica_read`), and refuse with `DataIsNotReady` those who ask for what was known at an earlier time
+    /// (`stale_read`). To have them answer with `ReadIndexNotReady` instead, inject that for
+    /// [`replica_reads`](Fault::replica_reads).
+    ///
+    /// # Errors
+    /// When there is no such store, or the whole server has stopped.
+    pub fn lag_follower(&self, store: usize) -> Result<Lagging, Error> {
+        self.ports()?.store(store).ok_or(Error::NoStore(store))?;
+        let ports = Weak::clone(&self.ports);
+        let lagging = |action| {
+            let ports = Weak::clone(&ports);
+            let follows = move |asked: &Asked<'_>| {
+                let region = asked.context.map_or(0, |context| context.region_id);
+                ports.upgrade().is_some_and(|ports| follows(ports.service().cluster(), region, store))
+            };
+            Fault::new(action).at_store(store).only(follows)
+        };
+        Ok(Lagging {
+            replica_reads: self.inject(lagging(Action::Hold).replica_reads()),
+            stale_reads: self.inject(lagging(Action::Answer(RegionError::DataIsNotReady)).stale_reads()),
+        })
+    }
+
     /// Has a fault take effect, for as long as what is returned lives.
     pub fn inject(&self, fault: Fault) -> Injected {
         self.hooks.faults.inject(fault)
@@ -236,6 +306,14 @@ impl Tikv {
     fn ports(&self) -> Result<Arc<Ports<EmbeddedRaw>>, Error> {
         self.ports.upgrade().ok_or(Error::Stopped)
     }
+}
+
+/// Whether a store has a peer of a region that does not lead it.
+fn follows(cluster: &Cluster, region: u64, store: usize) -> bool {
+    let store = cluster.store_id_at(store);
+    cluster.region(region).is_some_and(|region| {
+        region.peer_on(store).is_some_and(|peer| region.leader_peer().is_none_or(|leader| leader.id != peer.id))
+    })
 }
 
 impl fmt::Debug for Tikv {

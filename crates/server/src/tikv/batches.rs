@@ -75,10 +75,22 @@ impl<R: Raw> Endpoint<R> {
                 },
                 () = exchange.replies.given_up() => return Err(given_up()),
             }
-            while let Some(Some(settled)) = under_way.waiting.next().now_or_never() {
-                self.settle(&mut under_way, exchange, settled).await?;
-            }
+            self.settle_ready(&mut under_way, exchange).await?;
             under_way.send(exchange).await?;
+        }
+        Ok(())
+    }
+
+    /// Settles what need not be waited for, and what others get done in a moment, so that its answers travel together.
+    async fn settle_ready(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<(), Status> {
+        for _ in 0..2 {
+            if under_way.waiting.is_empty() {
+                break;
+            }
+            while let Some(Some(settled)) = under_way.waiting.next().now_or_never() {
+                self.settle(under_way, exchange, settled).await?;
+            }
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -179,6 +191,7 @@ impl<R: Raw> Endpoint<R> {
                 Some(settled) = under_way.waiting.next() => self.settle(under_way, exchange, settled).await?,
                 () = exchange.replies.given_up() => return Err(given_up()),
             }
+            self.settle_ready(under_way, exchange).await?;
             under_way.send(exchange).await?;
         }
         Ok(())

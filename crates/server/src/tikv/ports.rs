@@ -120,11 +120,10 @@ async fn speak<R: Raw>(
     let protocol = begin.first_chunk().copied();
     let stream = join(std::io::Cursor::new(begin).chain(reader), writer);
     match protocol.as_ref() {
-        Some(b"PRI ") => {
-            if let Err(error) = Box::pin(grpc::serve(stream, endpoint, service.limits(), stop)).await {
-                debug!(%peer, %error, "connection lost");
-            }
-        }
+        Some(b"PRI ") => match Box::pin(grpc::serve(stream, endpoint, service.limits(), stop)).await {
+            Ok(ended) => note_end(&service, peer, &ended),
+            Err(error) => debug!(%peer, %error, "connection lost"),
+        },
         Some(b"GET " | b"HEAD" | b"POST") => {
             let answer = |asked: &web::Asked<'_>| endpoint.answer_http(asked);
             Box::pin(web::serve(stream, service.limits().stalled, stop, web::Posts::Taken, answer)).await;

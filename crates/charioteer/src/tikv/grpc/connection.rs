@@ -31,9 +31,12 @@ pub(crate) type Rider = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A connection. Clones share it; when all are dropped it ends with its last call.
 #[derive(Clone)]
 pub(crate) struct Connection {
+    owner: Arc<Owner>,
     pub(super) requests: SendRequest<Body>,
-    shared: Arc<Shared>,
 }
+
+/// What ends the connection when nobody can use it any more.
+struct Owner(Arc<Shared>);
 
 /// What calls and the task share. It does not keep the connection open.
 struct Shared {
@@ -92,60 +95,70 @@ impl Connection {
             greeted: Some(greeted),
             shared: Arc::clone(&shared),
         });
-        let connection = Self { requests, shared };
+        let connection = Self { owner: Arc::new(Owner(shared)), requests };
         match sign.await {
             Ok(()) => Ok(connection),
-            Err(_) => Err(connection.shared.never_was()),
+            Err(_) => Err(connection.shared().never_was()),
         }
     }
 
     /// `host:port`.
     pub(crate) fn peer(&self) -> &Arc<str> {
-        &self.shared.peer
+        &self.shared().peer
     }
 
     /// That of its task.
     pub(crate) fn runtime(&self) -> Id {
-        self.shared.runtime
+        self.shared().runtime
     }
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
-        &self.shared.counters
+        &self.shared().counters
     }
 
     pub(super) fn scheme(&self) -> &Scheme {
-        &self.shared.scheme
+        &self.shared().scheme
     }
 
     pub(super) fn authority(&self) -> &Authority {
-        &self.shared.authority
+        &self.shared().authority
     }
 
     pub(super) fn max_message_bytes(&self) -> usize {
-        self.shared.max_message_bytes
+        self.shared().max_message_bytes
     }
 
     /// Why it is over, if it is.
     pub(crate) fn end(&self) -> Option<Arc<str>> {
-        self.shared.end.lock().clone()
+        self.shared().end.lock().clone()
     }
 
     /// Has something polled on the task that reads and writes, until it has finished or the connection has ended.
     pub(crate) fn ride(&self, rider: Rider) {
-        self.shared.newcomers.lock().push(rider);
-        self.shared.task.wake();
+        self.shared().newcomers.lock().push(rider);
+        self.shared().task.wake();
     }
 
     /// Has the peer asked soon whether it is still there: somebody has waited in vain.
     pub(crate) fn doubt(&self) {
-        if !self.shared.doubtful.swap(true, Ordering::AcqRel) {
-            self.shared.task.wake();
+        if !self.shared().doubtful.swap(true, Ordering::AcqRel) {
+            self.shared().task.wake();
         }
     }
 
+    fn shared(&self) -> &Arc<Shared> {
+        &self.owner.0
+    }
+
     pub(super) fn underway(&self) -> Underway {
-        self.shared.calls.fetch_add(1, Ordering::Relaxed);
-        Underway(Arc::clone(&self.shared))
+        self.shared().calls.fetch_add(1, Ordering::Relaxed);
+        Underway(Arc::clone(self.shared()))
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.close("nobody needs it any more");
     }
 }
 
@@ -157,18 +170,17 @@ impl Drop for Underway {
 
 impl Renewable for Connection {
     fn is_alive(&self) -> bool {
-        !self.shared.ended.load(Ordering::Acquire)
+        !self.shared().ended.load(Ordering::Acquire)
     }
 
     fn close(&self) {
-        self.shared.end_for("the client was closed");
-        self.shared.task.wake();
+        self.shared().close("the client was closed");
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Connection").field(&self.shared.peer).finish()
+        f.debug_tuple("Connection").field(self.peer()).finish()
     }
 }
 
@@ -198,6 +210,12 @@ impl Shared {
         end.get_or_insert_with(|| reason.into());
         self.ended.store(true, Ordering::Release);
         is_first
+    }
+
+    /// Ends it from here.
+    fn close(&self, reason: &'static str) {
+        self.end_for(reason);
+        self.task.wake();
     }
 
     /// Why there was no sign of the peer.

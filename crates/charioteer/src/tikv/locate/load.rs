@@ -98,11 +98,19 @@ impl Shared {
             if let Ok(()) = ended.changed().await
                 && let Some(failure) = ended.borrow().clone()
             {
-                return Err(failure);
+                return self.for_want_of_better(wanted).ok_or(failure);
             }
         }
         let message = "the region that holds the key changes all the time";
         Err(Failure::new(ErrorKind::Unavailable, message).retry(&failure::REGION_MISS))
+    }
+
+    /// A region that is in doubt, where PD does not answer: its peers may know better, each of which is asked in its turn.
+    fn for_want_of_better(&self, wanted: &Wanted) -> Option<Arc<Region>> {
+        let Wanted::Key(key) = wanted else { return None };
+        let region = self.regions.doubtful(key)?;
+        self.regions.ask(&region, region.next_peer(), None, 0);
+        self.regions.of_key(key)
     }
 
     fn known(&self, wanted: &Wanted) -> Option<Arc<Region>> {
@@ -127,6 +135,7 @@ impl Shared {
             }
             (Wanted::Below(bound), _) => vec![self.below(bound, deadline).await?],
         };
+        self.stores.meet(&self.pd, deadline).await;
         let mut found = false;
         for (at, info) in told.into_iter().enumerate() {
             let region = match self.usable(info, deadline).await {

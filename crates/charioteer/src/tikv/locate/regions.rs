@@ -68,6 +68,11 @@ impl Regions {
         self.fresh(self.known.read().below(bound).filter(|region| region.reaches(bound)))
     }
 
+    /// The same of one that may be in doubt, for want of anything better.
+    pub(super) fn doubtful(&self, key: &[u8]) -> Option<Arc<Region>> {
+        self.known.read().at(key).filter(|region| region.holds(key)).cloned()
+    }
+
     /// How many are known.
     pub(super) fn len(&self) -> usize {
         self.known.read().by_start.len()

@@ -162,6 +162,15 @@ impl Stores {
         }
     }
 
+    /// Asks PD for all of them, if none is known.
+    pub(super) async fn meet(&self, pd: &Pd, deadline: Instant) {
+        if self.known.read().is_empty() {
+            // What can't be had of all is asked for of each.
+            let told = pd.all_stores(deadline).await.unwrap_or_default();
+            told.into_iter().for_each(|told| drop(self.learn(told)));
+        }
+    }
+
     /// Has PD asked for all of them, in the background, if that has not been done for long.
     pub(super) fn refresh(self: &Arc<Self>, pd: &Pd) {
         let mut refreshed = self.refreshed.lock();

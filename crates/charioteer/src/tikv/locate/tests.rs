@@ -253,3 +253,29 @@ async fn what_is_known_serves_on_while_pd_is_gone_and_what_is_not_is_told_in_tim
     server.tikv().start_pd().await.unwrap();
     assert_eq!(get(&locator, "a").await, 1);
 }
+
+#[tokio::test]
+async fn a_leader_is_found_by_asking_its_peers_while_pd_is_gone() {
+    let server = server(3, 1).await;
+    let locator = locator(&server, V1).await;
+    let region = server.tikv().region_of("a").unwrap();
+    server.tikv().transfer_leader(region.id, 0).await.unwrap();
+    assert!(get(&locator, "a").await <= 2);
+    server.tikv().stop_pd().await.unwrap();
+    server.tikv().stop_store(0).await.unwrap();
+    server.tikv().transfer_leader(region.id, 2).await.unwrap();
+    let mut attempts = 0;
+    let read = async {
+        loop {
+            attempts += 1;
+            let place = locator.of_key(&"a".into(), Instant::now() + Duration::from_secs(1)).await;
+            if let Ok(place) = place
+                && read(&locator, place, "a").await
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap();
+    assert!(attempts <= 6, "{attempts}");
+}

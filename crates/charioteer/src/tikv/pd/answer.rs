@@ -27,10 +27,11 @@ pub(super) fn another_cluster(cluster_id: u64, other: u64) -> Failure {
 fn refused(error: &pdpb::Error) -> Result<(), Failure> {
     let kind = match error.r#type() {
         ErrorType::Ok => return Ok(()),
-        ErrorType::RegionNotFound | ErrorType::NotBootstrapped | ErrorType::RegionsNotContainAllKeyRange => {
-            ErrorKind::Unavailable
-        }
-        ErrorType::StoreTombstone | ErrorType::EntryNotFound | ErrorType::GlobalConfigNotFound => ErrorKind::NotFound,
+        ErrorType::NotBootstrapped | ErrorType::RegionsNotContainAllKeyRange => ErrorKind::Unavailable,
+        ErrorType::RegionNotFound
+        | ErrorType::StoreTombstone
+        | ErrorType::EntryNotFound
+        | ErrorType::GlobalConfigNotFound => ErrorKind::NotFound,
         ErrorType::AlreadyBootstrapped | ErrorType::DuplicatedEntry => ErrorKind::AlreadyExists,
         ErrorType::IncompatibleVersion => ErrorKind::Unsupported,
         ErrorType::InvalidValue => ErrorKind::InvalidArgument,

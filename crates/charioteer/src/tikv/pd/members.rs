@@ -1,6 +1,7 @@
 //! PD's members, and which of them leads.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::tikv::{pdpb, rpc};
@@ -15,7 +16,6 @@ use crate::exec::Backend;
 use crate::net::{Address, Progress};
 use crate::tikv::failure;
 use crate::tikv::grpc::{Channel, ChannelOptions};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How long one member may take to tell who leads.
 const ONE_MEMBER: Duration = Duration::from_secs(3);
@@ -58,6 +58,8 @@ struct Known {
     /// A channel to each that was ever asked and may be again.
     channels: Vec<(Address, Channel)>,
     generation: u64,
+    /// When they were told.
+    told: Option<Instant>,
     /// Those to which there was no way when they were asked last.
     unreached: Vec<Address>,
 }
@@ -136,6 +138,11 @@ impl Members {
         self.known.read().leader.clone()
     }
 
+    /// Whether it is long ago that the members were told, which come and go.
+    fn are_old(&self) -> bool {
+        self.known.read().told.is_some_and(|told| told.elapsed() > BELIEVED)
+    }
+
     /// The channel to an address; the same one for all who ask.
     fn channel(&self, address: &Address) -> Result<Channel, Failure> {
         let mut known = self.known.write();
@@ -193,10 +200,16 @@ impl Members {
         })?;
         let channel = self.channel(url)?;
         let mut known = self.known.write();
-        known.generation += 1;
-        let leader = Leader { channel, address: url.clone(), generation: known.generation };
-        debug!(leader = %leader.channel.peer(), "PD's leader");
+        let leader = match known.leader.take().filter(|leader| leader.address == *url) {
+            Some(leader) => leader,
+            None => {
+                known.generation += 1;
+                debug!(leader = %channel.peer(), "PD's leader");
+                Leader { channel, address: url.clone(), generation: known.generation }
+            }
+        };
         known.leader = Some(leader.clone());
+        known.told = Some(Instant::now());
         if urls.iter().all(|url| known.unreached.contains(url)) {
             known.unreached.clear();
         }
@@ -241,6 +254,7 @@ impl Pd {
     /// The member that leads, for which all are asked if need be.
     pub(super) async fn leader(&self) -> Result<Leader, Failure> {
         if let Some(leader) = self.0.members.leader() {
+            self.refresh();
             return Ok(leader);
         }
         let came = Instant::now();
@@ -264,6 +278,21 @@ impl Pd {
             .in_current_span(),
         );
         asking.await.unwrap_or_else(|_| Err(leaderless()))
+    }
+
+    /// Has the members asked in the background who they are, if that has not been done for long.
+    fn refresh(&self) {
+        if !self.0.members.are_old() {
+            return;
+        }
+        let Ok(asked) = Arc::clone(&self.0.members.asking).try_lock_owned() else { return };
+        let pd = self.clone();
+        tokio::spawn(async move {
+            // What is known serves on where they do not answer.
+            let _ = pd.find_leader().await;
+            pd.0.members.known.write().told = Some(Instant::now());
+            drop(asked);
+        });
     }
 
     /// Asks all members at once, and believes the first that knows who leads.

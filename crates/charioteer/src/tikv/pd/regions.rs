@@ -27,7 +27,8 @@ impl RegionInfo {
         Self { region, leader: leader.filter(|leader| leader.id != 0), down }
     }
 
-    fn told(reply: pdpb::GetRegionResponse) -> Result<Self, Failure> {
+    fn told(reply: Result<pdpb::GetRegionResponse, Failure>) -> Result<Self, Failure> {
+        let reply = reply.map_err(|failure| if failure.kind == ErrorKind::NotFound { unknown() } else { failure })?;
         let region = reply.region.filter(|region| region.id != 0).ok_or_else(unknown)?;
         Ok(Self::new(region, reply.leader, &reply.down_peers))
     }
@@ -46,18 +47,18 @@ impl Pd {
     /// The region that holds a key, which is in PD's encoding.
     pub(crate) async fn region_by_key(&self, pd_key: &Bytes, deadline: Instant) -> Result<RegionInfo, Failure> {
         let request = pdpb::GetRegionRequest { region_key: pd_key.clone(), ..pdpb::GetRegionRequest::default() };
-        RegionInfo::told(self.question::<rpc::GetRegion>(request, deadline).await?)
+        RegionInfo::told(self.question::<rpc::GetRegion>(request, deadline).await)
     }
 
     /// The region before the one that holds a key.
     pub(crate) async fn region_before_key(&self, pd_key: &Bytes, deadline: Instant) -> Result<RegionInfo, Failure> {
         let request = pdpb::GetRegionRequest { region_key: pd_key.clone(), ..pdpb::GetRegionRequest::default() };
-        RegionInfo::told(self.question::<rpc::GetPrevRegion>(request, deadline).await?)
+        RegionInfo::told(self.question::<rpc::GetPrevRegion>(request, deadline).await)
     }
 
     pub(crate) async fn region_by_id(&self, id: u64, deadline: Instant) -> Result<RegionInfo, Failure> {
         let request = pdpb::GetRegionByIdRequest { region_id: id, ..pdpb::GetRegionByIdRequest::default() };
-        RegionInfo::told(self.question::<rpc::GetRegionById>(request, deadline).await?)
+        RegionInfo::told(self.question::<rpc::GetRegionById>(request, deadline).await)
     }
 
     /// The regions of a range in the order of their keys, from the one that holds its start; 0 for no limit.

@@ -158,9 +158,20 @@ impl Fault {
         self.only(move |asked| asked.keys.iter().any(|key| wanted(key)))
     }
 
+    /// For reads only that a follower is asked to answer with what the leader knows.
+    pub fn replica_reads(self) -> Self {
+        self.only(|asked| asked.context.is_some_and(|context| context.replica_read && !context.stale_read))
+    }
+
+    /// For reads only that a follower is asked to answer with what was known at an earlier time.
+    pub fn stale_reads(self) -> Self {
+        self.only(|asked| asked.context.is_some_and(|context| context.stale_read))
+    }
+
     turns_of_a_fault!();
 
-    fn only(mut self, filter: impl Fn(&Asked<'_>) -> bool + Send + Sync + 'static) -> Self {
+    /// For calls only that are as wanted.
+    pub(crate) fn only(mut self, filter: impl Fn(&Asked<'_>) -> bool + Send + Sync + 'static) -> Self {
         self.filters.push(Arc::new(filter));
         self
     }

@@ -2,8 +2,11 @@
 
 mod batches;
 mod calls;
+mod connections;
+mod hooks;
 mod hostile;
 mod raw;
+mod restarts;
 mod streams;
 mod support;
 mod web;

@@ -7,5 +7,5 @@ mod frames;
 
 pub(super) use call::{Ended, RawCall, Sent, framed, gzipped};
 pub(super) use client::Client;
-pub(super) use fixture::{Batches, START, Tikv, Way, command, pair};
+pub(super) use fixture::{Batches, START, Tikv, Way, command, context_for, key_in_region, pair};
 pub(super) use frames::Frames;
