@@ -73,6 +73,9 @@ pub struct Options {
     pub keepalive_timeout: Duration,
     /// A longer message from a server is refused, and the call that it answers fails. Default 64 MiB; `max_message_bytes`.
     pub max_message_bytes: usize,
+    /// A request with a longer key and value is refused before it is sent. Stores refuse more than 8 MiB, unless they are set to take
+    /// more. Default 15 MiB; `max_request_bytes`.
+    pub max_request_bytes: usize,
     /// Which of a region's peers is asked to read. Default the one that leads; `read_from=follower`, `learner`, `any`,
     /// `prefer_leader` or `closest`.
     pub read_from: ReadFrom,
@@ -177,6 +180,7 @@ impl Options {
             keepalive_interval: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(3),
             max_message_bytes: 64 << 20,
+            max_request_bytes: 15 << 20,
             read_from: ReadFrom::Leader,
             labels: Vec::new(),
             max_regions: 100_000,
@@ -270,6 +274,7 @@ impl Options {
             "keepalive_interval" => self.keepalive_interval = url::duration(name, value)?,
             "keepalive_timeout" => self.keepalive_timeout = url::duration(name, value)?,
             "max_message_bytes" => self.max_message_bytes = url::number(name, value)?,
+            "max_request_bytes" => self.max_request_bytes = url::number(name, value)?,
             "read_from" => self.read_from = one_of(name, value, &ReadFrom::NAMES)?,
             "labels" => self.labels = labels(value)?,
             "max_regions" => self.max_regions = url::number(name, value)?,
@@ -328,6 +333,7 @@ impl Options {
         let counts = [
             ("connections", self.connections_per_store, 1, 1024),
             ("max_message_bytes", self.max_message_bytes, 1024, 1 << 30),
+            ("max_request_bytes", self.max_request_bytes, 1024, 1 << 30),
             ("max_regions", self.max_regions, 1, usize::MAX),
             ("batch_concurrency", self.batch_concurrency, 1, 1024),
         ];
