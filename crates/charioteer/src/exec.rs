@@ -110,6 +110,14 @@ fn ended(begun: Instant, timeout: Duration) -> Instant {
     begun + timeout.min(far)
 }
 
+/// The runtime of whoever calls.
+pub(crate) fn runtime(operation: &'static str) -> Result<Id, Error> {
+    Handle::try_current().map(|runtime| runtime.id()).map_err(|_| {
+        let message = "there is no tokio runtime here: use charioteer::block_on";
+        Error::from(Failure::new(ErrorKind::Unsupported, message)).during(operation)
+    })
+}
+
 /// Carries out an operation within its terms.
 pub(crate) async fn run<B, O>(backend: &B, operation: &O, terms: &Terms<'_>) -> Result<O::Reply, Error>
 where
@@ -126,11 +134,7 @@ where
         error.type = field::Empty,
         attempts = field::Empty,
     );
-    let Ok(runtime) = Handle::try_current().map(|runtime| runtime.id()) else {
-        let message = "there is no tokio runtime here: use charioteer::block_on";
-        return Err(Error::from(Failure::new(ErrorKind::Unsupported, message)).during(O::NAME));
-    };
-    let mut call = Run::new(terms, span, runtime);
+    let mut call = Run::new(terms, span, runtime(O::NAME)?);
     if call.span.is_disabled() {
         call.run(backend, operation).await
     } else {

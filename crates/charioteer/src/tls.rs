@@ -131,7 +131,17 @@ impl Tls {
         [&self.authorities, &self.certificate, &self.key].into_iter().flatten()
     }
 
-    fn config(&self) -> Result<ClientConfig, String> {
+    fn config(&self, protocol: Protocol) -> Result<ClientConfig, String> {
+        let mut config = self.config_of_any_protocol()?;
+        config.alpn_protocols = match protocol {
+            Protocol::Unnamed => Vec::new(),
+            #[cfg(feature = "tikv")]
+            Protocol::Http2 => vec![b"h2".to_vec()],
+        };
+        Ok(config)
+    }
+
+    fn config_of_any_protocol(&self) -> Result<ClientConfig, String> {
         let roots = match &self.authorities {
             Some(pem) => roots_of(&certificates(pem)?).map_err(|why| format!("{pem}: {why}"))?,
             None => roots_of_the_machine()?,
@@ -223,8 +233,19 @@ fn roots_of_the_machine() -> Result<RootCertStore, String> {
 #[derive(Debug)]
 pub(crate) struct Trust {
     tls: Tls,
+    protocol: Protocol,
     name: Option<ServerName<'static>>,
     read: Mutex<Read>,
+}
+
+/// What is spoken over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Protocol {
+    /// Something that TLS has no name for.
+    Unnamed,
+    /// HTTP/2, which servers may insist on being told.
+    #[cfg(feature = "tikv")]
+    Http2,
 }
 
 #[derive(Debug)]
@@ -234,19 +255,25 @@ struct Read {
 }
 
 impl Read {
-    fn of(tls: &Tls) -> Result<Self, String> {
+    fn of(tls: &Tls, protocol: Protocol) -> Result<Self, String> {
         // In this order: what changes in between is read again.
         let stamps = tls.pems().map(Pem::stamp).collect();
-        Ok(Self { config: Arc::new(tls.config()?), stamps })
+        Ok(Self { config: Arc::new(tls.config(protocol)?), stamps })
     }
 }
 
 impl Trust {
     /// Reads all files.
     pub(crate) fn new(tls: &Tls) -> Result<Self, Error> {
+        Self::speaking(tls, Protocol::Unnamed)
+    }
+
+    /// The same for a protocol that TLS has a name for.
+    pub(crate) fn speaking(tls: &Tls, protocol: Protocol) -> Result<Self, Error> {
         let failed = |why| Error::config(format!("TLS: {why}"));
         let name = tls.server_name.as_deref().map(server_name).transpose().map_err(failed)?;
-        Ok(Self { tls: tls.clone(), name, read: Mutex::new(Read::of(tls).map_err(failed)?) })
+        let read = Mutex::new(Read::of(tls, protocol).map_err(failed)?);
+        Ok(Self { tls: tls.clone(), protocol, name, read })
     }
 
     /// How to speak to this server, by files as they are now, and the name that it must show.
@@ -267,7 +294,7 @@ impl Trust {
     fn config(&self) -> Arc<ClientConfig> {
         let mut read = self.read.lock();
         if !self.tls.pems().map(Pem::stamp).eq(read.stamps.iter().copied()) {
-            match Read::of(&self.tls) {
+            match Read::of(&self.tls, self.protocol) {
                 Ok(again) => *read = again,
                 Err(error) => warn!(error, "cannot read what TLS needs again: what was read before is used on"),
             }

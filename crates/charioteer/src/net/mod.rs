@@ -38,6 +38,8 @@ pub(crate) use lanes::Lanes;
 pub(crate) use node::{Node, NodeOptions, Obstacle, Unreachable};
 #[cfg(feature = "tikv")]
 pub(crate) use pending::{CallId, Delivered, Pending, Refused, Stage};
+#[cfg(feature = "tikv")]
+pub(crate) use room::Room;
 pub use stats::NetStats;
 pub(crate) use stats::{Counters, count};
 pub(crate) use stream::{Stream, is_refusal};

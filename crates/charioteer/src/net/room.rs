@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 
 /// What is left.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(crate) struct Room {
     left: usize,
     /// Those who wait, each with a number of its own, in their order.
     waiting: VecDeque<Waiting>,
@@ -21,12 +21,12 @@ struct Waiting {
 }
 
 impl Room {
-    pub(super) const fn new(steps: usize) -> Self {
+    pub(crate) const fn new(steps: usize) -> Self {
         Self { left: steps, waiting: VecDeque::new(), next: 0 }
     }
 
     /// Takes so much, unless there is less, or others have waited for it.
-    pub(super) fn try_take(&mut self, steps: usize) -> bool {
+    pub(crate) fn try_take(&mut self, steps: usize) -> bool {
         let has_room = self.waiting.is_empty() && self.left >= steps;
         if has_room {
             self.left -= steps;
@@ -35,7 +35,7 @@ impl Room {
     }
 
     /// Takes so much, or waits until there is so much. `number` is kept by whoever waits, and is there while it does.
-    pub(super) fn poll_take(&mut self, number: &mut Option<u64>, steps: usize, waker: &Waker) -> Poll<()> {
+    pub(crate) fn poll_take(&mut self, number: &mut Option<u64>, steps: usize, waker: &Waker) -> Poll<()> {
         let Some(own) = *number else {
             if self.try_take(steps) {
                 return Poll::Ready(());
@@ -57,24 +57,24 @@ impl Room {
     }
 
     /// Ends the waiting of somebody, and says who can go on.
-    pub(super) fn leave(&mut self, number: u64) -> Option<Waker> {
+    pub(crate) fn leave(&mut self, number: u64) -> Option<Waker> {
         self.waiting.retain(|waiting| waiting.number != number);
         self.first()
     }
 
     /// Gives so much back, and says who can go on.
-    pub(super) fn give(&mut self, steps: usize) -> Option<Waker> {
+    pub(crate) fn give(&mut self, steps: usize) -> Option<Waker> {
         self.left += steps;
         self.first()
     }
 
     /// Who can go on now. Whoever does must ask again, for whoever may go on besides.
-    pub(super) fn first(&self) -> Option<Waker> {
+    pub(crate) fn first(&self) -> Option<Waker> {
         self.waiting.front().filter(|first| first.steps <= self.left).map(|first| first.waker.clone())
     }
 
     /// Those who wait, for whom there will never be any.
-    pub(super) fn end(&mut self) -> impl Iterator<Item = Waker> {
+    pub(crate) fn end(&mut self) -> impl Iterator<Item = Waker> {
         self.waiting.drain(..).map(|waiting| waiting.waker)
     }
 }

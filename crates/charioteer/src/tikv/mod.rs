@@ -1,14 +1,34 @@
-//! The client of TiKV.
+//! TiKV.
 //!
-//! - `grpc` is the way to a server and back: calls over HTTP/2, without services;
-//! - `rpc` is a store: commands of many callers travel in the messages of one stream;
+//! [`RawClient::connect`] takes PD's addresses, and its methods are the calls on raw keys under the names that they have in client-go and
+//! the other original clients.
+//!
+//! A cluster keeps its keys in order, in regions that split and merge as they grow and shrink. Each region has peers on several stores,
+//! one of which leads and is asked. PD knows where all of them are. The client asks it once, sends each call straight to the store that
+//! it concerns, and learns from the stores' errors when something has changed.
+//!
+//! - `options` says how a client finds its cluster, `cluster` is what its handles share;
+//! - `raw` is what a program calls, and `send` one request to one region of it, by `failure` which says what errors mean;
 //! - `pd` is what the cluster's PD is asked for, `locate` what is known of regions, and learnt from their errors;
-//! - `raw` is what a program calls.
+//! - `rpc` is a store: commands of many callers travel in the messages of one stream;
+//! - `grpc` is the way to a server and back: calls over HTTP/2, without services.
 // Until all of it is wired.
 #![allow(dead_code, unused_imports)]
 
+mod cluster;
+mod failure;
 mod grpc;
 mod locate;
+mod options;
 mod pd;
 mod raw;
 mod rpc;
+mod send;
+
+pub use options::{ApiVersion, Mode, Options, ReadFrom};
+pub use raw::{
+    Checksum, CoprocessorReply, PutOptions, RawClient, RegionInfo, Row, ScanOptions, Scanner, StoreInfo, Swap, Ttl,
+};
+
+/// The database's name in spans and metrics, by OpenTelemetry's conventions.
+const SYSTEM: &str = "tikv";

@@ -7,3 +7,5 @@ mod chaos;
 mod memcached;
 #[cfg(feature = "pegasus")]
 mod pegasus;
+#[cfg(feature = "tikv")]
+mod tikv;

@@ -146,7 +146,7 @@ impl Layout {
     ///
     /// That of a boundary that is not memcomparable.
     pub fn region(self, start: &Bytes, end: &Bytes) -> Result<Option<(Bytes, Bytes)>, DecodeError> {
-        let (start, end) = (self.boundary_key(start)?, self.boundary_key(end)?);
+        let (start, end) = (self.wire_boundary(start)?, self.wire_boundary(end)?);
         let Some(prefix) = self.prefix() else { return Ok(Some((start, end))) };
         let (first, beyond) = (prefix.to_be_bytes(), (prefix + 1).to_be_bytes());
         let ends_before = !end.is_empty() && end[..] <= first[..];
@@ -159,7 +159,12 @@ impl Layout {
         Ok(Some((within(&start), within(&end))))
     }
 
-    fn boundary_key(self, boundary: &Bytes) -> Result<Bytes, DecodeError> {
+    /// A boundary of a region as a key on the wire, with its prefix; an empty one stays empty.
+    ///
+    /// # Errors
+    ///
+    /// That of a boundary that is not memcomparable.
+    pub fn wire_boundary(self, boundary: &Bytes) -> Result<Bytes, DecodeError> {
         if boundary.is_empty() || self.is_literal_at_pd() {
             return Ok(boundary.clone());
         }

@@ -19,6 +19,10 @@ use crate::backend::{Raw, Soon};
 use crate::grpc::{Exchange, Room, Status, given_up};
 use crate::hooks::Rule;
 
+/// Clients put up to 128 commands into a message, however long they are; the original takes any length. One that is as long as so many
+/// others is taken when nothing else of its connection is under way.
+const MESSAGES_IN_ONE: usize = 32;
+
 /// What comes of a command that was not answered at once.
 type Waiting = BoxFuture<'static, Settled>;
 
@@ -62,6 +66,7 @@ impl<R: Raw> Endpoint<R> {
         let (waiting, answered, turns) = (FuturesUnordered::new(), Answered::default(), Vec::new());
         let mut under_way = UnderWay { stream, waiting, answered, turns };
         let mut has_more = true;
+        exchange.requests.allow(self.service.limits().frame_bytes.saturating_mul(MESSAGES_IN_ONE));
         while has_more || !under_way.waiting.is_empty() {
             tokio::select! {
                 biased;
@@ -75,10 +80,22 @@ impl<R: Raw> Endpoint<R> {
                 },
                 () = exchange.replies.given_up() => return Err(given_up()),
             }
-            while let Some(Some(settled)) = under_way.waiting.next().now_or_never() {
-                self.settle(&mut under_way, exchange, settled).await?;
-            }
+            self.settle_ready(&mut under_way, exchange).await?;
             under_way.send(exchange).await?;
+        }
+        Ok(())
+    }
+
+    /// Settles what need not be waited for, and what others get done in a moment, so that its answers travel together.
+    async fn settle_ready(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<(), Status> {
+        for _ in 0..2 {
+            if under_way.waiting.is_empty() {
+                break;
+            }
+            while let Some(Some(settled)) = under_way.waiting.next().now_or_never() {
+                self.settle(under_way, exchange, settled).await?;
+            }
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -179,6 +196,7 @@ impl<R: Raw> Endpoint<R> {
                 Some(settled) = under_way.waiting.next() => self.settle(under_way, exchange, settled).await?,
                 () = exchange.replies.given_up() => return Err(given_up()),
             }
+            self.settle_ready(under_way, exchange).await?;
             under_way.send(exchange).await?;
         }
         Ok(())

@@ -35,7 +35,7 @@ fn answers_reach_those_who_asked_in_whatever_order_they_come() {
 fn what_is_too_much_for_one_message_is_taken_bit_by_bit_in_order() {
     let mut calls = Calls::new(false);
     let ids = ["a", "bb", "cc", "dddddd", "e"].map(|request| begin(&mut calls, request));
-    let mut take = |calls: &mut Calls| {
+    let take = |calls: &mut Calls| {
         let mut requests = BytesMut::new();
         calls.take_some(&mut requests, 2, 4);
         String::from_utf8(requests.to_vec()).unwrap()

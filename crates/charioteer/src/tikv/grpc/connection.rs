@@ -31,9 +31,12 @@ pub(crate) type Rider = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A connection. Clones share it; when all are dropped it ends with its last call.
 #[derive(Clone)]
 pub(crate) struct Connection {
+    owner: Arc<Owner>,
     pub(super) requests: SendRequest<Body>,
-    shared: Arc<Shared>,
 }
+
+/// What ends the connection when nobody can use it any more.
+struct Owner(Arc<Shared>);
 
 /// What calls and the task share. It does not keep the connection open.
 struct Shared {
@@ -45,6 +48,8 @@ struct Shared {
     /// Why it is over, once it is.
     end: Mutex<Option<Arc<str>>>,
     ended: AtomicBool,
+    /// Whether the server wants no further calls on it; those that are under way may end.
+    retired: AtomicBool,
     /// Whether the peer has turned this client away before it said anything.
     refused: AtomicBool,
     task: AtomicWaker,
@@ -92,60 +97,83 @@ impl Connection {
             greeted: Some(greeted),
             shared: Arc::clone(&shared),
         });
-        let connection = Self { requests, shared };
+        let connection = Self { owner: Arc::new(Owner(shared)), requests };
         match sign.await {
             Ok(()) => Ok(connection),
-            Err(_) => Err(connection.shared.never_was()),
+            Err(_) => Err(connection.shared().never_was()),
         }
     }
 
     /// `host:port`.
     pub(crate) fn peer(&self) -> &Arc<str> {
-        &self.shared.peer
+        &self.shared().peer
     }
 
     /// That of its task.
     pub(crate) fn runtime(&self) -> Id {
-        self.shared.runtime
+        self.shared().runtime
     }
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
-        &self.shared.counters
+        &self.shared().counters
     }
 
     pub(super) fn scheme(&self) -> &Scheme {
-        &self.shared.scheme
+        &self.shared().scheme
     }
 
     pub(super) fn authority(&self) -> &Authority {
-        &self.shared.authority
+        &self.shared().authority
     }
 
     pub(super) fn max_message_bytes(&self) -> usize {
-        self.shared.max_message_bytes
+        self.shared().max_message_bytes
     }
 
     /// Why it is over, if it is.
     pub(crate) fn end(&self) -> Option<Arc<str>> {
-        self.shared.end.lock().clone()
+        self.shared().end.lock().clone()
     }
 
     /// Has something polled on the task that reads and writes, until it has finished or the connection has ended.
     pub(crate) fn ride(&self, rider: Rider) {
-        self.shared.newcomers.lock().push(rider);
-        self.shared.task.wake();
+        self.shared().newcomers.lock().push(rider);
+        self.shared().task.wake();
+    }
+
+    /// Has no further calls made on it.
+    pub(super) fn retire(&self) {
+        self.shared().retired.store(true, Ordering::Release);
+    }
+
+    /// Notices that the server wants no further calls on it.
+    pub(crate) fn poll_retired(&self, cx: &mut Context<'_>) -> bool {
+        if let Poll::Ready(Err(_)) = self.requests.clone().poll_ready(cx) {
+            self.retire();
+        }
+        !self.is_alive()
     }
 
     /// Has the peer asked soon whether it is still there: somebody has waited in vain.
     pub(crate) fn doubt(&self) {
-        if !self.shared.doubtful.swap(true, Ordering::AcqRel) {
-            self.shared.task.wake();
+        if !self.shared().doubtful.swap(true, Ordering::AcqRel) {
+            self.shared().task.wake();
         }
     }
 
+    fn shared(&self) -> &Arc<Shared> {
+        &self.owner.0
+    }
+
     pub(super) fn underway(&self) -> Underway {
-        self.shared.calls.fetch_add(1, Ordering::Relaxed);
-        Underway(Arc::clone(&self.shared))
+        self.shared().calls.fetch_add(1, Ordering::Relaxed);
+        Underway(Arc::clone(self.shared()))
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.close("nobody needs it any more");
     }
 }
 
@@ -157,18 +185,17 @@ impl Drop for Underway {
 
 impl Renewable for Connection {
     fn is_alive(&self) -> bool {
-        !self.shared.ended.load(Ordering::Acquire)
+        !self.shared().ended.load(Ordering::Acquire) && !self.shared().retired.load(Ordering::Acquire)
     }
 
     fn close(&self) {
-        self.shared.end_for("the client was closed");
-        self.shared.task.wake();
+        self.shared().close("the client was closed");
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Connection").field(&self.shared.peer).finish()
+        f.debug_tuple("Connection").field(self.peer()).finish()
     }
 }
 
@@ -182,6 +209,7 @@ impl Shared {
             runtime: Handle::current().id(),
             end: Mutex::new(None),
             ended: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             task: AtomicWaker::new(),
             newcomers: Mutex::default(),
@@ -198,6 +226,12 @@ impl Shared {
         end.get_or_insert_with(|| reason.into());
         self.ended.store(true, Ordering::Release);
         is_first
+    }
+
+    /// Ends it from here.
+    fn close(&self, reason: &'static str) {
+        self.end_for(reason);
+        self.task.wake();
     }
 
     /// Why there was no sign of the peer.

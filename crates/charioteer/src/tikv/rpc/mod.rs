@@ -16,3 +16,6 @@ mod store;
 mod stream;
 
 pub(crate) use store::{StoreConnection, StoreOptions};
+
+#[cfg(test)]
+mod tests;

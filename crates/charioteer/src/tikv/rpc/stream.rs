@@ -12,7 +12,6 @@ use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::batch::Packable;
 use charioteer_proto::tikv::rpc::{BatchCommands, Batched};
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::health::Health;
@@ -20,7 +19,7 @@ use super::rider::Rider;
 use super::store::BatchLimits;
 use crate::error::{ErrorKind, Failure, Outcome};
 use crate::exec;
-use crate::net::{CallId, Pending, Progress, Refused, Stage, count};
+use crate::net::{CallId, Pending, Progress, Refused, Room, Stage, count};
 use crate::tikv::grpc::{self, Channel, Connection, Renewable};
 
 /// What the requests of one stream may take that are not answered, counted in steps of this size.
@@ -41,13 +40,13 @@ pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) connection: Connection,
     pub(super) health: Arc<Health>,
-    room: Semaphore,
     /// Whether it is over, for those who only want to know that.
     ended: AtomicBool,
 }
 
 pub(super) struct State {
     pub(super) pending: Pending<Answer>,
+    room: Room,
     /// There while the rider rests; it has nothing to write then, as far as it knows.
     pub(super) rider: Option<Waker>,
     /// There while the rider waits for the server to take more; it has much to write then, and looks up only when all is over.
@@ -81,6 +80,7 @@ impl BatchStream {
         let connection = requests.connection().clone();
         let state = State {
             pending: Pending::new(false),
+            room: Room::new(ROOM),
             rider: None,
             blocked: None,
             on_rounds: false,
@@ -92,7 +92,6 @@ impl BatchStream {
             state: Mutex::new(state),
             connection: connection.clone(),
             health,
-            room: Semaphore::new(ROOM),
             ended: AtomicBool::new(false),
         });
         connection.ride(Box::pin(Rider::new(Arc::clone(&shared), requests, replies, limits)));
@@ -108,13 +107,13 @@ impl BatchStream {
         deadline: Instant,
         progress: &Progress,
     ) -> Result<M::Reply, Failure> {
-        let mut timer = pin!(None);
         let mine = Progress::default();
-        // How far it had come is known once it is dropped.
         let answer = {
-            let answering = pin!(self.answer::<M>(request, progress, &mine));
-            exec::within(deadline, timer.as_mut(), progress, answering).await
+            let mut timer = pin!(None);
+            let answer = pin!(self.answer::<M>(request, progress, &mine));
+            exec::within(deadline, timer.as_mut(), progress, answer).await
         };
+        // The call is over, and has told by now whether anything had left.
         let answer = answer.unwrap_or_else(|| {
             let what = if mine.is_sent() { "there was no answer" } else { "the request could not be sent" };
             Err(grpc::timed_out(what, mine.is_sent()))
@@ -141,16 +140,19 @@ impl BatchStream {
     ) -> Result<Answer, Failure> {
         let shared = self.shared();
         let request = Packable::<M>::new(request);
-        let steps = u32::try_from((1 + request.max_len() / ROOM_STEP_BYTES).min(ROOM)).unwrap_or(1);
-        let _room = match shared.room.try_acquire_many(steps) {
-            Ok(room) => room,
-            Err(_) => shared.room.acquire_many(steps).await.map_err(|_| shared.lost(Stage::Queued))?,
+        let steps = (1 + request.max_len() / ROOM_STEP_BYTES).min(ROOM);
+        let mut missing = steps;
+        let (id, on_rounds) = loop {
+            let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+            if let Some(begun) = shared.begin(missing, waker, &request)? {
+                break begun;
+            }
+            Entry { shared, steps, number: None }.await?;
+            missing = 0;
         };
-        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-        let (id, on_rounds) = shared.begin(waker, &request)?;
         // Another runtime may stand still, and its rounds with it, while this one goes on.
         let attended = on_rounds && progress.is_on(shared.connection.runtime());
-        Call { shared, id, progress, mine, is_new: true, attended, over: false }.await
+        Call { shared, id, steps, progress, mine, is_new: true, attended, over: false }.await
     }
 
     fn shared(&self) -> &Shared {
@@ -160,7 +162,7 @@ impl BatchStream {
 
 impl Renewable for BatchStream {
     fn is_alive(&self) -> bool {
-        !self.shared().ended.load(Ordering::Acquire)
+        !self.shared().ended.load(Ordering::Acquire) && self.shared().connection.is_alive()
     }
 
     fn close(&self) {
@@ -175,14 +177,22 @@ impl Drop for Owner {
 }
 
 impl Shared {
-    /// Queues a request, and says whether its caller is woken by a round.
-    fn begin<M: Batched>(&self, waker: Waker, request: &Packable<'_, M>) -> Result<(CallId, bool), Failure> {
+    /// Queues a request, and says whether its caller is woken by a round; or `None`, if there is no room for it.
+    fn begin<M: Batched>(
+        &self,
+        steps: usize,
+        waker: Waker,
+        request: &Packable<'_, M>,
+    ) -> Result<Option<(CallId, bool)>, Failure> {
         let mut state = self.state.lock();
+        if steps > 0 && !state.room.try_take(steps) {
+            return Ok(None);
+        }
         let on_rounds = state.on_rounds;
         match state.pending.begin(Some(waker), |message, id| request.append(message, id.into())) {
             Ok(id) => {
                 wake_rider(state);
-                Ok((id, on_rounds))
+                Ok(Some((id, on_rounds)))
             }
             Err(Refused::Dead(_)) => {
                 drop(state);
@@ -218,11 +228,11 @@ impl Shared {
     /// Ends the stream, and wakes everybody who waits.
     pub(super) fn end(&self, failure: Failure) {
         self.ended.store(true, Ordering::Release);
-        self.room.close();
         let mut state = self.state.lock();
         let reason = Arc::from(&*failure.message);
         state.end.get_or_insert(failure);
         let mut waiting = state.pending.end(&reason);
+        waiting.extend(state.room.end());
         waiting.extend(state.rider.take());
         waiting.extend(state.blocked.take());
         drop(state);
@@ -230,27 +240,29 @@ impl Shared {
     }
 
     /// Takes note of a call whose caller has gone away.
-    fn given_up(&self, id: CallId) -> Option<Stage> {
+    fn given_up(&self, id: CallId, steps: usize) -> Option<Stage> {
         let counters = self.connection.counters();
         let mut state = self.state.lock();
-        let stage = state.pending.give_up(id)?;
+        let next = state.room.give(steps);
+        let stage = state.pending.give_up(id);
+        if stage == Some(Stage::Sent) {
+            state.silent_since.get_or_insert_with(Instant::now);
+        }
+        // Those in the queue too: while the server takes nothing they get no further.
+        let is_silent = state.silent_since.is_some_and(|since| since.elapsed() > SILENCE);
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
+        let stage = stage?;
         count(match stage {
             Stage::Queued => &counters.cut_before_send,
             Stage::Sent => &counters.cut_in_flight,
             Stage::Answered => &counters.cut_after_reply,
         });
-        if stage == Stage::Answered {
-            return Some(stage);
-        }
-        // Those in the queue too: while the server takes nothing they get no further.
-        let is_silent = match stage {
-            Stage::Sent => state.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE,
-            _ => state.silent_since.is_some_and(|since| since.elapsed() > SILENCE),
-        };
-        drop(state);
-        self.connection.doubt();
-        if is_silent {
-            self.end(grpc::lost("the server has not answered anything for too long", true));
+        if stage != Stage::Answered {
+            self.connection.doubt();
+            if is_silent {
+                self.end(grpc::lost("the server has not answered anything for too long", true));
+            }
         }
         Some(stage)
     }
@@ -262,10 +274,48 @@ fn wake_rider(mut state: MutexGuard<'_, State>) {
     rider.into_iter().for_each(Waker::wake);
 }
 
+/// A call that waits until there is room for it, and takes that.
+struct Entry<'a> {
+    shared: &'a Shared,
+    steps: usize,
+    /// There while it waits.
+    number: Option<u64>,
+}
+
+impl Future for Entry<'_> {
+    type Output = Result<(), Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let shared = self.shared;
+        let mut state = shared.state.lock();
+        if state.pending.death().is_some() {
+            drop(state);
+            return Poll::Ready(Err(shared.lost(Stage::Queued)));
+        }
+        let steps = self.steps;
+        let polled = state.room.poll_take(&mut self.number, steps, cx.waker());
+        let next = if polled.is_ready() { state.room.first() } else { None };
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
+        polled.map(Ok)
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let next = self.shared.state.lock().room.leave(number);
+            next.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
 /// A call that waits for its answer.
 struct Call<'a> {
     shared: &'a Shared,
     id: CallId,
+    /// What it takes of the room.
+    steps: usize,
     progress: &'a Progress,
     mine: &'a Progress,
     /// Whether its caller's waker was left when it began, just now.
@@ -282,7 +332,11 @@ impl Future for Call<'_> {
             self.progress.attended(self.attended);
             return Poll::Pending;
         }
-        let polled = self.shared.state.lock().pending.poll(self.id, cx.waker());
+        let mut state = self.shared.state.lock();
+        let polled = state.pending.poll(self.id, cx.waker());
+        let next = if polled.is_ready() { state.room.give(self.steps) } else { None };
+        drop(state);
+        next.into_iter().for_each(Waker::wake);
         // Whatever it is that has woken it, it has waited long enough to have a timer now.
         self.progress.attended(false);
         let Poll::Ready(result) = polled else {
@@ -299,7 +353,7 @@ impl Drop for Call<'_> {
             return;
         }
         self.progress.attended(false);
-        if self.shared.given_up(self.id).is_some_and(|stage| stage != Stage::Queued) {
+        if self.shared.given_up(self.id, self.steps).is_some_and(|stage| stage != Stage::Queued) {
             self.progress.sent();
             self.mine.sent();
         }

@@ -46,7 +46,12 @@ impl Place {
 
     /// Refuses a key that is not the region's.
     pub(super) fn check_key(&self, key: &Bytes) -> Result<(), Refusal> {
-        if self.region.is_whole() { Ok(()) } else { Ok(self.region.check_key(&pd_key(self.version, key))?) }
+        if is_literal(self.version) {
+            self.region.check_key(key)?;
+        } else if !self.region.is_whole() {
+            self.region.check_key(&memcomparable::encode(key))?;
+        }
+        Ok(())
     }
 
     /// Refuses keys that are not the region's.

@@ -1,0 +1,259 @@
+//! Servers that lie, and those that fall silent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use charioteer_proto::tikv::tikvpb::{BatchCommandsResponse, batch_commands_response};
+use charioteer_proto::tikv::{Message, rpc};
+
+use super::liar::{Caught, framed, liar, trailers, values};
+use super::*;
+
+/// Answers the first batch of the first stream with that, and the others as they should be.
+async fn lies_once(lie: impl Fn(Vec<u64>) -> Bytes + Clone + Send + Sync + 'static) -> Subject {
+    let streams = Arc::new(AtomicUsize::new(0));
+    let address = liar(move |mut caught: Caught| {
+        let (lie, streams) = (lie.clone(), Arc::clone(&streams));
+        async move {
+            if streams.fetch_add(1, Ordering::Relaxed) > 0 {
+                return tells_the_truth(caught).await;
+            }
+            let mut send = caught.begin();
+            let ids = caught.next_ids().await;
+            send.send_data(lie(ids), false).unwrap();
+            goes_on(caught, send).await;
+        }
+    })
+    .await;
+    Subject::to(address, options())
+}
+
+async fn tells_the_truth(mut caught: Caught) {
+    let send = caught.begin();
+    goes_on(caught, send).await;
+}
+
+async fn goes_on(mut caught: Caught, mut send: h2::SendStream<Bytes>) {
+    loop {
+        let ids = caught.next_ids().await;
+        if ids.is_empty() || send.send_data(values(ids.iter().map(|id| (*id, "true".to_owned()))), false).is_err() {
+            return;
+        }
+    }
+}
+
+async fn says_the_truth_again(subject: &Subject) {
+    assert_eq!(subject.get("key").await.unwrap().unwrap(), "true");
+}
+
+#[tokio::test]
+async fn garbage_ends_the_stream_and_nothing_else() {
+    let garbage =
+        [&b"\xff\xff\xff"[..], b"\x0a\x05a", b"\x12\x01\x01", b"\x0a\x00\x0a\x00\x10\x01", b"\x0b\x01", &[0x80; 12]];
+    for said in garbage {
+        let subject = lies_once(move |_| framed(said)).await;
+        let failure = subject.get("key").await.unwrap_err();
+        assert_eq!((failure.kind, failure.outcome), (ErrorKind::Protocol, Outcome::Unknown), "{said:?}: {failure:?}");
+        says_the_truth_again(&subject).await;
+        assert_eq!(subject.stats().connections_opened, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_message_is_its_caller_s_failure_alone() {
+    let subject = lies_once(|ids| {
+        let id = u8::try_from(ids[0] & 0x7f).unwrap();
+        assert!(ids[0] < 1 << 21);
+        // RawGetResponse with a value that is cut short.
+        let mut said = b"\x0a\x06\x6a\x04\x1a\x09\xff\xff\x10".to_vec();
+        let mut rest = ids[0];
+        while rest >= 0x80 {
+            said.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
+            rest >>= 7;
+        }
+        said.push(u8::try_from(rest).unwrap());
+        assert!(id < 0x80);
+        framed(&said)
+    })
+    .await;
+    let failure = subject.get("key").await.unwrap_err();
+    assert_eq!(failure.kind, ErrorKind::Protocol);
+    says_the_truth_again(&subject).await;
+}
+
+#[tokio::test]
+async fn a_message_announced_as_too_long_is_not_waited_for() {
+    let subject = lies_once(|_| Bytes::from_static(b"\0\xff\xff\xff\xff")).await;
+    let failure = subject.get("key").await.unwrap_err();
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::TooLarge, Outcome::Unknown));
+    says_the_truth_again(&subject).await;
+}
+
+#[tokio::test]
+async fn an_answer_of_another_kind_ends_the_stream() {
+    let subject = lies_once(|ids| {
+        let cmd = Some(rpc::Answer::RawPut(kvrpcpb::RawPutResponse::default()));
+        let responses = vec![batch_commands_response::Response { cmd }];
+        framed(
+            &BatchCommandsResponse { responses, request_ids: ids, ..BatchCommandsResponse::default() }.encode_to_vec(),
+        )
+    })
+    .await;
+    let failure = subject.get("key").await.unwrap_err();
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::Protocol, Outcome::Unknown), "{failure:?}");
+    says_the_truth_again(&subject).await;
+}
+
+#[tokio::test]
+async fn answers_that_nobody_asked_for_are_dropped() {
+    let subject = lies_once(|ids| {
+        let strange = [0, 5, 1 << 40, u64::MAX, ids[0] + (1 << 16)];
+        let lies = strange.map(|id| (id, "a lie".to_owned()));
+        let truth = ids.iter().map(|id| (*id, "true".to_owned()));
+        values(lies.into_iter().chain(truth))
+    })
+    .await;
+    says_the_truth_again(&subject).await;
+    assert_eq!(subject.stats().unasked_replies, 5);
+}
+
+#[tokio::test]
+async fn a_command_that_the_server_does_not_know_in_a_batch_is_asked_by_itself() {
+    let address = liar(|mut caught: Caught| async move {
+        let mut send = caught.begin();
+        if caught.path.ends_with("RawGet") {
+            caught.next().await;
+            send.send_data(framed(b"\x1a\x05alone"), false).unwrap();
+            return send.send_trailers(trailers("0")).unwrap();
+        }
+        loop {
+            let request_ids = caught.next_ids().await;
+            if request_ids.is_empty() {
+                return;
+            }
+            let responses = vec![batch_commands_response::Response::default(); request_ids.len()];
+            let reply = BatchCommandsResponse { responses, request_ids, ..BatchCommandsResponse::default() };
+            send.send_data(framed(&reply.encode_to_vec()), false).unwrap();
+        }
+    })
+    .await;
+    let subject = Subject::to(address, options());
+    assert_eq!(subject.get("key").await.unwrap().unwrap(), "alone");
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_take_is_not_sent_and_can_be_given_up() {
+    let address = liar(|mut caught: Caught| async move {
+        let _send = caught.begin();
+        // Nothing is ever read.
+        std::future::pending::<()>().await;
+        drop(caught);
+    })
+    .await;
+    let subject = Subject::to(address, options());
+    let first = subject.put("key", vec![0; 300 << 10]);
+    let others = (0..20).map(|_| async {
+        // Each of them by itself, so that no message carries two.
+        subject.put("other", vec![0; 300 << 10]).await
+    });
+    let all = async { tokio::join!(first, futures_util::future::join_all(others)) };
+    assert!(tokio::time::timeout(Duration::from_millis(200), all).await.is_err());
+    let stats = subject.stats();
+    assert!(stats.cut_in_flight >= 1 && stats.cut_before_send >= 15, "{stats:?}");
+    // And it says so: this one has not left, and never will.
+    let failure = subject.get_within(Duration::from_millis(50), "key").await.unwrap_err();
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::Timeout, Outcome::NotApplied));
+}
+
+#[tokio::test]
+async fn a_peer_that_gives_no_sign_of_life_is_let_go() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut silent = options();
+    silent.channel.ping_timeout = Duration::from_millis(50);
+    let subject = Subject::to(listener.local_addr().unwrap(), silent);
+    let failure = subject.get("key").await.unwrap_err();
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::NotApplied));
+    assert!(failure.message.contains("no sign of life"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_freezes_under_calls_is_let_go_and_they_learn_of_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        let call = connection.accept().await;
+        // From here on nobody reads or writes, and nothing is closed.
+        std::future::pending::<()>().await;
+        drop((connection, call));
+    });
+    let mut options = options();
+    options.channel.ping_interval = Duration::from_millis(50);
+    options.channel.ping_timeout = Duration::from_millis(50);
+    let subject = Subject::to(address, options);
+    let failure = subject.get("key").await.unwrap_err();
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::Unknown));
+    assert!(failure.message.contains("no sign of life"), "{failure:?}");
+    assert_eq!(subject.stats().connections_lost, 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_wants_to_close_is_left_when_its_calls_have_ended() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((request, answer))) = connection.accept().await {
+                    connection.graceful_shutdown();
+                    tokio::spawn(tells_the_truth(Caught::new(request, answer)));
+                }
+            });
+        }
+    });
+    let subject = Subject::to(address, options());
+    while subject.stats().connections_opened < 3 {
+        says_the_truth_again(&subject).await;
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_speaks_something_else_is_no_server() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut socket, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let failure = Subject::to(address, options()).get("key").await.unwrap_err();
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::NotApplied), "{failure:?}");
+}
+
+#[tokio::test]
+async fn unary_calls_are_lied_to_in_vain() {
+    for (said, code, kind) in [
+        (&b"\0\0\0\0\x01\xff"[..], "0", ErrorKind::Protocol),
+        (b"", "0", ErrorKind::Protocol),
+        (b"\0\0\0", "0", ErrorKind::Protocol),
+        (b"\0\0\0\0\0\0\0\0\0\0", "0", ErrorKind::Protocol),
+        (b"\0\xff\xff\xff\xff", "0", ErrorKind::TooLarge),
+        (b"\x01\0\0\0\0", "0", ErrorKind::Protocol),
+        (b"\0\0\0\0\0", "13", ErrorKind::Internal),
+        (b"\0\0\0\0\0", "seven", ErrorKind::Protocol),
+    ] {
+        let address = liar(move |mut caught: Caught| async move {
+            let mut send = caught.begin();
+            caught.next().await;
+            send.send_data(Bytes::from_static(said), false).unwrap();
+            let _ = send.send_trailers(trailers(code));
+        })
+        .await;
+        let subject = Subject::to(address, options());
+        let (request, progress) = (subject.getting("key"), Progress::default());
+        let failure = subject.store.unary::<RawGet>(&request, Instant::now() + LONG, &progress).await.unwrap_err();
+        assert_eq!((failure.kind, failure.outcome), (kind, Outcome::Unknown), "{said:?} {code}: {failure:?}");
+    }
+}

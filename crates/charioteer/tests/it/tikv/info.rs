@@ -1,0 +1,51 @@
+//! regions, stores, cluster_id, counters.
+
+use super::support::{APIS, raw, split_at, strict};
+
+#[tokio::test]
+async fn regions_are_told_in_order_with_keys_as_the_caller_knows_them_in_each_api_version() {
+    for (served, api) in APIS {
+        let (_server, client) = strict(served, api, &["b", "d"]).await;
+        let bounds = |regions: Vec<charioteer::tikv::RegionInfo>| {
+            let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+            let bounds = regions.iter().map(|region| format!("{}-{}", text(&region.start), text(&region.end)));
+            bounds.collect::<Vec<_>>().join(" ")
+        };
+        let all = client.regions("", "").await.unwrap();
+        assert!(all.iter().all(|region| region.stores.len() == 2 && region.leader.is_some()), "{all:?}");
+        if api == charioteer::tikv::ApiVersion::V2 {
+            assert_eq!(bounds(all), "-b b-d d-");
+        }
+        assert_eq!(bounds(client.regions("b", "c").await.unwrap()), "b-d", "{api:?}");
+        assert_eq!(bounds(client.regions("b", "d").await.unwrap()), "b-d", "{api:?}");
+    }
+}
+
+#[tokio::test]
+async fn stores_are_told_with_their_addresses() {
+    let (server, client) = split_at(&[]).await;
+    let told: Vec<_> = client.stores().await.unwrap().into_iter().map(|store| store.address).collect();
+    let listening: Vec<_> = server.tikv().stores().iter().map(ToString::to_string).collect();
+    assert_eq!(told, listening);
+}
+
+#[tokio::test]
+async fn many_regions_are_asked_for_in_parts() {
+    let (server, client) = raw().await;
+    server.tikv().split((0..1500).map(|number| format!("{number:05}"))).await.unwrap();
+    let regions = client.regions("", "").await.unwrap();
+    assert_eq!(regions.len(), 1501);
+    assert!(regions.windows(2).all(|pair| pair[0].end == pair[1].start));
+}
+
+#[tokio::test]
+async fn counters_tell_what_was_called() {
+    let (_server, client) = raw().await;
+    client.put("k", "v").await.unwrap();
+    client.get("k").await.unwrap();
+    client.get("k").await.unwrap();
+    let stats = client.call_stats();
+    let calls: Vec<_> = stats.iter().map(|(name, stats)| (*name, stats.calls, stats.errors)).collect();
+    assert_eq!(calls, [("get", 2, 0), ("put", 1, 0)]);
+    assert!(client.net_stats().connections_opened >= 2, "{:?}", client.net_stats());
+}
