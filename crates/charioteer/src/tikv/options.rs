@@ -7,7 +7,7 @@ use super::locate;
 use crate::error::Error;
 use crate::net::{Address, Dialler};
 #[cfg(feature = "tls")]
-use crate::tls::{Tls, Trust};
+use crate::tls::{Protocol, Tls, Trust};
 use crate::url::{self, Url};
 
 /// Where PD listens unless something else is said.
@@ -356,7 +356,7 @@ impl Options {
         let dialler = Dialler::plain(self.connect_timeout);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Ok(dialler.over_tls(std::sync::Arc::new(Trust::new(tls)?)));
+            return Ok(dialler.over_tls(std::sync::Arc::new(Trust::speaking(tls, Protocol::Http2)?)));
         }
         Ok(dialler)
     }
