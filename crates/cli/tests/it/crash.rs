@@ -3,11 +3,13 @@
 //! `CHARIOTEER_CRASH_CYCLES` says how often it is killed, `CHARIOTEER_CRASH_SEED` repeats a run as far as chance goes.
 
 mod dice;
+mod grpc;
 mod history;
 mod items;
 mod maker;
 mod rows;
 mod server;
+mod tikv;
 mod wire;
 mod writer;
 

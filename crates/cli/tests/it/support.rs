@@ -29,19 +29,7 @@ impl Process {
     pub(crate) fn run(mut command: Command) -> Self {
         let ready_file = temporary_file("ready.json");
         let mut child = command
-            .args([
-                "--pegasus",
-                "127.0.0.1:0",
-                "--memcached",
-                "127.0.0.1:0",
-                "--tikv",
-                "127.0.0.1:0",
-                "--tikv-stores",
-                "127.0.0.1:0",
-                "--http",
-                "127.0.0.1:0",
-                "--ready-file",
-            ])
+            .args(["--pegasus", "127.0.0.1:0", "--memcached", "127.0.0.1:0", "--http", "127.0.0.1:0", "--ready-file"])
             .arg(&ready_file)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -94,17 +82,19 @@ impl Drop for Process {
     }
 }
 
+const TIKV_ANYWHERE: [&str; 4] = ["--tikv", "127.0.0.1:0", "--tikv-stores", "127.0.0.1:0"];
+
 /// `charioteer serve` in memory with these arguments, not started yet.
 pub(crate) fn serve(arguments: &[&str]) -> Command {
-    let mut command = charioteer(&["serve", "--memory", "--memcached", "off", "--tikv", "off"]);
-    command.args(arguments);
+    let mut command = charioteer(&["serve", "--memory", "--memcached", "off"]);
+    command.args(TIKV_ANYWHERE).args(arguments);
     command
 }
 
 /// `charioteer serve` on the data in a folder, not started yet.
 pub(crate) fn serve_on(data: &Path) -> Command {
-    let mut command = charioteer(&["serve", "--memcached", "off", "--tikv", "off", "--data"]);
-    command.arg(data);
+    let mut command = charioteer(&["serve", "--memcached", "off"]);
+    command.args(TIKV_ANYWHERE).arg("--data").arg(data);
     command
 }
 

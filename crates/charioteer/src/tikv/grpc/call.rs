@@ -72,9 +72,15 @@ pub(super) async fn begin<M: Method>(
     deadline: Option<Instant>,
 ) -> Result<(ResponseFuture, SendStream<Body>), Failure> {
     let head = head::<M>(connection, deadline)?;
-    let ready = connection.requests.clone().ready().await;
-    let mut requests = ready.map_err(|error| told_better(connection, broken(&error, false)))?;
-    requests.send_request(head, false).map_err(|error| told_better(connection, broken(&error, false)))
+    let begun = async {
+        let mut requests = connection.requests.clone().ready().await?;
+        requests.send_request(head, false)
+    };
+    begun.await.map_err(|error| {
+        // Whatever the reason, the next call has better chances elsewhere.
+        connection.retire();
+        told_better(connection, broken(&error, false))
+    })
 }
 
 /// The same failure with the connection's own reason, where that is over.

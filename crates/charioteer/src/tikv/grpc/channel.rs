@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use charioteer_proto::tikv::rpc::Method;
 use http::uri::Authority;
@@ -27,18 +28,26 @@ struct Target {
     address: Address,
     peer: Arc<str>,
     options: ChannelOptions,
+    /// How often it was connected to.
+    dials: AtomicU64,
 }
 
 impl Channel {
     pub(crate) fn new(address: Address, options: ChannelOptions) -> Self {
         let link = Renewed::new(options.dialler.timeout);
         let peer = Arc::from(address.to_string());
-        Self(Arc::new(Inner { target: Arc::new(Target { address, peer, options }), link }))
+        let target = Target { address, peer, options, dials: AtomicU64::new(0) };
+        Self(Arc::new(Inner { target: Arc::new(target), link }))
     }
 
     /// `host:port`.
     pub(crate) fn peer(&self) -> &Arc<str> {
         &self.0.target.peer
+    }
+
+    /// The number of the latest connection, from 1; 0 if there has been none.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.target.dials.load(Ordering::Relaxed)
     }
 
     pub(crate) fn options(&self) -> &ChannelOptions {
@@ -92,6 +101,9 @@ impl Target {
         let counters = &self.options.counters;
         let connected = self.connect().await;
         count(if connected.is_ok() { &counters.connections_opened } else { &counters.dials_failed });
+        if connected.is_ok() {
+            count(&self.dials);
+        }
         connected
     }
 

@@ -48,6 +48,8 @@ struct Shared {
     /// Why it is over, once it is.
     end: Mutex<Option<Arc<str>>>,
     ended: AtomicBool,
+    /// Whether the server wants no further calls on it; those that are under way may end.
+    retired: AtomicBool,
     /// Whether the peer has turned this client away before it said anything.
     refused: AtomicBool,
     task: AtomicWaker,
@@ -139,6 +141,19 @@ impl Connection {
         self.shared().task.wake();
     }
 
+    /// Has no further calls made on it.
+    pub(super) fn retire(&self) {
+        self.shared().retired.store(true, Ordering::Release);
+    }
+
+    /// Notices that the server wants no further calls on it.
+    pub(crate) fn poll_retired(&self, cx: &mut Context<'_>) -> bool {
+        if let Poll::Ready(Err(_)) = self.requests.clone().poll_ready(cx) {
+            self.retire();
+        }
+        !self.is_alive()
+    }
+
     /// Has the peer asked soon whether it is still there: somebody has waited in vain.
     pub(crate) fn doubt(&self) {
         if !self.shared().doubtful.swap(true, Ordering::AcqRel) {
@@ -170,7 +185,7 @@ impl Drop for Underway {
 
 impl Renewable for Connection {
     fn is_alive(&self) -> bool {
-        !self.shared().ended.load(Ordering::Acquire)
+        !self.shared().ended.load(Ordering::Acquire) && !self.shared().retired.load(Ordering::Acquire)
     }
 
     fn close(&self) {
@@ -194,6 +209,7 @@ impl Shared {
             runtime: Handle::current().id(),
             end: Mutex::new(None),
             ended: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             task: AtomicWaker::new(),
             newcomers: Mutex::default(),

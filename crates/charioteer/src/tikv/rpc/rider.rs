@@ -17,7 +17,7 @@ use super::store::BatchLimits;
 use super::stream::{Answer, Shared, State};
 use crate::error::Failure;
 use crate::net::{CallId, Delivered, ROUND, count};
-use crate::tikv::grpc::{self, Body, Replies, Requests};
+use crate::tikv::grpc::{self, Body, Connection, Replies, Requests};
 
 /// What an idle stream keeps of its buffer.
 const MAX_KEPT_BYTES: usize = 256 * 1024;
@@ -132,7 +132,7 @@ impl Rider {
             return Err(grpc::lost(reason, true));
         }
         state.blocked = None;
-        go_round(&mut state, self.round.as_mut(), cx, &mut self.woken);
+        go_round(&mut state, &self.shared.connection, self.round.as_mut(), cx, &mut self.woken);
         if state.pending.has_requests() {
             state.rider = None;
             return Ok(true);
@@ -193,12 +193,20 @@ fn answer(message: &Bytes, packed: Packed) -> Answer {
 
 /// Finds, every now and then, those who have waited since before, as [`Progress::is_attended`](crate::net::Progress::is_attended)
 /// promises. The rounds begin, and go on, as calls do.
-fn go_round(state: &mut State, mut round: Pin<&mut Sleep>, cx: &mut Context<'_>, woken: &mut Vec<Waker>) {
+fn go_round(
+    state: &mut State,
+    connection: &Connection,
+    mut round: Pin<&mut Sleep>,
+    cx: &mut Context<'_>,
+    woken: &mut Vec<Waker>,
+) {
     if !state.on_rounds && state.pending.has_begun() {
         state.on_rounds = true;
         round.as_mut().reset(Instant::now() + ROUND);
     }
     while state.on_rounds && round.as_mut().poll(cx).is_ready() {
+        // Those who come later go elsewhere then.
+        connection.poll_retired(cx);
         state.on_rounds = state.pending.has_begun();
         state.pending.go_round(woken);
         round.as_mut().reset(Instant::now() + ROUND);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use charioteer_proto::tikv::grpchealth::HealthCheckRequest;
 use charioteer_proto::tikv::grpchealth::health_check_response::ServingStatus;
@@ -57,9 +57,12 @@ pub(crate) struct StoreConnection {
 struct Link {
     channel: Channel,
     stream: Arc<Renewed<BatchStream>>,
-    /// Whether the store takes batches, as far as is known.
-    batches: AtomicBool,
+    /// The number of the connection on which the store took no batches; it may have been replaced by another one since.
+    without_batches: AtomicU64,
 }
+
+/// The number of no connection.
+const NONE: u64 = u64::MAX;
 
 impl StoreConnection {
     pub(crate) fn new(address: &Address, options: StoreOptions) -> Self {
@@ -67,7 +70,7 @@ impl StoreConnection {
         let link = || Link {
             channel: Channel::new(address.clone(), options.channel.clone()),
             stream: Renewed::new(patience),
-            batches: AtomicBool::new(options.batches),
+            without_batches: AtomicU64::new(NONE),
         };
         let links = (0..options.connections.max(1)).map(|_| link()).collect();
         Self { links, turn: AtomicUsize::new(0), options, health: Arc::default(), liveness: Mutex::default() }
@@ -88,7 +91,7 @@ impl StoreConnection {
         progress: &Progress,
     ) -> Result<M::Reply, Failure> {
         let link = self.link();
-        if link.batches.load(Ordering::Relaxed) {
+        if self.options.batches && link.takes_batches() {
             match self.in_batch::<M>(link, &request, deadline, progress).await {
                 Err(failure) if grpc::is_unimplemented(&failure) => {}
                 Err(failure) => return Err(failure.at(self.peer())),
@@ -153,7 +156,7 @@ impl StoreConnection {
         };
         let reply = stream.call::<M>(request, deadline, progress).await;
         if reply.as_ref().is_err_and(grpc::is_unimplemented) && !stream.has_answered() {
-            link.batches.store(false, Ordering::Relaxed);
+            link.without_batches.store(link.channel.number(), Ordering::Relaxed);
         }
         reply
     }
@@ -181,6 +184,14 @@ impl StoreConnection {
             // It answers, which is as much as can be known of it.
             Err(failure) => grpc::is_unimplemented(&failure),
         }
+    }
+}
+
+impl Link {
+    /// Whether the store takes batches, as far as is known.
+    fn takes_batches(&self) -> bool {
+        let without = self.without_batches.load(Ordering::Relaxed);
+        without == NONE || without != self.channel.number()
     }
 }
 

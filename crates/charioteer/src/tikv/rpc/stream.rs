@@ -162,7 +162,7 @@ impl BatchStream {
 
 impl Renewable for BatchStream {
     fn is_alive(&self) -> bool {
-        !self.shared().ended.load(Ordering::Acquire)
+        !self.shared().ended.load(Ordering::Acquire) && self.shared().connection.is_alive()
     }
 
     fn close(&self) {

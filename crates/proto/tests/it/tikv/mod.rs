@@ -1,5 +1,6 @@
 //! TiKV's messages, methods and keys.
 
+mod batch;
 mod checks;
 mod golden;
 mod hostile;

@@ -43,7 +43,7 @@ where
 }
 
 impl Caught {
-    fn new(request: Request<RecvStream>, answer: SendResponse<Bytes>) -> Self {
+    pub(super) fn new(request: Request<RecvStream>, answer: SendResponse<Bytes>) -> Self {
         let (head, requests) = request.into_parts();
         Self { path: head.uri.path().to_owned(), requests, answer, arrived: BytesMut::new() }
     }

@@ -15,23 +15,31 @@ async fn lies_once(lie: impl Fn(Vec<u64>) -> Bytes + Clone + Send + Sync + 'stat
     let address = liar(move |mut caught: Caught| {
         let (lie, streams) = (lie.clone(), Arc::clone(&streams));
         async move {
-            let mut send = caught.begin();
-            let mut lies = streams.fetch_add(1, Ordering::Relaxed) == 0;
-            loop {
-                let ids = caught.next_ids().await;
-                if ids.is_empty() {
-                    return;
-                }
-                let truth = values(ids.iter().map(|id| (*id, "true".to_owned())));
-                let said = if std::mem::take(&mut lies) { lie(ids) } else { truth };
-                if send.send_data(said, false).is_err() {
-                    return;
-                }
+            if streams.fetch_add(1, Ordering::Relaxed) > 0 {
+                return tells_the_truth(caught).await;
             }
+            let mut send = caught.begin();
+            let ids = caught.next_ids().await;
+            send.send_data(lie(ids), false).unwrap();
+            goes_on(caught, send).await;
         }
     })
     .await;
     Subject::to(address, options())
+}
+
+async fn tells_the_truth(mut caught: Caught) {
+    let send = caught.begin();
+    goes_on(caught, send).await;
+}
+
+async fn goes_on(mut caught: Caught, mut send: h2::SendStream<Bytes>) {
+    loop {
+        let ids = caught.next_ids().await;
+        if ids.is_empty() || send.send_data(values(ids.iter().map(|id| (*id, "true".to_owned()))), false).is_err() {
+            return;
+        }
+    }
 }
 
 async fn says_the_truth_again(subject: &Subject) {
@@ -188,6 +196,27 @@ async fn a_connection_that_freezes_under_calls_is_let_go_and_they_learn_of_it() 
     assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::Unknown));
     assert!(failure.message.contains("no sign of life"), "{failure:?}");
     assert_eq!(subject.stats().connections_lost, 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_wants_to_close_is_left_when_its_calls_have_ended() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((request, answer))) = connection.accept().await {
+                    connection.graceful_shutdown();
+                    tokio::spawn(tells_the_truth(Caught::new(request, answer)));
+                }
+            });
+        }
+    });
+    let subject = Subject::to(address, options());
+    while subject.stats().connections_opened < 3 {
+        says_the_truth_again(&subject).await;
+    }
 }
 
 #[tokio::test]
