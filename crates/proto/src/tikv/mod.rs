@@ -37,5 +37,6 @@ pub mod value;
 pub use prost::Message;
 
 pub use messages::{
-    coprocessor, deadlock, errorpb, etcdserverpb, grpchealth, keyspacepb, kvrpcpb, metapb, mvccpb, pdpb, tikvpb,
+    coprocessor, deadlock, errorpb, etcdserverpb, grpchealth, keyspacepb, kvrpcpb, meta_storagepb, metapb, mvccpb,
+    pdpb, tikvpb,
 };

@@ -3,7 +3,7 @@
 use prost::Message;
 
 use super::tikvpb::{batch_commands_request, batch_commands_response};
-use super::{coprocessor, etcdserverpb, grpchealth, keyspacepb, kvrpcpb, pdpb, tikvpb};
+use super::{coprocessor, etcdserverpb, grpchealth, keyspacepb, kvrpcpb, meta_storagepb, pdpb, tikvpb};
 
 /// A command in a batch.
 pub use batch_commands_request::request::Cmd as Command;
@@ -308,6 +308,10 @@ methods! {
 
     "etcdserverpb.Cluster" etcdserverpb {
         Unary EtcdMemberList = "MemberList" (MemberListRequest) -> MemberListResponse;
+    }
+
+    "meta_storagepb.MetaStorage" meta_storagepb {
+        Unary MetaStorageGet = "Get" (GetRequest) -> GetResponse;
     }
 
     "etcdserverpb.KV" etcdserverpb {

@@ -159,11 +159,11 @@ impl<'a, S: Service> Calls<'a, S> {
     fn new(service: Arc<S>, limits: &'a Limits, stop: &'a CancellationToken) -> Self {
         let room = limits.in_flight_bytes.max(limits.frame_bytes).min(Semaphore::MAX_PERMITS);
         let (bytes, stalled) = (limits.frame_bytes, limits.stalled);
-        let room = || Arc::new(Semaphore::new(room));
+        let (all_room, room) = (room, || Arc::new(Semaphore::new(room)));
         Self {
             service,
             limits,
-            message_limits: MessageLimits { bytes, room: room(), stalled },
+            message_limits: MessageLimits { bytes, room: room(), all_room, stalled },
             reply_limits: ReplyLimits { bytes, room: room(), stalled },
             large_answers: Arc::new(Semaphore::new(LARGE_ANSWERS)),
             stop,

@@ -63,6 +63,8 @@ pub(super) struct MessageLimits {
     pub(super) bytes: usize,
     /// Bytes for all those of a connection that are being worked on.
     pub(super) room: Arc<Semaphore>,
+    /// How many they are when there are none.
+    pub(super) all_room: usize,
     /// How long one may take from when it begins, or there is room for it, until it is whole.
     pub(super) stalled: Duration,
 }
@@ -91,6 +93,11 @@ impl Messages {
         let Some((bytes, room)) = self.next_bytes().await? else { return Ok(None) };
         let message = M::decode(bytes).map_err(|error| Status::new(Code::Internal, error.to_string()))?;
         Ok(Some((message, room)))
+    }
+
+    /// Takes messages of up to so many bytes. One that is longer than there is room for takes all of it.
+    pub(crate) const fn allow(&mut self, bytes: usize) {
+        self.limits.bytes = bytes;
     }
 
     /// Whether there are no more because the server stops.
@@ -126,7 +133,7 @@ impl Messages {
 
     /// Room for so many bytes. While there is none, the client may send on as far as its window goes; the time for that does not count.
     async fn reserve(&mut self, length: usize) -> Result<Room, Status> {
-        let bytes = u32::try_from(length.max(1)).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(length.clamp(1, self.limits.all_room)).unwrap_or(u32::MAX);
         if let Ok(room) = Arc::clone(&self.limits.room).try_acquire_many_owned(bytes) {
             return Ok(room);
         }

@@ -19,6 +19,10 @@ use crate::backend::{Raw, Soon};
 use crate::grpc::{Exchange, Room, Status, given_up};
 use crate::hooks::Rule;
 
+/// Clients put up to 128 commands into a message, however long they are; the original takes any length. One that is as long as so many
+/// others is taken when nothing else of its connection is under way.
+const MESSAGES_IN_ONE: usize = 32;
+
 /// What comes of a command that was not answered at once.
 type Waiting = BoxFuture<'static, Settled>;
 
@@ -62,6 +66,7 @@ impl<R: Raw> Endpoint<R> {
         let (waiting, answered, turns) = (FuturesUnordered::new(), Answered::default(), Vec::new());
         let mut under_way = UnderWay { stream, waiting, answered, turns };
         let mut has_more = true;
+        exchange.requests.allow(self.service.limits().frame_bytes.saturating_mul(MESSAGES_IN_ONE));
         while has_more || !under_way.waiting.is_empty() {
             tokio::select! {
                 biased;

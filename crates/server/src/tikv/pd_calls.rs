@@ -93,6 +93,7 @@ impl<R: Raw> Endpoint<R> {
             UpdateKeyspaceState update_keyspace_state,
             EtcdRange etcd_range,
             EtcdPut etcd_put,
+            MetaStorageGet meta_storage_get,
             ; self.answer_about_garbage(call, exchange).await
         }
     }

@@ -1,7 +1,5 @@
 //! What errors say of regions and stores.
 
-use std::sync::Arc;
-
 use charioteer_proto::tikv::errorpb;
 use charioteer_proto::tikv::metapb::{self, RegionEpoch};
 use tracing::debug;
@@ -85,7 +83,8 @@ impl Locator {
             return Lesson { same_region: true, ..lesson };
         }
         Regions::doubt(region);
-        let split_off = told.iter().map(|other| Region::split_off(other, place.peer().store_id, self.0.layout));
+        let leads = region.leader.map_or_else(|| place.peer(), |leader| region.peers[leader]).store_id;
+        let split_off = told.iter().map(|other| Region::split_off(other, leads, self.0.layout));
         // What can't be read is asked for at PD.
         for region in split_off.flatten() {
             self.0.regions.insert(region);

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use super::Shared;
 use super::region::Region;
 use super::regions::Gap;
-use super::{Locator, Shared};
 use crate::error::{ErrorKind, Failure};
 use crate::tikv::failure;
 use crate::tikv::pd::RegionInfo;
@@ -42,6 +42,7 @@ pub(super) struct Flights(Mutex<SmallVec<[Flight; 4]>>);
 #[derive(Debug)]
 struct Flight {
     about: About,
+    begun: Instant,
     /// What came of it. It has ended too when its sender is gone, with the runtime on which it asked.
     ended: watch::Receiver<Option<Failure>>,
 }
@@ -57,12 +58,13 @@ impl Flights {
     /// What to wait for, or what to send when it is there.
     fn join(&self, about: &About) -> Result<watch::Receiver<Option<Failure>>, watch::Sender<Option<Failure>>> {
         let mut flights = self.0.lock();
-        flights.retain(|flight| flight.ended.has_changed().is_ok());
+        // One that is overdue is on a runtime that stands still.
+        flights.retain(|flight| flight.ended.has_changed().is_ok() && flight.begun.elapsed() < 2 * PATIENCE);
         if let Some(flight) = flights.iter().find(|flight| flight.about == *about) {
             return Ok(flight.ended.clone());
         }
         let (end, ended) = watch::channel(None);
-        flights.push(Flight { about: about.clone(), ended });
+        flights.push(Flight { about: about.clone(), begun: Instant::now(), ended });
         Err(end)
     }
 
@@ -113,7 +115,7 @@ impl Shared {
         self.regions.of_key(key)
     }
 
-    fn known(&self, wanted: &Wanted) -> Option<Arc<Region>> {
+    pub(super) fn known(&self, wanted: &Wanted) -> Option<Arc<Region>> {
         match wanted {
             Wanted::Key(key) => self.regions.of_key(key),
             Wanted::Below(bound) => self.regions.before(bound),
@@ -129,7 +131,7 @@ impl Shared {
     /// Asks PD, and takes note of what it says.
     async fn load(&self, wanted: &Wanted, about: &About, deadline: Instant) -> Result<(), Failure> {
         let told = match (wanted, about) {
-            (Wanted::Key(key), About::Gap(gap)) => self.from_key(key, gap, deadline).await?,
+            (Wanted::Key(key), About::Gap(gap)) => self.behind(key, gap, deadline).await?,
             (Wanted::Key(key), About::Below(_)) => {
                 vec![self.pd.region_by_key(&self.layout.pd_key(key), deadline).await?]
             }
@@ -161,7 +163,7 @@ impl Shared {
     }
 
     /// The region that holds a key, and those that follow in the gap.
-    async fn from_key(&self, key: &Bytes, gap: &Gap, deadline: Instant) -> Result<Vec<RegionInfo>, Failure> {
+    async fn behind(&self, key: &Bytes, gap: &Gap, deadline: Instant) -> Result<Vec<RegionInfo>, Failure> {
         let start = self.layout.pd_key(key);
         let end = if gap.end.is_empty() { Bytes::new() } else { self.layout.pd_key(&gap.end) };
         let told = self.pd.scan_regions(&start, &end, AT_ONCE, deadline).await?;

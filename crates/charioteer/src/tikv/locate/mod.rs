@@ -16,12 +16,10 @@ mod region;
 mod regions;
 mod store;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use charioteer_proto::tikv::key::Layout;
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 pub(crate) use lesson::Lesson;
@@ -64,14 +62,6 @@ impl Locator {
             stores: Arc::new(Stores::new(stores)),
             flights: Flights::default(),
         }))
-    }
-
-    pub(crate) fn pd(&self) -> &Pd {
-        &self.0.pd
-    }
-
-    pub(crate) fn layout(&self) -> Layout {
-        self.0.layout
     }
 
     /// Where a key is, as it travels: the region that holds it, at the peer that leads.
@@ -122,7 +112,7 @@ impl Locator {
             match groups.last_mut() {
                 Some((place, group)) if place.holds(key(&at)) => group.push(at),
                 _ => {
-                    let place = match self.known(&Wanted::Key(Bytes::new()), Some(key(&at))) {
+                    let place = match self.look(key(&at)) {
                         Some(place) => place,
                         None => self.of_key(&Bytes::copy_from_slice(key(&at)), deadline).await?,
                     };
@@ -168,22 +158,13 @@ impl Locator {
         self.0.pd.close();
     }
 
-    /// What was looked up of a place without asking anybody.
-    pub(crate) fn look(&self, key: &[u8]) -> Option<Place> {
+    /// Where a key is, if that can be told without asking anybody.
+    fn look(&self, key: &[u8]) -> Option<Place> {
         self.0.place(self.0.regions.of_key(key)?)
     }
 
-    fn known(&self, wanted: &Wanted, key: Option<&[u8]>) -> Option<Place> {
-        let region = match (key, wanted) {
-            (Some(key), _) => self.0.regions.of_key(key),
-            (None, Wanted::Key(key)) => self.0.regions.of_key(key),
-            (None, Wanted::Below(bound)) => self.0.regions.before(bound),
-        };
-        self.0.place(region?)
-    }
-
     async fn place(&self, wanted: Wanted, deadline: Instant) -> Result<Place, Failure> {
-        if let Some(place) = self.known(&wanted, None) {
+        if let Some(place) = self.0.known(&wanted).and_then(|region| self.0.place(region)) {
             return Ok(place);
         }
         let found = tokio::time::timeout_at(deadline, self.find(&wanted, deadline)).await;
@@ -222,12 +203,7 @@ impl Shared {
         if store.is_reachable() || region.candidates() == 1 {
             return Some(self.at(region.ask, store, region));
         }
-        if store.is_lost_since(region.told) {
-            // PD may know by now who leads in its place.
-            Regions::doubt(&region);
-            return None;
-        }
-        // What was told after the store was lost says that it leads still: others of the region know it better, if anybody does.
+        // Whoever leads in its place the others know before PD does.
         let others = region.others().find_map(|at| {
             let store = self.stores.get(region.peers.get(at)?.store_id)?;
             store.is_reachable().then_some((at, store))

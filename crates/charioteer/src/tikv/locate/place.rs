@@ -111,8 +111,10 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Merits {
     is_reachable: bool,
-    is_wanted: bool,
+    /// Of those that only followers or learners are to be.
+    is_of_kind: bool,
     is_quick: bool,
+    is_wanted: bool,
     leads: bool,
 }
 
@@ -126,14 +128,16 @@ impl ReadFrom {
             Self::Follower => !leads && !learns,
             Self::Learner => learns,
             Self::Any => true,
-            Self::PreferLeader => leads && !store.is_slow(),
+            Self::PreferLeader => leads,
             Self::Closest(labels) => store.has(labels),
         };
+        let is_of_kind = is_wanted || !matches!(self, Self::Follower | Self::Learner);
         let prefers_leader = matches!(self, Self::Leader | Self::PreferLeader);
         (*self != Self::Leader || leads).then(|| Merits {
             is_reachable: store.is_reachable(),
-            is_wanted,
+            is_of_kind,
             is_quick: !store.is_slow(),
+            is_wanted,
             leads: leads && prefers_leader,
         })
     }

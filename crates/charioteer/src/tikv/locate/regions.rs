@@ -99,8 +99,9 @@ impl Regions {
         for other in overlapping {
             known.by_start.remove(&other.start);
         }
+        let newest = region.start.clone();
         self.put(&mut known, region);
-        self.sweep(&mut known);
+        self.sweep(&mut known, &newest);
         true
     }
 
@@ -156,7 +157,7 @@ impl Regions {
     }
 
     /// Forgets some that have not been used for long, and the one that has not been used for longest if there are too many.
-    fn sweep(&self, known: &mut Known) {
+    fn sweep(&self, known: &mut Known, newest: &Bytes) {
         let after = if known.swept.is_empty() { Bound::Unbounded } else { Bound::Excluded(known.swept.clone()) };
         let looked_at: Vec<_> =
             known.by_start.range((after, Bound::Unbounded)).take(SWEPT).map(|(_, region)| Arc::clone(region)).collect();
@@ -170,7 +171,8 @@ impl Regions {
             known.by_start.remove(&region.start);
         }
         if known.by_start.len() > self.most
-            && let Some(least_used) = looked_at.iter().min_by_key(|region| expiry(region))
+            && let Some(least_used) =
+                looked_at.iter().filter(|region| region.start != *newest).min_by_key(|region| expiry(region))
         {
             known.by_start.remove(&least_used.start);
         }

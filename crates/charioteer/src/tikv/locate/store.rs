@@ -1,7 +1,7 @@
 //! Stores: where they are, and whether they can be reached.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -22,8 +22,10 @@ const DEFAULT_PORT: u16 = 20160;
 /// How long a store may take to say that it is there.
 const CHECK: Duration = Duration::from_secs(1);
 
-/// How long it takes until a store is asked again that did not answer.
-const CHECK_AGAIN: Duration = Duration::from_secs(1);
+/// How long it takes until a store is asked again that did not answer: at first, and at most. Twice as long each time, so that it is
+/// missed for no longer than it was gone.
+const CHECK_AGAIN: Duration = Duration::from_millis(20);
+const CHECK_AT_LEAST: Duration = Duration::from_secs(1);
 
 /// After so many checks in vain PD is asked whether the store has another address.
 const CHECKS_OF_ONE_ADDRESS: u32 = 30;
@@ -44,9 +46,8 @@ pub(crate) struct Store {
     labels: Vec<(String, String)>,
     version: String,
     connection: StoreConnection,
-    told: Instant,
-    /// When it was lost, in microseconds since `told` and never 0; 0 if it is not.
-    lost: AtomicU64,
+    /// Whether it did not answer the last time.
+    is_lost: AtomicBool,
     is_checked: AtomicBool,
     /// Whether PD is to be asked where it is.
     is_doubted: AtomicBool,
@@ -63,8 +64,7 @@ impl Store {
             labels: told.labels.into_iter().map(|label| (label.key, label.value)).collect(),
             version: told.version,
             connection: StoreConnection::new(&address, options.clone()),
-            told: Instant::now(),
-            lost: AtomicU64::new(0),
+            is_lost: AtomicBool::new(false),
             is_checked: AtomicBool::new(false),
             is_doubted: AtomicBool::new(false),
         })
@@ -95,26 +95,11 @@ impl Store {
 
     /// Whether it answered the last time, as far as is known.
     pub(super) fn is_reachable(&self) -> bool {
-        self.lost.load(Ordering::Relaxed) == 0
-    }
-
-    /// Whether it was lost after that moment, and has not been found again.
-    pub(super) fn is_lost_since(&self, moment: Instant) -> bool {
-        let lost = self.lost.load(Ordering::Relaxed);
-        lost != 0 && self.told + Duration::from_micros(lost) >= moment
+        !self.is_lost.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_slow(&self) -> bool {
         self.connection.slow_score() >= SLOW
-    }
-
-    fn lose(&self) {
-        let since = u64::try_from(self.told.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
-        let _ = self.lost.compare_exchange(0, since, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    fn find_again(&self) {
-        self.lost.store(0, Ordering::Relaxed);
     }
 
     fn is_at(&self, told: &metapb::Store) -> bool {
@@ -227,7 +212,7 @@ impl Stores {
     /// A store did not answer, or the connection to it was lost. It is passed over where there are others, until it answers a question
     /// that is put to it in the background.
     pub(super) fn lost(self: &Arc<Self>, pd: &Pd, store: &Arc<Store>) {
-        store.lose();
+        store.is_lost.store(true, Ordering::Relaxed);
         if !store.is_checked.swap(true, Ordering::Relaxed) {
             tokio::spawn(check(Arc::downgrade(self), pd.clone(), Arc::downgrade(store)));
         }
@@ -246,11 +231,12 @@ impl Stores {
 
 /// Asks a store whether it is there, until it is, or nobody uses it any more.
 async fn check(stores: Weak<Stores>, pd: Pd, store: Weak<Store>) {
+    let mut pause = CHECK_AGAIN;
     for checks in 1_u32.. {
         let Some(asked) = store.upgrade() else { return };
         if asked.connection.is_live(Instant::now() + CHECK).await {
-            asked.find_again();
             asked.is_checked.store(false, Ordering::Relaxed);
+            asked.is_lost.store(false, Ordering::Relaxed);
             return;
         }
         if checks % CHECKS_OF_ONE_ADDRESS == 1 {
@@ -262,6 +248,7 @@ async fn check(stores: Weak<Stores>, pd: Pd, store: Weak<Store>) {
             }
         }
         drop(asked);
-        tokio::time::sleep(CHECK_AGAIN).await;
+        tokio::time::sleep(pause).await;
+        pause = CHECK_AT_LEAST.min(2 * pause);
     }
 }

@@ -10,6 +10,7 @@ use charioteer_server::testing::TestServer;
 use charioteer_server::testing::tikv::{Action, Fault, RegionError};
 
 use super::*;
+use crate::backoff::{Cause, Waits};
 use crate::net::{Address, Dialler, Progress};
 use crate::tikv::grpc::ChannelOptions;
 
@@ -33,35 +34,30 @@ async fn locator(server: &TestServer, layout: Layout) -> Locator {
     Locator::new(pd, layout, StoreOptions::new(channel()), DEFAULT_REGIONS)
 }
 
-/// Reads a key until it succeeds, and tells how often it was tried.
+/// Reads a key until it succeeds, and tells how often it was tried. It waits as a client does, though never for long.
 async fn get(locator: &Locator, key: &'static str) -> u32 {
-    for attempts in 1..20 {
+    let mut waits = Waits::default();
+    for attempts in 1..100 {
         let place = locator.of_key(&Bytes::from(key), soon()).await.unwrap();
-        if read(locator, place, key).await {
-            return attempts;
+        match read(locator, place, key).await {
+            Ok(()) => return attempts,
+            Err(cause) => tokio::time::sleep(waits.next(cause, None).min(Duration::from_millis(20))).await,
         }
     }
     panic!("{key} can't be read");
 }
 
-async fn read(locator: &Locator, place: Place, key: &'static str) -> bool {
+async fn read(locator: &Locator, place: Place, key: &'static str) -> Result<(), &'static Cause> {
     let request = RawGetRequest { context: Some(place.context()), key: key.into(), ..RawGetRequest::default() };
     let asked = place.store().connection().unary::<rpc::RawGet>(&request, soon(), &Progress::default()).await;
-    match asked {
-        Ok(reply) => match reply.region_error() {
-            Some(error) => {
-                locator.learn(&place, error);
-                false
-            }
-            None => {
-                assert_eq!(reply.error, "");
-                true
-            }
-        },
-        Err(_) => {
-            locator.store_failed(&place);
-            false
-        }
+    let Ok(reply) = asked else {
+        locator.store_failed(&place);
+        return Err(&failure::RPC);
+    };
+    assert_eq!(reply.error, "");
+    match reply.region_error() {
+        Some(error) => Err(locator.learn(&place, error).retry.unwrap()),
+        None => Ok(()),
     }
 }
 
@@ -207,17 +203,17 @@ async fn replicas_are_read_from_and_the_leader_where_one_of_them_can_not() {
     let follower = locator.read_from(leader.clone(), &ReadFrom::Follower);
     assert_ne!(follower.store().id(), leader.store().id());
     assert!(follower.context().replica_read && !leader.context().replica_read);
-    assert!(read(&locator, follower.clone(), "a").await);
+    read(&locator, follower.clone(), "a").await.unwrap();
     let stale = locator.read_stale_from(leader.clone(), &ReadFrom::Any);
     assert!(stale.context().stale_read);
     let _fault =
         server.tikv().inject(Fault::new(Action::Answer(RegionError::DataIsNotReady)).on(Call::RawGet).times(1));
-    assert!(!read(&locator, follower, "a").await);
+    assert!(read(&locator, follower, "a").await.is_err());
     let again = locator.read_from(locator.of_key(&"a".into(), soon()).await.unwrap(), &ReadFrom::Follower);
     assert_eq!(again.store().id(), leader.store().id());
     let labels = Arc::from([("zone".to_owned(), "no such".to_owned())]);
     let anywhere = locator.read_from(again, &ReadFrom::Closest(labels));
-    assert!(read(&locator, anywhere, "a").await);
+    read(&locator, anywhere, "a").await.unwrap();
 }
 
 #[tokio::test]
@@ -270,7 +266,7 @@ async fn a_leader_is_found_by_asking_its_peers_while_pd_is_gone() {
             attempts += 1;
             let place = locator.of_key(&"a".into(), Instant::now() + Duration::from_secs(1)).await;
             if let Ok(place) = place
-                && read(&locator, place, "a").await
+                && read(&locator, place, "a").await.is_ok()
             {
                 return;
             }
@@ -278,4 +274,50 @@ async fn a_leader_is_found_by_asking_its_peers_while_pd_is_gone() {
     };
     tokio::time::timeout(Duration::from_secs(10), read).await.unwrap();
     assert!(attempts <= 6, "{attempts}");
+}
+
+#[tokio::test]
+async fn keys_are_found_while_regions_split_merge_and_move_and_stores_come_and_go() {
+    const KEYS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let server = server(3, 1).await;
+    let locator = locator(&server, V1).await;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let reader = |number: usize| {
+        let (locator, done) = (&locator, &done);
+        async move {
+            let mut most = 0;
+            for round in 0.. {
+                if done.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                most = most.max(get(locator, KEYS[(number + round) % KEYS.len()]).await);
+                tokio::task::yield_now().await;
+            }
+            most
+        }
+    };
+    let disturb = async {
+        let tikv = server.tikv();
+        for round in 0..60_usize {
+            let (key, store) = (KEYS[(round * 5) % KEYS.len()], round % 3);
+            tikv.split([key]).await.unwrap();
+            tikv.transfer_leader(tikv.region_of(key).unwrap().id, store).await.unwrap();
+            let regions = tikv.regions().unwrap();
+            if round % 3 == 2 {
+                tikv.merge(regions[0].id, regions[1].id).await.unwrap();
+            }
+            if round % 20 == 19 {
+                tikv.stop_store(store).await.unwrap();
+                for region in regions.iter().filter(|region| region.leader == Some(store)) {
+                    // Some are no more.
+                    let _ = tikv.transfer_leader(region.id, (store + 1) % 3).await;
+                }
+                tikv.start_store(store).await.unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    let (most, ()) = tokio::join!(futures_util::future::join_all((0..16).map(reader)), disturb);
+    assert!(most.into_iter().max().is_some_and(|most| most < 20));
 }

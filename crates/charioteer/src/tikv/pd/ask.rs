@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use charioteer_proto::tikv::pdpb;
 use charioteer_proto::tikv::rpc::{self, Method};
-use charioteer_proto::tikv::{keyspacepb, pdpb};
 use tokio::time::Instant;
 
 use super::members::Leader;

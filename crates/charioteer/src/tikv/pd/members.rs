@@ -195,7 +195,7 @@ impl Members {
             _ => leading.client_urls.iter().filter_map(|url| address(url)).collect(),
         };
         let unreached = self.known.read().unreached.clone();
-        let url = urls.iter().find(|url| !unreached.contains(url)).or(urls.first());
+        let url = urls.iter().find(|url| !unreached.contains(url)).or_else(|| urls.first());
         let url = url.ok_or_else(|| {
             let message = format!("PD's leader has no address: {:?}", leading.client_urls);
             Failure::new(ErrorKind::Protocol, message)

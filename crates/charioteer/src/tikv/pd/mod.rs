@@ -34,7 +34,6 @@ use ask::Question;
 use members::Members;
 use timestamps::Timestamps;
 
-use super::failure;
 use super::grpc::ChannelOptions;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Effect, Operation, Terms};

@@ -21,7 +21,7 @@ use crate::error::{ErrorKind, Failure};
 use crate::exec::{Backend, Effect, Operation};
 use crate::net::Progress;
 use crate::tikv::failure;
-use crate::tikv::grpc::{Replies, Requests};
+use crate::tikv::grpc::Requests;
 
 /// How many callers are answered with one message at most.
 const CALLERS: usize = 10_000;

@@ -32,6 +32,8 @@ generated! {
     keyspacepb
     /// Commands of a store and their answers.
     kvrpcpb
+    /// PD's store of small things, as etcd's keys.
+    meta_storagepb
     /// Stores, regions, peers.
     metapb
     /// etcd's key-value pair.

@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use charioteer_proto::tikv::{
-    coprocessor, deadlock, errorpb, etcdserverpb, grpchealth, keyspacepb, kvrpcpb, metapb, mvccpb, pdpb, tikvpb,
+    coprocessor, deadlock, errorpb, etcdserverpb, grpchealth, keyspacepb, kvrpcpb, meta_storagepb, metapb, mvccpb,
+    pdpb, tikvpb,
 };
 
 /// What every message can do.
@@ -101,6 +102,9 @@ messages! {
         MvccGetByStartTsRequest MvccGetByStartTsResponse MvccInfo MvccLock MvccWrite MvccValue
         StoreSafeTsRequest StoreSafeTsResponse GetLockWaitInfoRequest GetLockWaitInfoResponse
         GetHealthFeedbackRequest GetHealthFeedbackResponse
+    }
+    meta_storagepb {
+        Error GetRequest GetResponse KeyValue RequestHeader ResponseHeader
     }
     metapb {
         Cluster StoreLabel RegionEpoch Buckets Region Peer Store

@@ -5,6 +5,7 @@ mod calls;
 mod connections;
 mod hooks;
 mod hostile;
+mod memory;
 mod raw;
 mod restarts;
 mod streams;

@@ -11,6 +11,7 @@ use charioteer_proto::tikv::etcdserverpb::{
     self, Member, MemberListRequest, MemberListResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
 };
 use charioteer_proto::tikv::mvccpb::KeyValue;
+use charioteer_proto::tikv::{meta_storagepb, pdpb};
 
 pub(super) use keys::{Change, Forgotten, Keys, PutError};
 
@@ -120,6 +121,30 @@ impl Pd {
         let (old, revision) = put.await.map_err(|EtcdError(status)| status)?;
         let header = Some(etcdserverpb::ResponseHeader { revision, ..self.etcd_ids() });
         Ok(PutResponse { header, prev_kv: old.filter(|_| with_old) })
+    }
+
+    /// The same keys as etcd's, as PD's own clients ask for them: for services beside PD, of which there are none.
+    pub(crate) async fn meta_storage_get(
+        &self,
+        request: meta_storagepb::GetRequest,
+    ) -> Result<meta_storagepb::GetResponse, Status> {
+        let header = request.header.unwrap_or_default();
+        self.check(Some(&pdpb::RequestHeader { cluster_id: header.cluster_id, ..pdpb::RequestHeader::default() }))?;
+        let meta_storagepb::GetRequest { key, range_end, limit, revision, .. } = request;
+        let found =
+            self.etcd_range(RangeRequest { key, range_end, limit, revision, ..RangeRequest::default() }).await?;
+        let revision = found.header.map_or(0, |header| header.revision);
+        let header = meta_storagepb::ResponseHeader { cluster_id: self.cluster.id(), error: None, revision };
+        let kvs = found.kvs.into_iter().map(|pair| meta_storagepb::KeyValue {
+            key: pair.key,
+            create_revision: pair.create_revision,
+            mod_revision: pair.mod_revision,
+            version: pair.version,
+            value: pair.value,
+            lease: pair.lease,
+        });
+        let (kvs, more, count) = (kvs.collect(), found.more, found.count);
+        Ok(meta_storagepb::GetResponse { header: Some(header), kvs, more, count })
     }
 
     fn etcd_header(&self, keys: &Keys) -> Option<etcdserverpb::ResponseHeader> {
