@@ -59,8 +59,6 @@ pub struct Options {
     pub operation_timeout: Duration,
     /// How long one attempt may take of a call that comes to the same when it is made twice. Default 5 s; `attempt_timeout`.
     pub attempt_timeout: Duration,
-    /// How long one request to PD may take. Default 3 s; `pd_timeout`.
-    pub pd_timeout: Duration,
     /// How long connecting to a server may take. Default 3 s; `connect_timeout`.
     pub connect_timeout: Duration,
     /// How often a call is tried at most, its first attempt among them. Default 100; `attempts`.
@@ -173,7 +171,6 @@ impl Options {
             tls: None,
             operation_timeout: Duration::from_secs(20),
             attempt_timeout: Duration::from_secs(5),
-            pd_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(3),
             attempts: 100,
             connections_per_store: 1,
@@ -267,7 +264,6 @@ impl Options {
             "cluster_id" => self.cluster_id = Some(url::number(name, value)?),
             "operation_timeout" => self.operation_timeout = url::duration(name, value)?,
             "attempt_timeout" => self.attempt_timeout = url::duration(name, value)?,
-            "pd_timeout" => self.pd_timeout = url::duration(name, value)?,
             "connect_timeout" => self.connect_timeout = url::duration(name, value)?,
             "attempts" => self.attempts = url::number(name, value)?,
             "connections" => self.connections_per_store = url::number(name, value)?,
@@ -322,7 +318,6 @@ impl Options {
         let times = [
             ("operation_timeout", self.operation_timeout),
             ("attempt_timeout", self.attempt_timeout),
-            ("pd_timeout", self.pd_timeout),
             ("connect_timeout", self.connect_timeout),
             ("keepalive_interval", self.keepalive_interval),
             ("keepalive_timeout", self.keepalive_timeout),

@@ -8,7 +8,7 @@ use charioteer::tikv::{ApiVersion, Mode, Options, RawClient, ReadFrom};
 #[test]
 fn a_url_says_all_of_it() {
     let url = "tikv://a:1,b,[::1]:3/table?mode=raw&api=v2&keyspace=mine&cluster_id=7&operation_timeout=1s\
-               &attempt_timeout=2s&pd_timeout=3s&connect_timeout=4s&attempts=5&connections=6&keepalive_interval=7s\
+               &attempt_timeout=2s&connect_timeout=4s&attempts=5&connections=6&keepalive_interval=7s\
                &keepalive_timeout=8s&max_message_bytes=9000&max_request_bytes=8000&read_from=closest&labels=zone:a,rack:1&max_regions=10\
                &batch_concurrency=11";
     let options = Options::from_url(url).unwrap();
@@ -20,7 +20,7 @@ fn a_url_says_all_of_it() {
     );
     assert_eq!((options.cluster_id, options.attempts, options.connections_per_store), (Some(7), 5, 6));
     assert_eq!((options.operation_timeout, options.attempt_timeout), (Duration::from_secs(1), Duration::from_secs(2)));
-    assert_eq!((options.pd_timeout, options.connect_timeout), (Duration::from_secs(3), Duration::from_secs(4)));
+    assert_eq!(options.connect_timeout, Duration::from_secs(4));
     assert_eq!(
         (options.keepalive_interval, options.keepalive_timeout),
         (Duration::from_secs(7), Duration::from_secs(8))
