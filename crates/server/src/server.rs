@@ -277,6 +277,11 @@ impl Starting {
         Listener::bind(what, address).await
     }
 
+    /// The same for a server that may ask who is there, and may listen anywhere then.
+    async fn bind_asking(&self, what: &'static str, address: SocketAddr, asks: bool) -> Result<Listener, Error> {
+        if asks { Listener::bind(what, address).await } else { self.bind(what, address).await }
+    }
+
     async fn http(&mut self) -> Result<(), Error> {
         let Some(address) = self.options.http else { return Ok(()) };
         let listener = self.bind("HTTP", address).await?;
@@ -337,7 +342,7 @@ impl Starting {
         let (handshakes, over_tls) = match &options.tls {
             None => (None, Vec::new()),
             Some(over_tls) => {
-                let asks_who_it_is = asks_who_it_is || over_tls.asks_who_it_is();
+                let asks_who_it_is = asks_who_it_is || over_tls.tls.asks_who_it_is();
                 let listeners = self.bind_memcached(&over_tls.addresses, asks_who_it_is).await?;
                 (Some(Arc::new(Handshakes::new(over_tls.tls.clone())?)), listeners)
             }
@@ -365,14 +370,12 @@ impl Starting {
         Ok(Some(memcached::Served { ports, service }))
     }
 
-    /// Listens on all of these; a server that asks who is there may listen anywhere.
+    /// Listens on all of these.
     async fn bind_memcached(&self, addresses: &[SocketAddr], asks_who_it_is: bool) -> Result<Vec<Listener>, Error> {
         const WHAT: &str = "memcached";
         let mut listeners = Vec::new();
         for address in addresses {
-            let bound =
-                if asks_who_it_is { Listener::bind(WHAT, *address).await } else { self.bind(WHAT, *address).await };
-            listeners.push(bound?);
+            listeners.push(self.bind_asking(WHAT, *address, asks_who_it_is).await?);
         }
         Ok(listeners)
     }

@@ -83,6 +83,11 @@ impl Tls {
         Self { certificate, key, client_ca: None, clients: ClientCertificates::Ignored }
     }
 
+    /// Whether only known clients are let in.
+    pub(crate) fn asks_who_it_is(&self) -> bool {
+        self.clients == ClientCertificates::Required
+    }
+
     fn config(&self) -> Result<ServerConfig, String> {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))

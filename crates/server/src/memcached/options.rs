@@ -7,7 +7,7 @@ use charioteer_engine::cache::CacheOptions;
 use charioteer_proto::memcached::Protocol;
 
 use super::{Credentials, MemcachedCluster};
-use crate::{ClientCertificates, Tls};
+use crate::Tls;
 
 /// Where memcached's protocols are served, and what is kept.
 ///
@@ -61,13 +61,6 @@ pub struct OverTls {
     pub addresses: Vec<SocketAddr>,
     /// How.
     pub tls: Tls,
-}
-
-impl OverTls {
-    /// Whether only known clients are let in.
-    pub(crate) fn asks_who_it_is(&self) -> bool {
-        self.tls.clients == ClientCertificates::Required
-    }
 }
 
 /// A Unix socket.

@@ -1,6 +1,5 @@
 //! Starting TiKV: PD, and the stores.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Starting;
@@ -8,7 +7,7 @@ use crate::backend::{EmbeddedRaw, aside};
 use crate::listener::Listener;
 use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store};
 use crate::tls::Handshakes;
-use crate::{ClientCertificates, Error};
+use crate::{Error, Tls};
 
 impl Starting {
     /// Serves TiKV on the embedded store.
@@ -16,12 +15,11 @@ impl Starting {
         let Some(options) = self.options.tikv.clone() else { return Ok(None) };
         options.check()?;
         let handshakes = options.tls.clone().map(Handshakes::new).transpose()?;
-        // Whoever asks who is there may listen anywhere.
-        let asks_who_it_is = options.tls.as_ref().is_some_and(|tls| tls.clients == ClientCertificates::Required);
-        let pd = self.bind_tikv("TiKV's PD", options.pd, asks_who_it_is).await?;
+        let asks_who_it_is = options.tls.as_ref().is_some_and(Tls::asks_who_it_is);
+        let pd = self.bind_asking("TiKV's PD", options.pd, asks_who_it_is).await?;
         let mut stores = Vec::new();
         for address in &options.stores {
-            stores.push(self.bind_tikv("a TiKV store", *address, asks_who_it_is).await?);
+            stores.push(self.bind_asking("a TiKV store", *address, asks_who_it_is).await?);
         }
         let addresses: Vec<_> = stores.iter().map(Listener::address).collect();
         self.addresses.tikv_pd = Some(pd.address());
@@ -51,9 +49,5 @@ impl Starting {
             hooks: self.hooks.tikv.clone(),
         });
         Ok(Some(Ports::open(Arc::new(service), pd, stores, &self.serving)))
-    }
-
-    async fn bind_tikv(&self, what: &'static str, address: SocketAddr, anywhere: bool) -> Result<Listener, Error> {
-        if anywhere { Listener::bind(what, address).await } else { self.bind(what, address).await }
     }
 }

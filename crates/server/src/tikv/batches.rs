@@ -88,14 +88,17 @@ impl<R: Raw> Endpoint<R> {
 
     /// Settles what need not be waited for, and what others get done in a moment, so that its answers travel together.
     async fn settle_ready(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<(), Status> {
-        for _ in 0..2 {
-            if under_way.waiting.is_empty() {
-                break;
-            }
-            while let Some(Some(settled)) = under_way.waiting.next().now_or_never() {
-                self.settle(under_way, exchange, settled).await?;
-            }
+        self.settle_done(under_way, exchange).await?;
+        if !under_way.waiting.is_empty() {
             tokio::task::yield_now().await;
+            self.settle_done(under_way, exchange).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_done(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<(), Status> {
+        while let Some(Some(settled)) = under_way.waiting.next().now_or_never() {
+            self.settle(under_way, exchange, settled).await?;
         }
         Ok(())
     }
@@ -222,8 +225,9 @@ impl<R: Raw> Endpoint<R> {
         match ending {
             Ending::Reply(response, times) => {
                 under_way.turns.extend(turn);
-                for _ in 0..times {
-                    under_way.answered.push(number, response.clone());
+                // The last of them is not copied: it is the only one where nothing goes wrong.
+                for response in std::iter::repeat_n(response, times) {
+                    under_way.answered.push(number, response);
                 }
                 Ok(())
             }

@@ -113,7 +113,7 @@ impl<R: Raw> Service<R> {
     pub(crate) fn region_error(&self, request: &dyn Regional, error: &RegionError) -> errorpb::Error {
         error.about(request.context(), |region, store| {
             let store = self.parts.cluster.store_id_at(store);
-            self.parts.cluster.region(region)?.peers.iter().find(|peer| peer.store_id == store).copied()
+            self.parts.cluster.region(region)?.peer_on(store)
         })
     }
 }
