@@ -40,8 +40,8 @@ struct Waited {
 
 impl Waits {
     /// How long to wait now: between half of what the cause says and all of it, so that callers who failed together do not come
-    /// back together.
-    pub(crate) fn next(&mut self, cause: &'static Cause) -> Duration {
+    /// back together. A server that says itself how long it is to be left alone is left alone for so long, and up to half of it more.
+    pub(crate) fn next(&mut self, cause: &'static Cause, asked_for: Option<Duration>) -> Duration {
         let waited = match self.0.iter().position(|waited| waited.cause == cause) {
             Some(at) => &mut self.0[at],
             None => {
@@ -50,7 +50,10 @@ impl Waits {
                 &mut self.0[last]
             }
         };
-        let wait = cause.wait(waited.times).mul_f64(0.5 + fastrand::f64() / 2.0);
+        let wait = match asked_for {
+            Some(asked_for) => asked_for.min(cause.cap).mul_f64(1.0 + fastrand::f64() / 2.0),
+            None => cause.wait(waited.times).mul_f64(0.5 + fastrand::f64() / 2.0),
+        };
         waited.times += 1;
         waited.total += wait;
         wait
@@ -79,9 +82,11 @@ mod tests {
     #[test]
     fn a_wait_is_at_least_half_of_what_its_cause_says() {
         let mut waits = Waits::default();
-        assert_eq!(waits.next(&CAUSE), Duration::ZERO);
-        let wait = waits.next(&CAUSE);
+        assert_eq!(waits.next(&CAUSE, None), Duration::ZERO);
+        let wait = waits.next(&CAUSE, None);
         assert!((5..=10).contains(&wait.as_millis()), "{wait:?}");
         assert_eq!(waits.iter().map(|(name, times, _)| (name, times)).collect::<Vec<_>>(), [("tests", 2)]);
+        let wait = waits.next(&CAUSE, Some(Duration::from_millis(2)));
+        assert!((2..=3).contains(&wait.as_millis()), "{wait:?}");
     }
 }

@@ -276,6 +276,8 @@ pub(crate) struct Failure {
     /// Whether it may have passed by the time of another call, though this one had better not wait for that.
     pub(crate) passes: bool,
     pub(crate) outcome: Outcome,
+    /// How long the server asks to be left alone, in place of the wait that the cause has.
+    pub(crate) leave_alone: Option<Duration>,
     pub(crate) server_code: Option<Cow<'static, str>>,
     pub(crate) peer: Option<Arc<str>>,
     pub(crate) source: Option<Arc<dyn std::error::Error + Send + Sync>>,
@@ -290,6 +292,7 @@ impl Failure {
             retry: None,
             passes: false,
             outcome: Outcome::NotApplied,
+            leave_alone: None,
             server_code: None,
             peer: None,
             source: None,

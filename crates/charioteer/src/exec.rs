@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
             return Next::GiveUp(failure);
         };
         let mut waits = self.waits.clone();
-        let wait = waits.next(cause);
+        let wait = waits.next(cause, failure.leave_alone);
         if Instant::now() + wait >= self.deadline {
             return Next::GiveUp(failure);
         }

@@ -114,22 +114,31 @@ const REGION_ERRORS: &[RegionError] = &[
     ("MismatchPeerId", ErrorKind::Unavailable, Some(&REGION_MISS), "the peer was replaced by another one"),
 ];
 
+/// What stores say is wrong with requests, by a part of it. Where an answer has no place for words, they are names out of TiKV's code.
+#[rustfmt::skip]
+const REFUSALS: &[(&str, ErrorKind, &str)] = &[
+    ("max key size exceeded", ErrorKind::TooLarge, "the key is too long for the store"),
+    ("KeyTooLarge", ErrorKind::TooLarge, "the key is too long for the store"),
+    ("ttl is not enabled", ErrorKind::Unsupported, "the cluster keeps no times to live"),
+    ("Api version in request does not match", ErrorKind::Unsupported, "the cluster has another API version"),
+    ("ApiVersionNotMatched", ErrorKind::Unsupported, "the cluster has another API version"),
+    ("Key mode mismatched", ErrorKind::Unsupported, "the cluster has another API version, or no such keys"),
+    ("InvalidKeyMode", ErrorKind::Unsupported, "the cluster has another API version, or no such keys"),
+    ("InvalidKeyRangeMode", ErrorKind::Unsupported, "the cluster has another API version, or no such keys"),
+    ("cf is deprecated", ErrorKind::InvalidArgument, "the cluster has no column families"),
+    ("CfDeprecated", ErrorKind::InvalidArgument, "the cluster has no column families"),
+    ("invalid cf name", ErrorKind::InvalidArgument, "there is no such column family"),
+    ("InvalidCf", ErrorKind::InvalidArgument, "there is no such column family"),
+    ("length of ttls", ErrorKind::InvalidArgument, "the store takes no such arguments"),
+    ("invalid delete range", ErrorKind::InvalidArgument, "the store takes no such range"),
+    ("Invalid KeyRange", ErrorKind::InvalidArgument, "the store takes no such range"),
+    ("checksum algorithm", ErrorKind::Unsupported, "the store knows no such checksum"),
+    ("oprocessor", ErrorKind::Unsupported, "the coprocessor can't be called"),
+];
+
 /// What a store says is wrong with a request, in its own words.
 pub(super) fn refusal(words: &str) -> Failure {
-    const KNOWN: [(&str, ErrorKind, &str); 11] = [
-        ("max key size exceeded", ErrorKind::TooLarge, "the key is too long for the store"),
-        ("ttl is not enabled", ErrorKind::Unsupported, "the cluster keeps no times to live"),
-        ("Api version in request does not match", ErrorKind::Unsupported, "the cluster has another API version"),
-        ("Key mode mismatched", ErrorKind::Unsupported, "the cluster has another API version, or no such keys"),
-        ("API V2", ErrorKind::InvalidArgument, "the store takes no such arguments"),
-        ("invalid cf name", ErrorKind::InvalidArgument, "there is no such column family"),
-        ("length of ttls", ErrorKind::InvalidArgument, "the store takes no such arguments"),
-        ("invalid delete range", ErrorKind::InvalidArgument, "the store takes no such range"),
-        ("Invalid KeyRange", ErrorKind::InvalidArgument, "the store takes no such range"),
-        ("checksum algorithm", ErrorKind::Unsupported, "the store knows no such checksum"),
-        ("oprocessor", ErrorKind::Unsupported, "the coprocessor can't be called"),
-    ];
-    match KNOWN.iter().find(|(part, ..)| words.contains(part)) {
+    match REFUSALS.iter().find(|(part, ..)| words.contains(part)) {
         Some((_, kind, message)) => Failure::new(*kind, format!("{message}: {}", told(words))),
         // Of what is not known, nobody can say that nothing was done.
         None => Failure::new(ErrorKind::Internal, format!("the store failed: {}", told(words))).unknown(),

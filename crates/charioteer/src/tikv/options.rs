@@ -7,7 +7,7 @@ use super::locate;
 use crate::error::Error;
 use crate::net::{Address, Dialler};
 #[cfg(feature = "tls")]
-use crate::tls::{Tls, Trust};
+use crate::tls::{Protocol, Tls, Trust};
 use crate::url::{self, Url};
 
 /// Where PD listens unless something else is said.
@@ -59,8 +59,6 @@ pub struct Options {
     pub operation_timeout: Duration,
     /// How long one attempt may take of a call that comes to the same when it is made twice. Default 5 s; `attempt_timeout`.
     pub attempt_timeout: Duration,
-    /// How long one request to PD may take. Default 3 s; `pd_timeout`.
-    pub pd_timeout: Duration,
     /// How long connecting to a server may take. Default 3 s; `connect_timeout`.
     pub connect_timeout: Duration,
     /// How often a call is tried at most, its first attempt among them. Default 100; `attempts`.
@@ -73,6 +71,9 @@ pub struct Options {
     pub keepalive_timeout: Duration,
     /// A longer message from a server is refused, and the call that it answers fails. Default 64 MiB; `max_message_bytes`.
     pub max_message_bytes: usize,
+    /// A request with a longer key and value is refused before it is sent. Stores refuse more than 8 MiB, unless they are set to take
+    /// more. Default 15 MiB; `max_request_bytes`.
+    pub max_request_bytes: usize,
     /// Which of a region's peers is asked to read. Default the one that leads; `read_from=follower`, `learner`, `any`,
     /// `prefer_leader` or `closest`.
     pub read_from: ReadFrom,
@@ -170,13 +171,13 @@ impl Options {
             tls: None,
             operation_timeout: Duration::from_secs(20),
             attempt_timeout: Duration::from_secs(5),
-            pd_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(3),
             attempts: 100,
             connections_per_store: 1,
             keepalive_interval: Duration::from_secs(10),
             keepalive_timeout: Duration::from_secs(3),
             max_message_bytes: 64 << 20,
+            max_request_bytes: 15 << 20,
             read_from: ReadFrom::Leader,
             labels: Vec::new(),
             max_regions: 100_000,
@@ -263,13 +264,13 @@ impl Options {
             "cluster_id" => self.cluster_id = Some(url::number(name, value)?),
             "operation_timeout" => self.operation_timeout = url::duration(name, value)?,
             "attempt_timeout" => self.attempt_timeout = url::duration(name, value)?,
-            "pd_timeout" => self.pd_timeout = url::duration(name, value)?,
             "connect_timeout" => self.connect_timeout = url::duration(name, value)?,
             "attempts" => self.attempts = url::number(name, value)?,
             "connections" => self.connections_per_store = url::number(name, value)?,
             "keepalive_interval" => self.keepalive_interval = url::duration(name, value)?,
             "keepalive_timeout" => self.keepalive_timeout = url::duration(name, value)?,
             "max_message_bytes" => self.max_message_bytes = url::number(name, value)?,
+            "max_request_bytes" => self.max_request_bytes = url::number(name, value)?,
             "read_from" => self.read_from = one_of(name, value, &ReadFrom::NAMES)?,
             "labels" => self.labels = labels(value)?,
             "max_regions" => self.max_regions = url::number(name, value)?,
@@ -317,7 +318,6 @@ impl Options {
         let times = [
             ("operation_timeout", self.operation_timeout),
             ("attempt_timeout", self.attempt_timeout),
-            ("pd_timeout", self.pd_timeout),
             ("connect_timeout", self.connect_timeout),
             ("keepalive_interval", self.keepalive_interval),
             ("keepalive_timeout", self.keepalive_timeout),
@@ -328,6 +328,7 @@ impl Options {
         let counts = [
             ("connections", self.connections_per_store, 1, 1024),
             ("max_message_bytes", self.max_message_bytes, 1024, 1 << 30),
+            ("max_request_bytes", self.max_request_bytes, 1024, 1 << 30),
             ("max_regions", self.max_regions, 1, usize::MAX),
             ("batch_concurrency", self.batch_concurrency, 1, 1024),
         ];
@@ -350,7 +351,7 @@ impl Options {
         let dialler = Dialler::plain(self.connect_timeout);
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Ok(dialler.over_tls(std::sync::Arc::new(Trust::new(tls)?)));
+            return Ok(dialler.over_tls(std::sync::Arc::new(Trust::speaking(tls, Protocol::Http2)?)));
         }
         Ok(dialler)
     }

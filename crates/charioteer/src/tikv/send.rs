@@ -9,7 +9,6 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use charioteer_proto::tikv::kvrpcpb::Context;
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
 use charioteer_proto::tikv::rpc::{self, Method};
 use tokio::time::Instant;

@@ -6,11 +6,11 @@ use clap::{ArgMatches, Args, Command};
 
 use super::settings::{Reach, Settings};
 use super::store::Store;
-use super::{Request, memcached, pegasus};
+use super::{Request, memcached, pegasus, tikv};
 use crate::exit::Failure;
 
 /// All of them. Where nothing says which one is meant, it is the first that knows the verb.
-static KINDS: [Kind; 2] = [pegasus::KIND, memcached::KIND];
+static KINDS: [Kind; 3] = [pegasus::KIND, memcached::KIND, tikv::KIND];
 
 /// Where the verbs stand among the commands in the help.
 const BEHIND_ALL_OTHERS: usize = 100;
@@ -147,6 +147,7 @@ mod tests {
         assert_eq!(meant("get a", memcached), "memcached");
         assert_eq!(meant("get a", Some("MEMCACHE://a")), "memcached");
         assert_eq!(meant("get a", Some("memcacheds://a")), "memcached");
+        assert_eq!(meant("get a", Some("tikv+tls://a")), "tikv");
         assert_eq!(meant("get a --url pegasus://a/b", memcached), "pegasus");
         assert_eq!(meant("get a --url=pegasus://a/b", memcached), "pegasus");
         assert_eq!(meant("set a -- --url pegasus://a/b", memcached), "memcached");
@@ -156,6 +157,7 @@ mod tests {
     fn without_a_url_a_verb_is_one_of_the_first_that_knows_it() {
         assert_eq!(meant("get a", None), "pegasus");
         assert_eq!(meant("gat a 1m", None), "memcached");
+        assert_eq!(meant("regions", None), "tikv");
         assert_eq!(meant("nothing-of-that-kind", Some("http://localhost")), "pegasus");
     }
 

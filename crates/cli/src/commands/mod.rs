@@ -9,6 +9,7 @@ mod pegasus;
 mod session;
 mod settings;
 mod store;
+mod tikv;
 
 use std::process::ExitCode;
 

@@ -12,7 +12,7 @@ use crate::output::Format;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Options of all commands on data")]
 pub(crate) struct Settings {
-    /// Where the data is, such as pegasus://meta1:34601,meta2:34601/table or memcached://cache1,cache2:11212; otherwise what CHARIOTEER_URL says.
+    /// Where the data is, such as pegasus://meta1:34601,meta2:34601/table, memcached://cache1,cache2:11212 or tikv://pd1,pd2:2379; otherwise what CHARIOTEER_URL says.
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) url: Option<String>,
 

@@ -22,7 +22,7 @@ use crate::say;
 /// What `shell` is told.
 #[derive(Args)]
 pub(crate) struct ShellArguments {
-    /// Where the data is, such as pegasus://meta1:34601,meta2:34601/table or memcached://cache1,cache2:11212; otherwise what CHARIOTEER_URL says.
+    /// Where the data is, such as pegasus://meta1:34601,meta2:34601/table, memcached://cache1,cache2:11212 or tikv://pd1,pd2:2379; otherwise what CHARIOTEER_URL says.
     #[arg(value_name = "URL", conflicts_with = "url")]
     at: Option<String>,
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use charioteer_server::testing::{Pegasus, TestServer};
+use charioteer_server::testing::{Pegasus, TestServer, Tikv};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -41,6 +41,17 @@ impl Cluster {
         let cluster = Self::start();
         let place = cluster.server.memcached_url();
         Self { place, ..cluster }
+    }
+
+    /// The same, where commands go to TiKV.
+    pub(crate) fn start_tikv() -> Self {
+        let cluster = Self::start();
+        let place = cluster.server.tikv_url();
+        Self { place, ..cluster }
+    }
+
+    pub(crate) fn tikv(&self) -> Tikv {
+        self.server.tikv()
     }
 
     /// Where commands go that say nothing else.

@@ -9,6 +9,7 @@ mod data;
 mod items;
 mod memcached;
 mod one_shot;
+mod raw_keys;
 mod restarts;
 mod serve;
 mod shell;

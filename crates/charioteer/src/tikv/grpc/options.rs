@@ -40,13 +40,6 @@ impl ChannelOptions {
         }
     }
 
-    /// The same over TLS, which is told that it carries HTTP/2.
-    #[cfg(feature = "tls")]
-    pub(crate) fn over_tls(self, tls: &crate::Tls) -> Result<Self, crate::Error> {
-        let trust = crate::tls::Trust::speaking(tls, crate::tls::Protocol::Http2)?;
-        Ok(Self { dialler: self.dialler.over_tls(Arc::new(trust)), ..self })
-    }
-
     /// Whether TLS is spoken.
     pub(super) fn is_over_tls(&self) -> bool {
         #[cfg(feature = "tls")]

@@ -40,7 +40,7 @@ pub(super) enum Action {
 impl Lesson {
     /// The same as a failure, with what the store says of it.
     pub(crate) fn failure(&self, error: &errorpb::Error) -> Failure {
-        Failure { retry: self.retry, ..failure::region(error) }
+        Failure { retry: self.retry, leave_alone: self.leave_alone, ..failure::region(error) }
     }
 
     pub(super) const fn at_once(self) -> Self {

@@ -41,7 +41,7 @@ async fn get(locator: &Locator, key: &'static str) -> u32 {
         let place = locator.of_key(&Bytes::from(key), soon()).await.unwrap();
         match read(locator, place, key).await {
             Ok(()) => return attempts,
-            Err(cause) => tokio::time::sleep(waits.next(cause).min(Duration::from_millis(20))).await,
+            Err(cause) => tokio::time::sleep(waits.next(cause, None).min(Duration::from_millis(20))).await,
         }
     }
     panic!("{key} can't be read");

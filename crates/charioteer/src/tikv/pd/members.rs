@@ -152,7 +152,9 @@ impl Members {
         if let Some((_, channel)) = known.channels.iter().find(|(other, _)| other == address) {
             return Ok(channel.clone());
         }
-        let channel = Channel::new(address.clone(), self.options.clone());
+        // PD turns away those who ask it for signs of life between their calls.
+        let options = ChannelOptions { ping_while_idle: false, ..self.options.clone() };
+        let channel = Channel::new(address.clone(), options);
         known.channels.push((address.clone(), channel.clone()));
         Ok(channel)
     }

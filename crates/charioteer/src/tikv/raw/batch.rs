@@ -75,7 +75,9 @@ impl RawClient {
         for (at, (key, value, ttl)) in rows.into_iter().enumerate() {
             let item = begun.as_ref().map_err(Clone::clone).and_then(|begun| {
                 let ttl = ttl::seconds(BatchPut::NAME, ttl)?;
-                Ok(Item::value(begun.wire_key(key), value.into(), ttl))
+                let (key, value) = (begun.wire_key(key), value.into());
+                self.check_size(BatchPut::NAME, &key, &value)?;
+                Ok(Item::value(key, value, ttl))
             });
             match item {
                 Ok(item) => items.push(item),
@@ -127,7 +129,7 @@ impl RawClient {
                 let operation = operation(&members);
                 async move { (self.run(begun, &operation).await, group) }
             });
-            let answered: Vec<_> = stream::iter(asked).buffer_unordered(self.concurrency()).collect().await;
+            let answered: Vec<Answered<T>> = stream::iter(asked).buffer_unordered(self.concurrency()).collect().await;
             results.take(answered);
         }
         items.in_their_places(&results)
@@ -232,6 +234,9 @@ enum Grouped<T> {
     Scattered,
 }
 
+/// What came of a group, and which items are in it.
+type Answered<T> = (Result<Grouped<T>, Error>, Vec<usize>);
+
 /// What has come of the items so far.
 struct Results<T> {
     done: Vec<Option<Result<T, Error>>>,
@@ -250,7 +255,7 @@ impl<T: Clone> Results<T> {
         self.waiting.drain(..).for_each(|at| self.done[at] = Some(Err(error.clone())));
     }
 
-    fn take(&mut self, answered: Vec<(Result<Grouped<T>, Error>, Vec<usize>)>) {
+    fn take(&mut self, answered: Vec<Answered<T>>) {
         self.waiting.clear();
         let mut most_keys = self.most_keys;
         for (answer, group) in answered {

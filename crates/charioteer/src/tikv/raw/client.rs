@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::error::{Error, Failure};
+use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Effect, Terms};
 use crate::net::NetStats;
 use crate::stats::CallStats;
@@ -227,6 +227,16 @@ impl RawClient {
             stats: self.shared.calls.of("look_up"),
         };
         exec::run(&LookUps(&self.shared.cluster), &LookUp(look), &terms).await
+    }
+
+    /// Refuses to send what no server would take: it might end the connection, on which there are others.
+    pub(super) fn check_size(&self, operation: &'static str, key: &Bytes, value: &Bytes) -> Result<(), Error> {
+        let (bytes, most) = (key.len() + value.len(), self.options().max_request_bytes);
+        if bytes <= most {
+            return Ok(());
+        }
+        let message = format!("key and value have {bytes} bytes, allowed are {most} (max_request_bytes)");
+        Err(Error::from(Failure::new(ErrorKind::TooLarge, message)).during(operation))
     }
 
     /// What a write does to the data, as far as this handle is concerned.

@@ -17,9 +17,6 @@ use crate::tikv::failure;
 use crate::tikv::locate::Place;
 use crate::tikv::send::{RegionOperation, Spot};
 
-/// A shorter value is copied out of what came with it, so that keeping it does not keep all of that.
-const COPIED_BYTES: usize = 4096;
-
 /// How a key is put.
 ///
 /// ```
@@ -111,6 +108,7 @@ impl RawClient {
             ttl,
             for_cas: self.terms.is_atomic,
         };
+        self.check_size(Put::NAME, &request.key, &request.value)?;
         self.run(begun, &Put { request, effect: self.effect_of_writes() }).await
     }
 
@@ -181,13 +179,9 @@ impl RawClient {
             cf: self.terms.family.clone(),
             ..new
         };
+        self.check_size(CompareAndSwap::NAME, &request.value, &request.previous_value)?;
         self.run(begun, &CompareAndSwap { request }).await
     }
-}
-
-/// A value apart from the reply in which it came, unless it is most of it.
-pub(super) fn apart(value: Bytes) -> Bytes {
-    if value.len() < COPIED_BYTES { Bytes::copy_from_slice(&value) } else { value }
 }
 
 struct Get {
@@ -214,7 +208,7 @@ impl RegionOperation for Get {
 
     fn reply(&self, _: &Place, reply: RawGetResponse) -> Result<Option<Bytes>, Failure> {
         failure::refused(&reply.error)?;
-        Ok((!reply.not_found).then(|| apart(reply.value)))
+        Ok((!reply.not_found).then_some(reply.value))
     }
 }
 
@@ -331,7 +325,7 @@ impl RegionOperation for CompareAndSwap {
 
     fn reply(&self, _: &Place, reply: RawCasResponse) -> Result<Swap, Failure> {
         failure::refused(&reply.error)?;
-        let previous = (!reply.previous_not_exist).then(|| apart(reply.previous_value));
+        let previous = (!reply.previous_not_exist).then_some(reply.previous_value);
         Ok(Swap { swapped: reply.succeed, previous })
     }
 }

@@ -262,8 +262,9 @@ async fn everything_is_the_same_over_tls_and_who_is_not_trusted_is_not_spoken_to
     let builder = TestServer::builder().tikv_tls(&certificates).tikv(|tikv| tikv.regions = 1);
     let server = builder.start().await.unwrap();
     let over_tls = |tls: crate::Tls| {
-        let options = options();
-        StoreOptions { channel: options.channel.over_tls(&tls).unwrap(), ..options }
+        let trust = crate::tls::Trust::speaking(&tls, crate::tls::Protocol::Http2).unwrap();
+        let dialler = Dialler::plain(Duration::from_secs(5)).over_tls(trust.into());
+        StoreOptions::new(ChannelOptions::new(dialler, Counters::default().into()))
     };
     let subject = Subject::with(&server, over_tls(crate::Tls::new().ca_pem(&certificates.authority))).await;
     let large = Bytes::from(vec![b'v'; 1 << 20]);

@@ -8,8 +8,8 @@ use charioteer::tikv::{ApiVersion, Mode, Options, RawClient, ReadFrom};
 #[test]
 fn a_url_says_all_of_it() {
     let url = "tikv://a:1,b,[::1]:3/table?mode=raw&api=v2&keyspace=mine&cluster_id=7&operation_timeout=1s\
-               &attempt_timeout=2s&pd_timeout=3s&connect_timeout=4s&attempts=5&connections=6&keepalive_interval=7s\
-               &keepalive_timeout=8s&max_message_bytes=9000&read_from=closest&labels=zone:a,rack:1&max_regions=10\
+               &attempt_timeout=2s&connect_timeout=4s&attempts=5&connections=6&keepalive_interval=7s\
+               &keepalive_timeout=8s&max_message_bytes=9000&max_request_bytes=8000&read_from=closest&labels=zone:a,rack:1&max_regions=10\
                &batch_concurrency=11";
     let options = Options::from_url(url).unwrap();
     assert_eq!(options.pd_servers(), ["a:1", "b:2379", "[::1]:3"]);
@@ -20,13 +20,13 @@ fn a_url_says_all_of_it() {
     );
     assert_eq!((options.cluster_id, options.attempts, options.connections_per_store), (Some(7), 5, 6));
     assert_eq!((options.operation_timeout, options.attempt_timeout), (Duration::from_secs(1), Duration::from_secs(2)));
-    assert_eq!((options.pd_timeout, options.connect_timeout), (Duration::from_secs(3), Duration::from_secs(4)));
+    assert_eq!(options.connect_timeout, Duration::from_secs(4));
     assert_eq!(
         (options.keepalive_interval, options.keepalive_timeout),
         (Duration::from_secs(7), Duration::from_secs(8))
     );
     assert_eq!((options.max_message_bytes, options.max_regions, options.batch_concurrency), (9000, 10, 11));
-    assert_eq!(options.read_from, ReadFrom::Closest);
+    assert_eq!((options.max_request_bytes, options.read_from), (8000, ReadFrom::Closest));
     assert_eq!(options.labels, [("zone".to_owned(), "a".to_owned()), ("rack".to_owned(), "1".to_owned())]);
 }
 

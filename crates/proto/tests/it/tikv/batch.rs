@@ -77,7 +77,7 @@ fn whatever_comes_is_read_as_it_would_be_whole_or_refused() {
         } else {
             for _ in 0..1 + turn % 3 {
                 dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let (at, byte) = ((dice >> 33) as usize % wrong.len(), (dice >> 20) as u8);
+                let (at, [.., byte, _, _]) = ((dice >> 33) as usize % wrong.len(), dice.to_be_bytes());
                 wrong[at] = byte;
             }
         }

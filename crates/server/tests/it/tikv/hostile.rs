@@ -81,9 +81,9 @@ async fn what_is_no_message_ends_its_stream_of_batches_and_others_go_on() {
 #[tokio::test]
 async fn lengths_that_are_too_large_are_refused_before_anything_is_kept_for_them() {
     let mut tikv = Tikv::start().await;
-    for length in [u32::MAX, 1 << 31, (512 << 20) + 1] {
-        // Clients make batches of any length.
-        for (path, most) in [(RAW_PUT, 16 << 20), (BATCHES, 512 << 20)] {
+    // Messages of many commands may be longer.
+    for (path, most) in [(RAW_PUT, 16 << 20), (BATCHES, 512 << 20)] {
+        for length in [u32::MAX, 1 << 31, most + 1] {
             let mut call = tikv.store.begin(path, &[]).await;
             call.send(announced(length)).await;
             let why = format!("received message larger than max ({length} vs. {most})");
@@ -91,6 +91,24 @@ async fn lengths_that_are_too_large_are_refused_before_anything_is_kept_for_them
         }
     }
     tikv.put("a", "x").await;
+}
+
+#[tokio::test]
+async fn a_batch_that_is_longer_than_there_is_room_for_is_taken_whole() {
+    let mut tikv = Tikv::start().await;
+    let context = tikv.context(b"a").await;
+    let mut batches = Batches::open(&mut tikv.store).await;
+    let put = |number: u64| {
+        let (context, key) = (Some(context.clone()), format!("a{number}").into());
+        let value = vec![u8::try_from(number).unwrap(); 3 << 20].into();
+        (number, command::<rpc::RawPut>(RawPutRequest { context, key, value, ..Default::default() }))
+    };
+    batches.send((0..20).map(put)).await;
+    for number in 0..20 {
+        assert_eq!(batches.reply::<rpc::RawPut>(number).await, Default::default());
+    }
+    assert_eq!(batches.end().await, Ended::OK);
+    assert_eq!(tikv.get("a19").await.unwrap(), vec![19; 3 << 20]);
 }
 
 #[tokio::test]

@@ -83,6 +83,9 @@ pub(super) struct Found {
     rest: Option<(Bytes, Bytes)>,
 }
 
+/// Beyond all keys that a store takes unless it is set to take longer ones. Downwards, stores take an empty bound for the lowest key.
+static BEYOND: [u8; (8 << 10) + 1] = [0xff; (8 << 10) + 1];
+
 /// Asks for a page.
 struct Fetch {
     start: Bytes,
@@ -156,7 +159,11 @@ impl RegionOperation for Fetch {
 
     fn request(&self, place: &Place) -> RawScanRequest {
         let (start, end) = self.part(place);
-        let (start_key, end_key) = if self.reverse { (end, start) } else { (start, end) };
+        let (start_key, end_key) = match self.reverse {
+            true if end.is_empty() => (Bytes::from_static(&BEYOND), start),
+            true => (end, start),
+            false => (start, end),
+        };
         RawScanRequest {
             context: None,
             start_key,
