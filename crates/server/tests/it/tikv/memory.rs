@@ -30,7 +30,6 @@ fn alone(test: &str, most: u64, scenario: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(scenario);
     let taken = peak() / MEGABYTE;
-    println!("{test} took {taken} MB");
     assert!(taken <= most, "{taken} MB were taken, not {most}");
 }
 
