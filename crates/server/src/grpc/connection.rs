@@ -269,10 +269,7 @@ async fn answer_call<S: Service>(service: Arc<S>, mut exchange: Exchange) {
             tokio::time::timeout(timeout, service.answer(&mut exchange)).await.unwrap_or_else(late)
         }
     };
-    let status = match status {
-        Ok(()) if exchange.requests.is_stopped() => Err(Status::new(Code::Unavailable, SHUT_DOWN)),
-        status => status,
-    };
+    let status = if exchange.requests.is_stopped() { Err(Status::new(Code::Unavailable, SHUT_DOWN)) } else { status };
     end(exchange.replies, exchange.uri.path(), status);
 }
 

@@ -10,13 +10,16 @@ use charioteer_proto::tikv::{Message, weight};
 use flate2::read::GzDecoder;
 use h2::RecvStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::status::{Code, Status};
 
 /// What stands before a message: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
+
+/// How long a server that stops waits for more of a message that has come in part.
+const PARTING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Room for a message on its connection, given back when this is dropped.
 pub(crate) struct Room {
@@ -243,8 +246,22 @@ impl Messages {
             }
         } else {
             let deadline = self.deadline();
-            let late = |_| Status::new(Code::DeadlineExceeded, "a message has begun and does not become whole");
-            timeout_at(deadline, self.body.data()).await.map_err(late)?
+            let stopping = &self.stop;
+            let parting = async {
+                stopping.cancelled().await;
+                tokio::time::sleep(PARTING_TIMEOUT).await;
+            };
+            tokio::select! {
+                biased;
+                data = self.body.data() => data,
+                () = sleep_until(deadline) => {
+                    return Err(Status::new(Code::DeadlineExceeded, "a message has begun and does not become whole"));
+                }
+                () = parting => {
+                    self.is_stopped = true;
+                    return Ok(false);
+                }
+            }
         };
         match data {
             Some(data) => {
