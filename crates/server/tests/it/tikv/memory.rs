@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use charioteer_engine::DiskOptions;
-use charioteer_proto::tikv::kvrpcpb::{RawGetRequest, RawScanRequest};
+use charioteer_proto::tikv::kvrpcpb::{RawGetRequest, RawPutRequest, RawScanRequest};
 use charioteer_proto::tikv::rpc::{self, Method};
 use charioteer_proto::tikv::tikvpb::BatchCommandsResponse;
 use charioteer_server::{Data, Limits, Options};
@@ -211,5 +211,31 @@ fn calls_that_are_begun_and_never_finished() {
             }
         }
         assert!(frames.pinged(2).await);
+    });
+}
+
+#[test]
+fn small_rows_out_of_large_messages() {
+    alone("small_rows_out_of_large_messages", 120, async {
+        let (tikv, get) = start(|_| {}).await;
+        let mut client = tikv.connect().await;
+        let mut batches = Batches::open(&mut client).await;
+        let put = |key: String, value: Vec<u8>| {
+            let context = get.context.clone();
+            command::<rpc::RawPut>(RawPutRequest {
+                context,
+                key: key.into(),
+                value: value.into(),
+                ..Default::default()
+            })
+        };
+        // Each message has a small row that is kept, and a large one that is overwritten by the next.
+        for number in 0..300 {
+            let (small, large) = (put(format!("b{number}"), vec![b'v'; 10]), put("a".to_owned(), vec![b'v'; 900_000]));
+            batches.send([(2 * number, small), (2 * number + 1, large)]).await;
+            for number in [2 * number, 2 * number + 1] {
+                assert_eq!(batches.reply::<rpc::RawPut>(number).await, Default::default());
+            }
+        }
     });
 }
