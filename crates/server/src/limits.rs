@@ -17,7 +17,8 @@ pub struct Limits {
     /// The longest message, in bytes. A longer one is refused in the protocol's own way and its connection closed. Default 16 MiB.
     pub frame_bytes: usize,
     /// Bytes of one connection that may be under way, as requests being worked on and replies not yet taken. Beyond it the
-    /// connection is not read from until there is room. Default 32 MiB.
+    /// connection is not read from until there is room. A connection of TiKV has as many for requests, for what they are in memory once
+    /// they have been read, and for replies; of the many calls on it those wait that there is no room for. Default 32 MiB.
     pub in_flight_bytes: usize,
     /// How long a frame may take from its first byte to its last, and how long a peer may leave replies untaken. Default 30 s.
     pub stalled: Duration,

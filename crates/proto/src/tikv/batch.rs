@@ -167,12 +167,12 @@ fn packed(message: &[u8], bytes: Range<usize>) -> Result<Packed, DecodeError> {
 }
 
 /// The fields of a part of a message.
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     message: &'a [u8],
     rest: Range<usize>,
 }
 
-enum Value {
+pub(super) enum Value {
     Number(u64),
     Bytes(Range<usize>),
     /// Of a kind that nothing here has.
@@ -180,7 +180,7 @@ enum Value {
 }
 
 impl<'a> Fields<'a> {
-    const fn new(message: &'a [u8], rest: Range<usize>) -> Self {
+    pub(super) const fn new(message: &'a [u8], rest: Range<usize>) -> Self {
         Self { message, rest }
     }
 
@@ -188,7 +188,7 @@ impl<'a> Fields<'a> {
         self.rest.is_empty()
     }
 
-    fn next(&mut self) -> Result<Option<(u32, Value)>, DecodeError> {
+    pub(super) fn next(&mut self) -> Result<Option<(u32, Value)>, DecodeError> {
         if self.is_empty() {
             return Ok(None);
         }

@@ -5,7 +5,8 @@
 //! - [`batch`] writes and reads the messages of a batch one command at a time;
 //! - [`regional`] is what the commands of stores have in common;
 //! - [`key`] lays out keys for each API version and for PD, [`memcomparable`] is the encoding that keeps their order;
-//! - [`timestamp`] is the cluster's time, [`value`] what stands behind a raw value.
+//! - [`timestamp`] is the cluster's time, [`value`] what stands behind a raw value;
+//! - [`weight`] tells what a message will take in memory.
 //!
 //! A message is read from [`bytes::Bytes`], and its keys and values are slices of that: who holds one holds the message. In memory a
 //! request takes at most 110 times its length and an answer 220 times, which the tests hold against lists of empty elements, the worst
@@ -33,6 +34,7 @@ pub mod regional;
 pub mod rpc;
 pub mod timestamp;
 pub mod value;
+pub mod weight;
 
 pub use prost::Message;
 

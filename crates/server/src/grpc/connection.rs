@@ -157,13 +157,20 @@ struct Open {
 
 impl<'a, S: Service> Calls<'a, S> {
     fn new(service: Arc<S>, limits: &'a Limits, stop: &'a CancellationToken) -> Self {
-        let room = limits.in_flight_bytes.max(limits.frame_bytes).min(Semaphore::MAX_PERMITS);
+        let all_room = limits.in_flight_bytes.max(limits.frame_bytes).min(Semaphore::MAX_PERMITS);
         let (bytes, stalled) = (limits.frame_bytes, limits.stalled);
-        let (all_room, room) = (room, || Arc::new(Semaphore::new(room)));
+        let room = || Arc::new(Semaphore::new(all_room));
         Self {
             service,
             limits,
-            message_limits: MessageLimits { bytes, room: room(), all_room, stalled },
+            message_limits: MessageLimits {
+                bytes,
+                room: room(),
+                fields: room(),
+                all_room,
+                stalled,
+                frame_bytes: bytes,
+            },
             reply_limits: ReplyLimits { bytes, room: room(), stalled },
             large_answers: Arc::new(Semaphore::new(LARGE_ANSWERS)),
             stop,
@@ -262,10 +269,7 @@ async fn answer_call<S: Service>(service: Arc<S>, mut exchange: Exchange) {
             tokio::time::timeout(timeout, service.answer(&mut exchange)).await.unwrap_or_else(late)
         }
     };
-    let status = match status {
-        Ok(()) if exchange.requests.is_stopped() => Err(Status::new(Code::Unavailable, SHUT_DOWN)),
-        status => status,
-    };
+    let status = if exchange.requests.is_stopped() { Err(Status::new(Code::Unavailable, SHUT_DOWN)) } else { status };
     end(exchange.replies, exchange.uri.path(), status);
 }
 

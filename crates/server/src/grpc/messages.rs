@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use charioteer_proto::tikv::Message;
+use charioteer_proto::tikv::{Message, weight};
 use flate2::read::GzDecoder;
 use h2::RecvStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::status::{Code, Status};
@@ -18,8 +18,18 @@ use super::status::{Code, Status};
 /// What stands before a message: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
+/// How long a server that stops waits for more of a message that has come in part.
+const PARTING_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Room for a message on its connection, given back when this is dropped.
-pub(crate) type Room = OwnedSemaphorePermit;
+pub(crate) struct Room {
+    _bytes: OwnedSemaphorePermit,
+    /// For what is made of it.
+    _fields: Option<OwnedSemaphorePermit>,
+}
+
+/// Of a shorter message can't be made much.
+const LIGHT_BYTES: usize = 512;
 
 /// The messages of a call, in order.
 pub(crate) struct Messages {
@@ -27,12 +37,14 @@ pub(crate) struct Messages {
     arrived: Arrived,
     /// The message that is next, once that is known.
     announced: Option<Announced>,
-    /// The room for it, once there is some.
-    room: Option<Room>,
+    /// The room for its bytes, once there is some.
+    room: Option<OwnedSemaphorePermit>,
+    /// The message itself, while there is no room yet for what is to be made of it.
+    whole: Option<(Bytes, OwnedSemaphorePermit)>,
     /// Bytes that have come while there was none, for which the client has not been let on.
     withheld: usize,
-    /// When it must be whole, once it has begun.
-    deadline: Option<Instant>,
+    /// When it began, or there was room for it.
+    begun: Option<Instant>,
     encoding: Encoding,
     limits: MessageLimits,
     stop: CancellationToken,
@@ -63,10 +75,14 @@ pub(super) struct MessageLimits {
     pub(super) bytes: usize,
     /// Bytes for all those of a connection that are being worked on.
     pub(super) room: Arc<Semaphore>,
-    /// How many they are when there are none.
+    /// The same for what is made of them.
+    pub(super) fields: Arc<Semaphore>,
+    /// How many of each they are when there are none.
     pub(super) all_room: usize,
-    /// How long one may take from when it begins, or there is room for it, until it is whole.
+    /// How long one may take from when it begins, or there is room for it, until it is whole; a longer one than most may be takes so much
+    /// time for each `frame_bytes` of it.
     pub(super) stalled: Duration,
+    pub(super) frame_bytes: usize,
 }
 
 impl Messages {
@@ -76,8 +92,9 @@ impl Messages {
             arrived: Arrived::default(),
             announced: None,
             room: None,
+            whole: None,
             withheld: 0,
-            deadline: None,
+            begun: None,
             encoding,
             limits,
             stop,
@@ -90,9 +107,27 @@ impl Messages {
     ///
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn next<M: Message + Default>(&mut self) -> Result<Option<(M, Room)>, Status> {
-        let Some((bytes, room)) = self.next_bytes().await? else { return Ok(None) };
+        self.next_weighed(weight::of_message).await
+    }
+
+    /// The same for a message whose weight in memory is another.
+    pub(crate) async fn next_weighed<M: Message + Default>(
+        &mut self,
+        weigh: impl Fn(&[u8]) -> usize,
+    ) -> Result<Option<(M, Room)>, Status> {
+        if self.whole.is_none() {
+            self.whole = self.next_bytes().await?;
+        }
+        let Some((bytes, _)) = &self.whole else { return Ok(None) };
+        let weight = if bytes.len() > LIGHT_BYTES { weigh(bytes) } else { 0 };
+        let fields = match weight {
+            0 => None,
+            weight if weight > self.limits.all_room => return Err(too_heavy(weight, self.limits.all_room)),
+            weight => Some(self.reserve(Arc::clone(&self.limits.fields), weight).await?),
+        };
+        let Some((bytes, room)) = self.whole.take() else { return Ok(None) };
         let message = M::decode(bytes).map_err(|error| Status::new(Code::Internal, error.to_string()))?;
-        Ok(Some((message, room)))
+        Ok(Some((message, Room { _bytes: room, _fields: fields })))
     }
 
     /// Takes messages of up to so many bytes. One that is longer than there is room for takes all of it.
@@ -105,7 +140,7 @@ impl Messages {
         self.is_stopped
     }
 
-    async fn next_bytes(&mut self) -> Result<Option<(Bytes, Room)>, Status> {
+    async fn next_bytes(&mut self) -> Result<Option<(Bytes, OwnedSemaphorePermit)>, Status> {
         loop {
             if self.announced.is_none() && self.arrived.len() >= PREFIX_BYTES {
                 self.announced = Some(self.read_prefix(&self.arrived.clone_prefix())?);
@@ -115,12 +150,12 @@ impl Messages {
                 let room = match self.room.take() {
                     Some(room) => room,
                     // How long it will be is known when it has been inflated.
-                    None if is_compressed => self.reserve(self.limits.bytes).await?,
-                    None => self.reserve(length).await?,
+                    None if is_compressed => self.reserve(Arc::clone(&self.limits.room), self.limits.bytes).await?,
+                    None => self.reserve(Arc::clone(&self.limits.room), length).await?,
                 };
                 if self.arrived.len() >= length {
                     let bytes = self.arrived.take(length);
-                    (self.announced, self.deadline) = (None, None);
+                    (self.announced, self.begun) = (None, None);
                     return if is_compressed { self.inflate(&bytes, room).map(Some) } else { Ok(Some((bytes, room))) };
                 }
                 self.room = Some(room);
@@ -132,12 +167,12 @@ impl Messages {
     }
 
     /// Room for so many bytes. While there is none, the client may send on as far as its window goes; the time for that does not count.
-    async fn reserve(&mut self, length: usize) -> Result<Room, Status> {
-        let bytes = u32::try_from(length.clamp(1, self.limits.all_room)).unwrap_or(u32::MAX);
-        if let Ok(room) = Arc::clone(&self.limits.room).try_acquire_many_owned(bytes) {
+    async fn reserve(&mut self, room: Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Status> {
+        let bytes = u32::try_from(bytes.clamp(1, self.limits.all_room)).unwrap_or(u32::MAX);
+        if let Ok(room) = Arc::clone(&room).try_acquire_many_owned(bytes) {
             return Ok(room);
         }
-        let room = Arc::clone(&self.limits.room).acquire_many_owned(bytes);
+        let room = room.acquire_many_owned(bytes);
         tokio::pin!(room);
         let mut has_more = true;
         let room = loop {
@@ -155,7 +190,7 @@ impl Messages {
                 },
             }
         };
-        self.deadline = None;
+        self.begun = None;
         let withheld = std::mem::take(&mut self.withheld);
         self.let_on(withheld);
         room.map_err(|_| Status::new(Code::Unavailable, "the connection is closed"))
@@ -181,7 +216,11 @@ impl Messages {
     }
 
     /// The message itself; the room that it does not need is given back.
-    fn inflate(&self, compressed: &[u8], mut room: Room) -> Result<(Bytes, Room), Status> {
+    fn inflate(
+        &self,
+        compressed: &[u8],
+        mut room: OwnedSemaphorePermit,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), Status> {
         let most = self.limits.bytes;
         let mut bytes = Vec::new();
         let inflated = GzDecoder::new(compressed).take(most as u64 + 1).read_to_end(&mut bytes);
@@ -206,9 +245,23 @@ impl Messages {
                 }
             }
         } else {
-            let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.limits.stalled);
-            let late = |_| Status::new(Code::DeadlineExceeded, "a message has begun and does not become whole");
-            timeout_at(deadline, self.body.data()).await.map_err(late)?
+            let deadline = self.deadline();
+            let stopping = &self.stop;
+            let parting = async {
+                stopping.cancelled().await;
+                tokio::time::sleep(PARTING_TIMEOUT).await;
+            };
+            tokio::select! {
+                biased;
+                data = self.body.data() => data,
+                () = sleep_until(deadline) => {
+                    return Err(Status::new(Code::DeadlineExceeded, "a message has begun and does not become whole"));
+                }
+                () = parting => {
+                    self.is_stopped = true;
+                    return Ok(false);
+                }
+            }
         };
         match data {
             Some(data) => {
@@ -220,6 +273,14 @@ impl Messages {
             None if is_between_messages => Ok(false),
             None => Err(Status::new(Code::Internal, "the call ends in the middle of a message")),
         }
+    }
+
+    /// When more of the message must have come.
+    fn deadline(&mut self) -> Instant {
+        let MessageLimits { stalled, frame_bytes, .. } = self.limits;
+        let begun = *self.begun.get_or_insert_with(Instant::now);
+        let full = u32::try_from(self.arrived.len() / frame_bytes).unwrap_or(u32::MAX);
+        begun + stalled.saturating_mul(full.saturating_add(1))
     }
 
     /// Has the client send so many bytes more.
@@ -235,6 +296,11 @@ fn cancelled(error: h2::Error) -> Status {
 
 fn too_large(length: usize, most: usize) -> Status {
     Status::new(Code::ResourceExhausted, format!("received message larger than max ({length} vs. {most})"))
+}
+
+fn too_heavy(weight: usize, most: usize) -> Status {
+    let why = format!("received message of too many parts ({weight} bytes in memory vs. {most}): send fewer at a time");
+    Status::new(Code::ResourceExhausted, why)
 }
 
 /// Bytes that have come and have not been taken: the beginning of a message gathered from earlier parts, and the last part.

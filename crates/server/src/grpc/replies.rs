@@ -11,9 +11,8 @@ use h2::{Reason, SendStream};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::messages::Room;
 use super::status::{Code, Status, given_up};
 
 const PREFIX_BYTES: usize = 5;
@@ -69,7 +68,7 @@ impl Replies {
         self.write(bytes.freeze()).await.map_err(|error| Status::new(Code::Cancelled, error.to_string()))
     }
 
-    async fn reserve(&mut self, length: u32) -> Result<Room, Status> {
+    async fn reserve(&mut self, length: u32) -> Result<OwnedSemaphorePermit, Status> {
         let room = Arc::clone(&self.limits.room);
         if let Ok(room) = Arc::clone(&room).try_acquire_many_owned(length) {
             return Ok(room);

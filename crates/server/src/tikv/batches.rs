@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use charioteer_proto::tikv::regional;
 use charioteer_proto::tikv::rpc::{Call, Command};
 use charioteer_proto::tikv::tikvpb::BatchCommandsRequest;
 use charioteer_proto::tikv::tikvpb::batch_commands_request::Request;
 use charioteer_proto::tikv::tikvpb::batch_commands_response::Response;
+use charioteer_proto::tikv::{regional, weight};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -21,7 +21,7 @@ use crate::hooks::Rule;
 
 /// Clients put up to 128 commands into a message, however long they are; the original takes any length. One that is as long as so many
 /// others is taken when nothing else of its connection is under way.
-const MESSAGES_IN_ONE: usize = 8;
+const MESSAGES_IN_ONE: usize = 32;
 
 /// What comes of a command that was not answered at once.
 type Waiting = BoxFuture<'static, Settled>;
@@ -71,7 +71,7 @@ impl<R: Raw> Endpoint<R> {
             tokio::select! {
                 biased;
                 Some(settled) = under_way.waiting.next() => self.settle(&mut under_way, exchange, settled).await?,
-                message = exchange.requests.next::<BatchCommandsRequest>(), if has_more => match message? {
+                message = exchange.requests.next_weighed::<BatchCommandsRequest>(weight::of_commands), if has_more => match message? {
                     Some((message, room)) => {
                         self.begin(&mut under_way, exchange, message, room).await?;
                         has_more = self.begin_what_has_come(&mut under_way, exchange).await?;
@@ -106,7 +106,7 @@ impl<R: Raw> Endpoint<R> {
     /// Begins what else has come, so that its answers travel together. Says whether there may be more.
     async fn begin_what_has_come(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<bool, Status> {
         while !under_way.answered.are_many() {
-            match exchange.requests.next::<BatchCommandsRequest>().now_or_never() {
+            match exchange.requests.next_weighed::<BatchCommandsRequest>(weight::of_commands).now_or_never() {
                 Some(Ok(Some((message, room)))) => self.begin(under_way, exchange, message, room).await?,
                 Some(Ok(None)) => return Ok(false),
                 Some(Err(status)) => {

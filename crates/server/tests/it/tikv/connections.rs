@@ -168,11 +168,19 @@ async fn what_takes_too_long_is_cut() {
 }
 
 #[tokio::test]
-async fn half_a_message_does_not_hold_up_the_end_longer_than_it_may_take() {
-    let mut tikv = limited(Limits { stalled: SHORT, ..Limits::default() }).await;
-    let mut half = tikv.store.begin("/tikvpb.Tikv/RawGet", &[]).await;
-    half.send(&b"\0\0\0\0\x10ab"[..]).await;
+async fn half_a_message_does_not_hold_up_the_end_for_long() {
+    let mut tikv = Tikv::start().await;
+    let mut halves = Vec::new();
+    for path in ["/tikvpb.Tikv/RawGet", "/tikvpb.Tikv/BatchCommands"] {
+        let mut half = tikv.store.begin(path, &[]).await;
+        half.send(&b"\0\0\0\0\x10ab"[..]).await;
+        halves.push(half);
+    }
     tikv.store.ping().await;
+    let begin = Instant::now();
     soon(tikv.server.shutdown()).await;
-    assert_eq!(half.end().await.code(), 4);
+    assert!(begin.elapsed() < Duration::from_secs(5), "nothing was under way");
+    for half in &mut halves {
+        assert_eq!(half.end().await, Ended::Status(14, "the server is being shut down".to_owned()));
+    }
 }

@@ -4,12 +4,14 @@
 use std::process::Command;
 use std::time::Duration;
 
-use bytes::Bytes;
-use charioteer_proto::tikv::kvrpcpb::{RawGetRequest, RawScanRequest};
+use bytes::{BufMut, Bytes, BytesMut};
+use charioteer_engine::DiskOptions;
+use charioteer_proto::tikv::kvrpcpb::{RawGetRequest, RawPutRequest, RawScanRequest};
 use charioteer_proto::tikv::rpc::{self, Method};
+use charioteer_proto::tikv::tikvpb::BatchCommandsResponse;
 use charioteer_server::{Data, Limits, Options};
 
-use super::support::{Batches, Client, Ended, Frames, Tikv, command, framed, gzipped};
+use super::support::{Batches, Client, Ended, Frames, Tikv, command, gzipped};
 
 const ALONE: &str = "CHARIOTEER_TEST_ALONE";
 
@@ -39,7 +41,7 @@ fn peak() -> u64 {
 }
 
 fn limits() -> Limits {
-    Limits { frame_bytes: 1 << 20, in_flight_bytes: 2 << 20, stalled: Duration::from_secs(2), ..Limits::default() }
+    Limits { frame_bytes: 1 << 20, in_flight_bytes: 2 << 20, stalled: Duration::from_secs(1), ..Limits::default() }
 }
 
 async fn start(set: impl FnOnce(&mut Options)) -> (Tikv, RawGetRequest) {
@@ -53,7 +55,7 @@ async fn start(set: impl FnOnce(&mut Options)) -> (Tikv, RawGetRequest) {
     (tikv, get)
 }
 
-/// A thousand gets of a megabyte, alone or in batches, none of which is taken.
+/// Thousands of gets of a megabyte, alone and in batches, none of which is taken.
 async fn gets_that_nobody_takes(tikv: &Tikv, get: &RawGetRequest) {
     let mut greedy = Client::with_window(tikv.store_address(), 0).await;
     let mut calls = Vec::new();
@@ -61,7 +63,7 @@ async fn gets_that_nobody_takes(tikv: &Tikv, get: &RawGetRequest) {
         calls.push(greedy.send::<rpc::RawGet>(get).await);
     }
     let mut batches = Vec::new();
-    for _ in 0..50 {
+    for _ in 0..20 {
         let mut stream = Batches::open(&mut greedy).await;
         stream.send((0..100).map(|number| (number, command::<rpc::RawGet>(get.clone())))).await;
         batches.push(stream);
@@ -83,8 +85,13 @@ fn replies_that_nobody_takes() {
 fn replies_from_the_disk_that_nobody_takes() {
     alone("replies_from_the_disk_that_nobody_takes", 250, async {
         let folder = tempfile::tempdir().unwrap();
-        let data = Data::Folder(folder.path().join("data"), Default::default());
-        let (tikv, get) = start(|options| options.data = data).await;
+        // The row comes from a table, where each read has memory of its own.
+        let disk = DiskOptions { memtable_bytes: 64 << 10, cache_bytes: 0, ..DiskOptions::default() };
+        let data = Data::Folder(folder.path().join("data"), disk);
+        let (mut tikv, get) = start(|options| options.data = data).await;
+        for number in 0..20 {
+            tikv.put(&format!("b{number}"), vec![b'v'; 100_000]).await;
+        }
         gets_that_nobody_takes(&tikv, &get).await;
     });
 }
@@ -124,6 +131,69 @@ fn messages_that_look_small_and_are_large() {
     });
 }
 
+/// A message of so many gets without content, all of one number.
+fn empty_gets(count: usize) -> Bytes {
+    let mut message = BytesMut::new();
+    (0..count).for_each(|_| message.put_slice(b"\x0a\x02\x6a\x00"));
+    (0..count).for_each(|_| message.put_slice(b"\x10\x01"));
+    framed_bytes(&message)
+}
+
+fn framed_bytes(message: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::from(&b"\0"[..]);
+    bytes.put_u32(u32::try_from(message.len()).unwrap());
+    bytes.put_slice(message);
+    bytes.freeze()
+}
+
+#[test]
+fn messages_of_nothing_but_commands_without_content() {
+    alone("messages_of_nothing_but_commands_without_content", 200, async {
+        let tikv = Tikv::start().await;
+        let mut client = tikv.connect().await;
+        let mut call = client.begin(rpc::BatchCommands::PATH, &[]).await;
+        call.send(empty_gets(2_000_000)).await;
+        let Ended::Status(8, why) = call.end().await else { panic!("it was taken") };
+        assert!(why.starts_with("received message of too many parts"), "{why}");
+        // Many streams with as many as there is room for, at the same time.
+        let many = empty_gets(60_000);
+        let mut streams = tokio::task::JoinSet::new();
+        for _ in 0..5 {
+            let mut call = client.begin(rpc::BatchCommands::PATH, &[]).await;
+            let many = many.clone();
+            streams.spawn(async move {
+                call.send(many).await;
+                call.finish();
+                let mut answers = 0;
+                while let Ok(answered) = call.receive::<BatchCommandsResponse>().await {
+                    answers += answered.request_ids.len();
+                }
+                assert_eq!(answers, 60_000);
+            });
+        }
+        streams.join_all().await;
+    });
+}
+
+#[test]
+fn calls_of_nothing_but_rows_without_content() {
+    alone("calls_of_nothing_but_rows_without_content", 500, async {
+        let tikv = Tikv::start().await;
+        let mut client = tikv.connect().await;
+        for pairs in [4_000_000, 300_000] {
+            // Field 2 of a batch of puts, with nothing in it.
+            let message = framed_bytes(&b"\x12\x00".repeat(pairs));
+            let mut calls = Vec::new();
+            for _ in 0..10 {
+                calls.push(client.send_bytes(rpc::RawBatchPut::PATH, message.clone()).await);
+            }
+            for call in &mut calls {
+                while call.receive_bytes().await.is_ok() {}
+            }
+        }
+    });
+}
+
 #[test]
 fn calls_that_are_begun_and_never_finished() {
     alone("calls_that_are_begun_and_never_finished", 400, async {
@@ -141,6 +211,31 @@ fn calls_that_are_begun_and_never_finished() {
             }
         }
         assert!(frames.pinged(2).await);
-        drop(framed(&RawGetRequest::default()));
+    });
+}
+
+#[test]
+fn small_rows_out_of_large_messages() {
+    alone("small_rows_out_of_large_messages", 120, async {
+        let (tikv, get) = start(|_| {}).await;
+        let mut client = tikv.connect().await;
+        let mut batches = Batches::open(&mut client).await;
+        let put = |key: String, value: Vec<u8>| {
+            let context = get.context.clone();
+            command::<rpc::RawPut>(RawPutRequest {
+                context,
+                key: key.into(),
+                value: value.into(),
+                ..Default::default()
+            })
+        };
+        // Each message has a small row that is kept, and a large one that is overwritten by the next.
+        for number in 0..300 {
+            let (small, large) = (put(format!("b{number}"), vec![b'v'; 10]), put("a".to_owned(), vec![b'v'; 900_000]));
+            batches.send([(2 * number, small), (2 * number + 1, large)]).await;
+            for number in [2 * number, 2 * number + 1] {
+                assert_eq!(batches.reply::<rpc::RawPut>(number).await, Default::default());
+            }
+        }
     });
 }
