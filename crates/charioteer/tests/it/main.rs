@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say no more than that it went wrong")]
 
+#[cfg(any(feature = "memcached", feature = "pegasus"))]
 mod chaos;
 #[cfg(feature = "memcached")]
 mod memcached;

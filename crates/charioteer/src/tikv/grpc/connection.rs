@@ -5,9 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 
-use futures_util::task::AtomicWaker;
 use h2::client::SendRequest;
 use http::uri::{Authority, Scheme};
 use parking_lot::Mutex;
@@ -18,12 +17,16 @@ use tracing::debug;
 use super::failure::{denied, unreachable};
 use super::keepalive::{Keepalive, Sign, Terms};
 use super::messages::Body;
+use super::nudge::Nudge;
 use super::{ChannelOptions, Renewable};
 use crate::error::Failure;
 use crate::net::{Counters, Duplex, Stream, count, is_refusal};
 
 const MAX_FRAME_BYTES: u32 = 128 << 10;
 const MAX_HEADERS_BYTES: u32 = 32 << 10;
+
+/// How often the task looks at everything before others get their turn.
+const MAX_RUNS: usize = 8;
 
 /// What is polled on the task of a connection whenever that runs.
 pub(crate) type Rider = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -52,7 +55,9 @@ struct Shared {
     retired: AtomicBool,
     /// Whether the peer has turned this client away before it said anything.
     refused: AtomicBool,
-    task: AtomicWaker,
+    nudge: Arc<Nudge>,
+    /// Whether a rider wants others to run first.
+    yields: AtomicBool,
     newcomers: Mutex<Vec<Rider>>,
     calls: AtomicUsize,
     /// Whether somebody has waited in vain.
@@ -94,6 +99,7 @@ impl Connection {
             http,
             riders: Vec::new(),
             keepalive: Keepalive::new(pings, terms, heard),
+            waker: Waker::from(Arc::clone(&shared.nudge)),
             greeted: Some(greeted),
             shared: Arc::clone(&shared),
         });
@@ -138,7 +144,12 @@ impl Connection {
     /// Has something polled on the task that reads and writes, until it has finished or the connection has ended.
     pub(crate) fn ride(&self, rider: Rider) {
         self.shared().newcomers.lock().push(rider);
-        self.shared().task.wake();
+        self.shared().nudge.wake_by_ref();
+    }
+
+    /// Has the task, on which this is called, let others run before it goes on.
+    pub(crate) fn let_others_run(&self) {
+        self.shared().yields.store(true, Ordering::Relaxed);
     }
 
     /// Has no further calls made on it.
@@ -157,7 +168,7 @@ impl Connection {
     /// Has the peer asked soon whether it is still there: somebody has waited in vain.
     pub(crate) fn doubt(&self) {
         if !self.shared().doubtful.swap(true, Ordering::AcqRel) {
-            self.shared().task.wake();
+            self.shared().nudge.wake_by_ref();
         }
     }
 
@@ -211,7 +222,8 @@ impl Shared {
             ended: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             refused: AtomicBool::new(false),
-            task: AtomicWaker::new(),
+            nudge: Arc::default(),
+            yields: AtomicBool::new(false),
             newcomers: Mutex::default(),
             calls: AtomicUsize::new(0),
             doubtful: AtomicBool::new(false),
@@ -231,7 +243,7 @@ impl Shared {
     /// Ends it from here.
     fn close(&self, reason: &'static str) {
         self.end_for(reason);
-        self.task.wake();
+        self.nudge.wake_by_ref();
     }
 
     /// Why there was no sign of the peer.
@@ -248,6 +260,8 @@ struct Task {
     http: h2::client::Connection<Duplex, Body>,
     riders: Vec<Rider>,
     keepalive: Keepalive,
+    /// Has it go on, or wakes it.
+    waker: Waker,
     /// Told of the first sign of the peer.
     greeted: Option<oneshot::Sender<()>>,
     shared: Arc<Shared>,
@@ -257,12 +271,26 @@ impl Future for Task {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.task.register(cx.waker());
-        let Some(reason) = self.run(cx) else { return Poll::Pending };
-        if self.shared.end_for(reason) {
-            count(&self.shared.counters.connections_lost);
+        self.shared.nudge.task.register(cx.waker());
+        let waker = self.waker.clone();
+        for _ in 0..MAX_RUNS {
+            self.shared.nudge.begin();
+            if let Some(reason) = self.run(&mut Context::from_waker(&waker)) {
+                if self.shared.end_for(reason) {
+                    count(&self.shared.counters.connections_lost);
+                }
+                return Poll::Ready(());
+            }
+            let yields = self.shared.yields.swap(false, Ordering::Relaxed);
+            if !self.shared.nudge.rest() && !yields {
+                return Poll::Pending;
+            }
+            if yields {
+                break;
+            }
         }
-        Poll::Ready(())
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

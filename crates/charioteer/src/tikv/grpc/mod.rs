@@ -17,6 +17,7 @@ mod connection;
 mod failure;
 mod keepalive;
 mod messages;
+mod nudge;
 mod options;
 mod renewed;
 mod status;

@@ -117,7 +117,7 @@ impl Rider {
             }
             // Those who are ready to run run first, and what they ask for joins what is written.
             if !std::mem::replace(&mut self.has_yielded, true) && self.has_company() {
-                cx.waker().wake_by_ref();
+                self.shared.connection.let_others_run();
                 return Ok(());
             }
             self.send()?;
