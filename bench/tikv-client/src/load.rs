@@ -1,5 +1,6 @@
 //! One load by one client, in a process of its own.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +17,9 @@ const WARM_UP: Duration = Duration::from_millis(300);
 /// Keys that are got and put.
 const KEYS: u32 = 10_000;
 const VALUE_BYTES: usize = 128;
+
+/// All keys and their values.
+type Pairs = Arc<[(Bytes, Bytes)]>;
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -57,17 +61,19 @@ async fn measure(options: &Options) -> Result<(), Error> {
         }
         return Ok(());
     }
-    load(&client, options, WARM_UP).await?;
+    let pairs: Pairs = (0..KEYS).map(|number| (key(number), value(number))).collect();
+    load(&client, &pairs, options, WARM_UP).await?;
     let before = Used::now();
-    let calls = load(&client, options, Duration::from_secs_f64(options.seconds)).await?;
+    let calls = load(&client, &pairs, options, Duration::from_secs_f64(options.seconds)).await?;
     before.print(calls);
     Ok(())
 }
 
 /// How many calls were made.
-async fn load(client: &Client, options: &Options, time: Duration) -> Result<u64, Error> {
+async fn load(client: &Client, pairs: &Pairs, options: &Options, time: Duration) -> Result<u64, Error> {
     let until = Instant::now() + time;
-    let callers = (0..options.callers).map(|caller| tokio::spawn(calls(client.clone(), options.work, caller, until)));
+    let calls = |caller| calls(client.clone(), Arc::clone(pairs), options.work, caller, until);
+    let callers = (0..options.callers).map(|caller| tokio::spawn(calls(caller)));
     let mut made = 0;
     for caller in callers.collect::<Vec<_>>() {
         made += caller.await??;
@@ -75,12 +81,11 @@ async fn load(client: &Client, options: &Options, time: Duration) -> Result<u64,
     Ok(made)
 }
 
-async fn calls(client: Client, work: Work, caller: u64, until: Instant) -> Result<u64, Error> {
-    let keys: Vec<_> = (0..KEYS).map(|number| (key(number), value(number))).collect();
+async fn calls(client: Client, pairs: Pairs, work: Work, caller: u64, until: Instant) -> Result<u64, Error> {
     let mut dice = fastrand::Rng::with_seed(caller);
     let mut made = 0;
     while Instant::now() < until {
-        let (key, value) = &keys[dice.usize(..keys.len())];
+        let (key, value) = &pairs[dice.usize(..pairs.len())];
         if work == Work::Put {
             client.put(key, value).await?;
         } else if client.get(key).await?.as_ref() != Some(value) {

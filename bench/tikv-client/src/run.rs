@@ -52,7 +52,8 @@ pub(crate) fn run(options: &Options) -> Result<bool, Error> {
             if turn % 2 == 1 {
                 order.reverse();
             }
-            let mut pair = order.map(|whose| load(&server, options, whose, case.work, case.callers).map(|it| (whose, it)));
+            let mut pair =
+                order.map(|whose| load(&server, options, whose, case.work, case.callers).map(|it| (whose, it)));
             pair.sort_by_key(|it| it.as_ref().is_ok_and(|(whose, _)| *whose == Whose::Crate));
             let [ours, theirs] = pair;
             pairs.push((ours?.1, theirs?.1));

@@ -21,7 +21,7 @@ use crate::hooks::Rule;
 
 /// Clients put up to 128 commands into a message, however long they are; the original takes any length. One that is as long as so many
 /// others is taken when nothing else of its connection is under way.
-const MESSAGES_IN_ONE: usize = 32;
+const MESSAGES_IN_ONE: usize = 8;
 
 /// What comes of a command that was not answered at once.
 type Waiting = BoxFuture<'static, Settled>;

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use charioteer_proto::tikv::kvrpcpb::{RawGetRequest, RawScanRequest};
 use charioteer_proto::tikv::rpc::{self, Method};
 use charioteer_server::{Data, Limits, Options};
@@ -121,34 +121,6 @@ fn messages_that_look_small_and_are_large() {
         for call in &mut calls {
             assert_eq!(call.end().await.code(), 8);
         }
-    });
-}
-
-#[test]
-fn a_message_of_nothing_but_commands_without_content() {
-    alone("a_message_of_nothing_but_commands_without_content", 400, async {
-        let tikv = Tikv::start().await;
-        let mut client = tikv.connect().await;
-        // As many empty gets as fit into 16 MiB, with their numbers.
-        let commands = (16 << 20) / 5 - 10;
-        let mut message = BytesMut::new();
-        (0..commands).for_each(|_| message.put_slice(b"\x0a\x02\x6a\x00"));
-        message.put_slice(b"\x12");
-        let mut length = commands;
-        while length >= 128 {
-            message.put_u8(u8::try_from(length % 128).unwrap() | 128);
-            length /= 128;
-        }
-        message.put_u8(u8::try_from(length).unwrap());
-        (0..commands).for_each(|_| message.put_u8(1));
-        let mut bytes = BytesMut::from(&b"\0"[..]);
-        bytes.put_u32(u32::try_from(message.len()).unwrap());
-        bytes.put_slice(&message);
-        drop(message);
-        let mut call = client.begin(rpc::BatchCommands::PATH, &[]).await;
-        call.send(bytes).await;
-        let answered = call.receive_bytes().await;
-        println!("answered {:?}", answered.map(|answer| answer.len()));
     });
 }
 
