@@ -6,7 +6,10 @@ mod errors;
 mod info;
 mod options;
 mod range;
+mod replicas;
 mod scan;
 mod scan_goes_on;
 mod single;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
