@@ -4,8 +4,8 @@ use bytes::Bytes;
 use charioteer_proto::tikv::metapb::{self, StoreState};
 
 use super::client::{Begun, RawClient};
-use super::range::{check_range, is_over};
 use crate::error::Error;
+use crate::tikv::range::{check_range, is_over};
 use crate::tikv::{failure, pd};
 
 /// How many regions PD is asked for at a time.

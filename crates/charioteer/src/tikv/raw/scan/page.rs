@@ -1,6 +1,6 @@
 //! One page of a scan.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use charioteer_proto::tikv::kvrpcpb::{KvPair, RawScanRequest, RawScanResponse};
 use charioteer_proto::tikv::rpc;
 
@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 use crate::tikv::failure;
 use crate::tikv::locate::Place;
+use crate::tikv::range::{apart, is_over, just_behind, upper_bound};
 use crate::tikv::raw::RawClient;
-use crate::tikv::raw::range::is_over;
 use crate::tikv::send::{RegionOperation, Spot};
 
 pub(super) const NAME: &str = Fetch::NAME;
@@ -83,9 +83,6 @@ pub(super) struct Found {
     rest: Option<(Bytes, Bytes)>,
 }
 
-/// Beyond all keys that a store takes unless it is set to take longer ones. Downwards, stores take an empty bound for the lowest key.
-static BEYOND: [u8; (8 << 10) + 1] = [0xff; (8 << 10) + 1];
-
 /// Asks for a page.
 struct Fetch {
     start: Bytes,
@@ -131,19 +128,6 @@ impl Fetch {
     }
 }
 
-/// The least key that is greater.
-fn just_behind(key: &Bytes) -> Bytes {
-    let mut behind = BytesMut::with_capacity(key.len() + 1);
-    behind.put_slice(key);
-    behind.put_u8(0);
-    behind.freeze()
-}
-
-/// A copy, which does not hold the page.
-fn apart(key: &Bytes) -> Bytes {
-    Bytes::copy_from_slice(key)
-}
-
 impl Operation for Fetch {
     const NAME: &'static str = "scan";
     const EFFECT: Effect = Effect::Reads;
@@ -160,8 +144,7 @@ impl RegionOperation for Fetch {
     fn request(&self, place: &Place) -> RawScanRequest {
         let (start, end) = self.part(place);
         let (start_key, end_key) = match self.reverse {
-            true if end.is_empty() => (Bytes::from_static(&BEYOND), start),
-            true => (end, start),
+            true => (upper_bound(end), start),
             false => (start, end),
         };
         RawScanRequest {
