@@ -330,7 +330,7 @@ impl Commit {
                         return Err(error);
                     }
                     // To commit once more is to find out.
-                    patience.wait(&UNDETERMINED, None, || error.into_failure()).await?;
+                    patience.wait(&UNDETERMINED, None, || error).await?;
                 }
             }
         }

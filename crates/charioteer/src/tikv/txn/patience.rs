@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backoff::{Cause, Waits};
-use crate::error::{Error, Failure};
+use crate::error::Error;
 
 /// A transaction under way stands before a read.
 pub(super) const READ_BLOCKED: Cause =
@@ -38,15 +38,15 @@ impl Patience {
     }
 
     /// Waits before something is tried again, for no longer than `most`; fails with `last` if that would take too long.
-    pub(super) async fn wait(
+    pub(super) async fn wait<E: Into<Error>>(
         &mut self,
         cause: &'static Cause,
         most: Option<Duration>,
-        last: impl FnOnce() -> Failure,
+        last: impl FnOnce() -> E,
     ) -> Result<(), Error> {
         let wait = self.waits.next(cause, None).min(most.unwrap_or(Duration::MAX));
         if Instant::now() + wait >= self.deadline {
-            return Err(Error::from(last()).after(self.times, self.began.elapsed(), std::mem::take(&mut self.waits)));
+            return Err(last().into().after(self.times, self.began.elapsed(), std::mem::take(&mut self.waits)));
         }
         self.times += 1;
         tokio::time::sleep(wait).await;

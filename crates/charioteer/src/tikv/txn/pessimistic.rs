@@ -173,7 +173,7 @@ impl Locking {
                 Err(error) => error,
             };
             let Some(conflict_ts) = retried_at(&error) else { return Err(error) };
-            patience.wait(&RESTARTED, None, || error.into_failure()).await?;
+            patience.wait(&RESTARTED, None, || error).await?;
             let now = self.reader.core.timestamp(self.deadline).await?;
             self.for_update_ts = u64::from(now).max(conflict_ts);
         }

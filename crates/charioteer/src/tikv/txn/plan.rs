@@ -62,7 +62,7 @@ impl Plan {
             return None;
         }
         let mutations = mutations(buffer, held.as_ref());
-        let first = mutations.iter().find(|mutation| locks(mutation)).or(mutations.first())?;
+        let first = mutations.iter().find(|mutation| locks(mutation)).or_else(|| mutations.first())?;
         let primary = held.as_ref().map_or(&first.key, |held| &held.primary).clone();
         let key_bytes: usize = mutations.iter().map(|mutation| mutation.key.len()).sum();
         let is_any_locked = mutations.iter().any(locks);

@@ -43,7 +43,7 @@ impl TxnClient {
         options: &TxnOptions,
         mut work: impl AsyncFnMut(&mut Transaction) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut patience = Patience::until(exec::deadline(options.timeout.unwrap_or(self.timeout())));
+        let mut patience = Patience::until(exec::deadline(options.timeout.unwrap_or_else(|| self.timeout())));
         loop {
             let mut txn = self.begin_with(options).await?;
             let error = match work(&mut txn).await {
@@ -60,9 +60,7 @@ impl TxnClient {
             if !may_be_restarted(&error) {
                 return Err(error);
             }
-            let operation = error.operation();
-            let waited = patience.wait(&RESTARTED, None, || error.into_failure()).await;
-            waited.map_err(|error| operation.map_or(error.clone(), |operation| error.during(operation)))?;
+            patience.wait(&RESTARTED, None, || error).await?;
         }
     }
 }
