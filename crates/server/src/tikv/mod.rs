@@ -17,6 +17,7 @@ mod ports;
 mod service;
 mod store;
 mod store_calls;
+mod waits;
 
 pub(crate) use cluster::{ChangeError, Cluster, Region};
 pub use options::{TikvApi, TikvOptions};
