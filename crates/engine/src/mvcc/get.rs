@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::key::EncodedKey;
 use super::reading::{Admission, Met, Read, ReadAt, ReadRows, work_of_value};
 use super::rows::Reader;
+use super::scan::{PAIR_BYTES, Scanned};
 use super::write::WriteKind;
 use super::{Isolation, KeyError, LockKind};
 use crate::Error;
@@ -64,14 +65,16 @@ impl Read for Get {
 ///
 /// let store = MvccStore::open(Db::memory())?;
 /// let found = store.read(BatchGet::new(vec!["a".into(), "b".into()], ReadAt::new(7)))?;
-/// assert_eq!(found, Ok(Vec::new()));
+/// assert!(found.is_ok_and(|found| found.pairs.is_empty() && !found.is_cut));
 /// # Ok::<(), charioteer_engine::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchGet {
     keys: Vec<Bytes>,
     at: ReadAt,
+    max_bytes: usize,
     next: usize,
+    bytes: usize,
     found: Vec<Pair>,
 }
 
@@ -95,12 +98,23 @@ impl BatchGet {
     /// Of these keys. Those that are there, or cannot be read, come in this order.
     #[must_use]
     pub const fn new(keys: Vec<Bytes>, at: ReadAt) -> Self {
-        Self { keys, at, next: 0, found: Vec::new() }
+        Self { keys, at, max_bytes: usize::MAX, next: 0, bytes: 0, found: Vec::new() }
+    }
+
+    /// At most so many bytes of keys and values, with a little for each pair; the first pair comes whatever it takes.
+    #[must_use]
+    pub const fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    fn is_cut(&self) -> bool {
+        self.bytes >= self.max_bytes && !self.found.is_empty()
     }
 }
 
 impl Read for BatchGet {
-    type Reply = Result<Vec<Pair>, KeyError>;
+    type Reply = Result<Scanned, KeyError>;
 
     fn admit(&mut self, admission: &Admission) -> Option<Self::Reply> {
         self.at.raise(&admission.0);
@@ -115,10 +129,17 @@ impl Read for BatchGet {
             let found = rows.ask(|reader| get(reader, &EncodedKey::of(key), &self.at))?.transpose();
             let bytes = found.as_ref().and_then(|found| found.as_ref().ok()).map_or(0, |found| found.value.len());
             *work = work.saturating_sub(2 + work_of_value(bytes));
+            if found.is_some() {
+                self.bytes = self.bytes.saturating_add(PAIR_BYTES + key.len() + bytes);
+            }
             self.found.extend(found.map(|found| Pair { key: key.clone(), found }));
             self.next += 1;
+            if self.is_cut() {
+                break;
+            }
         }
-        Ok(Some(Ok(std::mem::take(&mut self.found))))
+        let is_cut = self.is_cut();
+        Ok(Some(Ok(Scanned { pairs: std::mem::take(&mut self.found), is_cut })))
     }
 }
 

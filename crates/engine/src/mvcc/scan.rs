@@ -22,7 +22,7 @@ const LOCKS_IN_WINDOW: usize = 256;
 const VERSIONS_BEFORE_SEEK: usize = 8;
 
 /// What a pair is taken for besides its key and value, in bytes.
-const PAIR_BYTES: usize = 32;
+pub(super) const PAIR_BYTES: usize = 32;
 
 /// Reads the first keys of a range, with their values, all of one instant. A key that is locked is told as such, and the
 /// scan goes on behind it.
