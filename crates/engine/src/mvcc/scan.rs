@@ -194,14 +194,6 @@ impl Scan {
         (self.left.0.as_ref().map(|key| &key[..]), self.left.1.as_ref().map(|key| &key[..]))
     }
 
-    /// Whether a key comes before another one.
-    fn is_before(&self, key: &EncodedKey, other: &EncodedKey) -> bool {
-        match self.direction {
-            Direction::Forward => key < other,
-            Direction::Backward => key > other,
-        }
-    }
-
     fn go_behind(&mut self, bound: Bound<Bytes>) {
         match self.direction {
             Direction::Forward => self.left.0 = bound,
