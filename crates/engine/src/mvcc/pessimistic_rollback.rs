@@ -80,11 +80,11 @@ impl Command for PessimisticRollbackRange {
 
     fn apply(self, rows: &mut Latched<'_>) -> Result<Self::Reply, Error> {
         let Self { start_ts, for_update_ts, range } = self;
-        let (found, left) = locks_of(rows, range, |lock| is_meant(lock, start_ts, for_update_ts))?;
-        for (key, lock) in found {
+        let found = locks_of(rows, range, |lock| is_meant(lock, start_ts, for_update_ts))?;
+        for (key, lock) in found.locks {
             rows.release(&key, &lock, 0)?;
         }
-        Ok(left.map(|range| Self { start_ts, for_update_ts, range }))
+        Ok(found.left.map(|range| Self { start_ts, for_update_ts, range }))
     }
 }
 

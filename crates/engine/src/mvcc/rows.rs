@@ -27,6 +27,11 @@ impl Families {
         })
     }
 
+    /// All of them as they are now.
+    pub(super) fn snapshot(&self, db: &Db) -> Result<Snapshot, Error> {
+        db.snapshot_of_each(&[&self.values, &self.locks, &self.writes])
+    }
+
     pub(super) const fn keyspace(&self, family: FamilyOf) -> &Keyspace {
         match family {
             FamilyOf::Locks => &self.locks,
