@@ -9,8 +9,10 @@ use bytes::Bytes;
 
 use crate::batch::{Batch, Change};
 use crate::db::Keyspace;
-use crate::snapshot::KeysInRange;
+use crate::snapshot::{KeysInRange, is_empty};
 use crate::{Durability, Error};
+
+use super::view::{lower, upper};
 
 /// What is done when a group is not committed.
 pub(crate) type Undo = Box<dyn FnOnce() + Send>;
@@ -93,8 +95,8 @@ impl Group {
         Ok(KeysInRange { keys: keys.into_iter().collect(), more_behind })
     }
 
-    /// The rows of a range, ascending, as the changes so far leave them, until `visit` breaks. The bounds are in the right
-    /// order, and no longer than a key may be.
+    /// The rows of a range, ascending, as the changes so far leave them, until `visit` breaks. Bounds in the wrong order hold no
+    /// rows, and bounds may be of any length.
     pub(crate) fn visit(
         &mut self,
         keyspace: &Keyspace,
@@ -102,6 +104,10 @@ impl Group {
         visit: &mut dyn FnMut(&Bytes, &Bytes) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let rows = keyspace.on_disk()?;
+        let range = (lower(range.0), upper(range.1));
+        if is_empty(range) {
+            return Ok(());
+        }
         self.index()?;
         let mut changed = self.changed(rows.id(), range).peekable();
         let mut before = rows.rows_as_leader(range);

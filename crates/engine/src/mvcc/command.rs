@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::key::EncodedKey;
 use super::lock::Lock;
-use super::rows::{Families, Fate, Reader, Rows, Version};
+use super::rows::{Families, FamilyOf, Fate, Reader, Rows, Version};
 use super::timestamps::{Published, Timestamps};
 use super::write::{Write, WriteKind};
 use super::{Abort, KeyError, LockKind, SHORT_VALUE_BYTES};
@@ -215,21 +215,9 @@ impl<'a> Latched<'a> {
         self.batch.delete(&self.families.values, key.at(start_ts));
     }
 
-    pub(super) fn delete_lock_row(&mut self, key: Bytes) {
-        self.batch.delete(&self.families.locks, key);
-    }
-
-    pub(super) fn delete_write_row(&mut self, key: Bytes) {
-        self.batch.delete(&self.families.writes, key);
-    }
-
-    pub(super) fn delete_value_row(&mut self, key: Bytes) {
-        self.batch.delete(&self.families.values, key);
-    }
-
-    /// How many rows are to be changed so far.
-    pub(super) fn change_count(&self) -> usize {
-        self.batch.len()
+    /// Removes a row by its stored key.
+    pub(super) fn delete_row(&mut self, family: FamilyOf, key: Bytes) {
+        self.batch.delete(self.families.keyspace(family), key);
     }
 
     /// Makes a version of a lock.

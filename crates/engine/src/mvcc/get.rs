@@ -5,10 +5,10 @@ use bytes::Bytes;
 use super::key::EncodedKey;
 use super::reading::{Admission, Met, Read, ReadAt, ReadRows, work_of_value};
 use super::rows::Reader;
-use super::scan::{PAIR_BYTES, Scanned};
 use super::write::WriteKind;
-use super::{Isolation, KeyError, LockKind};
+use super::{Isolation, KeyError, LockKind, Scanned};
 use crate::Error;
+use crate::raw::PAIR_BYTES;
 
 /// A value that was found.
 ///
@@ -65,15 +65,15 @@ impl Read for Get {
 ///
 /// let store = MvccStore::open(Db::memory())?;
 /// let found = store.read(BatchGet::new(vec!["a".into(), "b".into()], ReadAt::new(7)))?;
-/// assert!(found.is_ok_and(|found| found.pairs.is_empty() && !found.is_cut));
+/// assert!(found.is_ok_and(|found| found.pairs.is_empty()));
 /// # Ok::<(), charioteer_engine::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchGet {
     keys: Vec<Bytes>,
     at: ReadAt,
-    max_bytes: usize,
     next: usize,
+    max_bytes: usize,
     bytes: usize,
     found: Vec<Pair>,
 }
@@ -98,10 +98,11 @@ impl BatchGet {
     /// Of these keys. Those that are there, or cannot be read, come in this order.
     #[must_use]
     pub const fn new(keys: Vec<Bytes>, at: ReadAt) -> Self {
-        Self { keys, at, max_bytes: usize::MAX, next: 0, bytes: 0, found: Vec::new() }
+        Self { keys, at, next: 0, max_bytes: usize::MAX, bytes: 0, found: Vec::new() }
     }
 
-    /// At most so many bytes of keys and values, with a little for each pair; the first pair comes whatever it takes.
+    /// At most so many bytes, as [`Scan::max_bytes`](super::Scan::max_bytes) counts them; the first pair comes whatever it
+    /// takes.
     #[must_use]
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
@@ -109,7 +110,7 @@ impl BatchGet {
     }
 
     fn is_cut(&self) -> bool {
-        self.bytes >= self.max_bytes && !self.found.is_empty()
+        self.bytes >= self.max_bytes && !self.found.is_empty() && self.next < self.keys.len()
     }
 }
 
@@ -122,24 +123,20 @@ impl Read for BatchGet {
     }
 
     fn step(&mut self, rows: &ReadRows, work: &mut usize) -> Result<Option<Self::Reply>, Error> {
-        while let Some(key) = self.keys.get(self.next) {
+        while let Some(key) = self.keys.get(self.next).filter(|_| !self.is_cut()) {
             if *work == 0 {
                 return Ok(None);
             }
             let found = rows.ask(|reader| get(reader, &EncodedKey::of(key), &self.at))?.transpose();
             let bytes = found.as_ref().and_then(|found| found.as_ref().ok()).map_or(0, |found| found.value.len());
             *work = work.saturating_sub(2 + work_of_value(bytes));
-            if found.is_some() {
-                self.bytes = self.bytes.saturating_add(PAIR_BYTES + key.len() + bytes);
+            if let Some(found) = found {
+                self.bytes += PAIR_BYTES + key.len() + bytes;
+                self.found.push(Pair { key: key.clone(), found });
             }
-            self.found.extend(found.map(|found| Pair { key: key.clone(), found }));
             self.next += 1;
-            if self.is_cut() {
-                break;
-            }
         }
-        let is_cut = self.is_cut();
-        Ok(Some(Ok(Scanned { pairs: std::mem::take(&mut self.found), is_cut })))
+        Ok(Some(Ok(Scanned { is_cut: self.is_cut(), pairs: std::mem::take(&mut self.found) })))
     }
 }
 

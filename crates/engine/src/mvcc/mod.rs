@@ -14,21 +14,33 @@
 //! |---|---|
 //! | `KvGet`, `KvBatchGet`, `KvScan` | [`Get`], [`BatchGet`], [`Scan`] |
 //! | `KvPrewrite`, `KvCommit` | [`Prewrite`], [`Commit`] |
+//! | `KvPessimisticLock`, `KvPessimisticRollback` | [`PessimisticLock`], [`PessimisticRollback`], [`PessimisticRollbackRange`] |
 //! | `KvBatchRollback`, `KvCleanup` | [`BatchRollback`], [`Cleanup`] |
-//! | `KvCheckTxnStatus`, `KvTxnHeartBeat` | [`CheckTxnStatus`], [`TxnHeartBeat`] |
-//! | `KvResolveLock` | [`ResolveLock`], [`ResolveLockLite`] |
+//! | `KvCheckTxnStatus`, `KvCheckSecondaryLocks`, `KvTxnHeartBeat` | [`CheckTxnStatus`], [`CheckSecondaryLocks`], [`TxnHeartBeat`] |
+//! | `KvScanLock`, `KvResolveLock` | [`ScanLock`], [`ResolveLock`], [`ResolveLockLite`] |
+//! | `KvFlush`, `KvBufferBatchGet` | [`Prewrite`] with a [`generation`](Prewrite::generation), [`BufferBatchGet`] |
+//! | `KvGC` | [`FindGarbage`], [`Garbage`] |
+//! | `KvDeleteRange`, `UnsafeDestroyRange` | [`DeleteRange`] |
+//! | `MvccGetByKey`, `MvccGetByStartTs` | [`MvccByKey`], [`MvccByStartTs`] |
 
+mod buffer;
+mod check_secondary_locks;
 mod check_txn_status;
 mod command;
 mod commit;
+mod delete_range;
 mod encoding;
 mod error;
+mod gc;
 mod get;
 mod heartbeat;
+mod inspect;
 mod key;
 mod latches;
 mod lock;
 mod mutation;
+mod pessimistic_lock;
+mod pessimistic_rollback;
 mod prewrite;
 mod prewrite_checks;
 mod range;
@@ -37,27 +49,36 @@ mod resolve;
 mod rollback;
 mod rows;
 mod scan;
+mod scan_lock;
 mod store;
 mod timestamps;
 mod write;
 
+pub use buffer::BufferBatchGet;
+pub use check_secondary_locks::{CheckSecondaryLocks, SecondaryLocks};
 pub use check_txn_status::{CheckTxnStatus, TxnStatus};
 pub use command::{Command, Done, Latched, Latches, Released};
 pub use commit::Commit;
+pub use delete_range::DeleteRange;
 pub use error::{
     Abort, AssertionFailed, CommitTsExpired, ConflictReason, Deadlock, KeyError, LockInfo, PessimisticLockLost,
     WaitForEntry, WriteConflict,
 };
+pub use gc::{FindGarbage, Garbage, GarbageFound};
 pub use get::{BatchGet, Get, Pair, Value};
 pub use heartbeat::TxnHeartBeat;
+pub use inspect::{MvccByKey, MvccByStartTs, MvccInfo};
 pub use lock::{Lock, LockKind};
 pub use mutation::{Assertion, AssertionLevel, Change, Mutation, PessimisticAction};
+pub use pessimistic_lock::{KeyLocked, KeyToLock, PessimisticLock};
+pub use pessimistic_rollback::{PessimisticRollback, PessimisticRollbackRange};
 pub use prewrite::{Prewrite, Prewritten};
 pub use range::KeyRange;
 pub use reading::{Admission, Isolation, Read, ReadAt, ReadRows, Reading};
 pub use resolve::{ResolveLock, ResolveLockLite};
 pub use rollback::{BatchRollback, Cleanup};
 pub use scan::{Scan, Scanned};
+pub use scan_lock::ScanLock;
 pub use store::MvccStore;
 pub use write::{Write, WriteKind};
 

@@ -58,6 +58,9 @@ pub struct Prewrite {
     pub is_retry: bool,
     /// How far what is taken for granted is looked after.
     pub assertion_level: AssertionLevel,
+    /// Of a transaction that writes its buffer bit by bit, which bit this is, from 1; the keys of earlier ones are written
+    /// again. Such a transaction is optimistic, and commits in two phases.
+    pub generation: u64,
 }
 
 impl Prewrite {
@@ -78,6 +81,7 @@ impl Prewrite {
             skip_constraint_check: false,
             is_retry: false,
             assertion_level: AssertionLevel::Off,
+            generation: 0,
         }
     }
 
@@ -86,7 +90,7 @@ impl Prewrite {
     }
 
     const fn calculates(&self) -> bool {
-        self.secondaries.is_some() || self.try_one_pc
+        (self.secondaries.is_some() || self.try_one_pc) && self.generation == 0
     }
 }
 
@@ -135,6 +139,8 @@ enum End {
         commit_ts: u64,
     },
     Refused(Refusal),
+    /// A later bit of the buffer has been written already.
+    Stale,
 }
 
 impl<E: Into<Refusal>> From<E> for End {
@@ -161,6 +167,10 @@ impl Command for Prewrite {
                 rows.discard();
                 return Ok(Ok(self.committed(commit_ts)));
             }
+            Err(End::Stale) => {
+                rows.discard();
+                return Ok(Ok(Prewritten::default()));
+            }
             Err(End::Refused(Refusal::Store(error))) => return Err(error),
             Err(End::Refused(Refusal::Key(error))) => vec![error],
         };
@@ -175,6 +185,7 @@ impl Prewrite {
         for mutation in mutations {
             let key = EncodedKey::of(&mutation.key);
             match check(self, rows, &key, &mutation) {
+                Ok(Checked::Stale) => return Err(End::Stale),
                 Ok(checked) => self.add(&mut plan, key, mutation, checked),
                 Err(Refusal::Key(error)) => self.settle(rows, &key, error, &mut plan)?,
                 Err(Refusal::Store(error)) => return Err(error.into()),
@@ -190,6 +201,7 @@ impl Prewrite {
         match checked {
             Checked::Locked { min_commit_ts } => self.note_calculated(plan, min_commit_ts),
             Checked::Nothing => self.note_calculated(plan, self.min_commit_ts.max(self.start_ts.saturating_add(1))),
+            Checked::Stale => {}
             Checked::ToLock { replaced } => plan.locks.push(self.planned(key, mutation, replaced)),
         }
     }
@@ -232,6 +244,7 @@ impl Prewrite {
             use_async_commit: self.secondaries.is_some(),
             use_one_pc: self.try_one_pc,
             secondaries: secondaries.unwrap_or_default(),
+            generation: self.generation,
             ..Lock::new(kind, self.primary.clone(), self.start_ts, self.ttl_ms)
         };
         if let Some(replaced) = &replaced {
@@ -306,8 +319,11 @@ impl Prewrite {
     }
 
     fn put_locks(&self, rows: &mut Latched<'_>, plan: Plan, change: impl Fn(&mut Lock)) {
-        for Planned { key, mut lock, value, .. } in plan.locks {
+        for Planned { key, mut lock, value, replaced } in plan.locks {
             change(&mut lock);
+            if replaced.is_some_and(|lock| lock.kind == LockKind::Put && lock.short_value.is_none()) {
+                rows.delete_value(&key, self.start_ts);
+            }
             lock.short_value = value.and_then(|value| rows.keep_value(&key, self.start_ts, value));
             rows.put_lock(&key, &lock);
         }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::command::{Latched, Refusal};
 use super::error::{Abort, AssertionFailed, ConflictReason, KeyError, PessimisticLockLost, WriteConflict};
 use super::key::EncodedKey;
-use super::lock::Lock;
+use super::lock::{Lock, LockKind};
 use super::mutation::{Assertion, AssertionLevel, Change, Mutation, PessimisticAction};
 use super::prewrite::Prewrite;
 use super::rows::{Fate, Version};
@@ -17,6 +17,8 @@ pub(super) enum Checked {
     Locked { min_commit_ts: u64 },
     /// Nothing is to be written.
     Nothing,
+    /// A later bit of the transaction's buffer has been written already.
+    Stale,
     /// It is to be locked, perhaps over a lock of the transaction's own.
     ToLock { replaced: Option<Lock> },
 }
@@ -43,7 +45,12 @@ pub(super) fn check(
     let replaced = match rows.lock(key)? {
         Some(lock) => match check.met(lock)? {
             Own::Prewritten { min_commit_ts } => return Ok(Checked::Locked { min_commit_ts }),
-            Own::Pessimistic(lock) => Some(lock),
+            Own::Stale => return Ok(Checked::Stale),
+            Own::ToReplace(lock) => {
+                // A key is asserted by the first bit of the buffer that it is in.
+                is_asserted = !lock.is_pessimistic();
+                Some(lock)
+            }
         },
         None if mutation.pessimistic == PessimisticAction::DoPessimisticCheck && prewrite.is_pessimistic() => {
             check.amend(rows)?;
@@ -70,8 +77,12 @@ struct Check<'a> {
 
 /// A lock of the transaction's own.
 enum Own {
-    Prewritten { min_commit_ts: u64 },
-    Pessimistic(Lock),
+    Prewritten {
+        min_commit_ts: u64,
+    },
+    /// One that comes to say something else.
+    ToReplace(Lock),
+    Stale,
 }
 
 impl Check<'_> {
@@ -83,6 +94,9 @@ impl Check<'_> {
         let start_ts = self.prewrite.start_ts;
         if lock.start_ts != start_ts {
             return Err(self.met_another(&lock));
+        }
+        if self.prewrite.generation > 0 && !lock.is_pessimistic() {
+            return self.met_earlier_generation(lock);
         }
         if !lock.is_pessimistic() {
             let min_commit_ts = if lock.use_async_commit { lock.min_commit_ts } else { 0 };
@@ -96,7 +110,17 @@ impl Check<'_> {
             // The lock that the client knows was lost, and this one was taken later, over versions it has not seen.
             return Err(self.lost(PessimisticLockLost::OtherForUpdateTs));
         }
-        Ok(Own::Pessimistic(lock))
+        Ok(Own::ToReplace(lock))
+    }
+
+    fn met_earlier_generation(&self, lock: Lock) -> Result<Own, Refusal> {
+        if lock.generation >= self.prewrite.generation {
+            return Ok(Own::Stale);
+        }
+        if self.should_not_exist() && lock.kind == LockKind::Put {
+            return Err(KeyError::AlreadyExists { key: self.mutation.key.clone() }.into());
+        }
+        Ok(Own::ToReplace(lock))
     }
 
     fn met_another(&self, lock: &Lock) -> Refusal {

@@ -59,7 +59,7 @@ impl ReadAt {
 
     /// Notes in time that somebody reads at that timestamp.
     pub(super) fn raise(&self, timestamps: &Timestamps) {
-        if self.isolation == Isolation::Snapshot {
+        if self.isolation != Isolation::ReadCommitted {
             timestamps.raise(self.ts);
         }
     }
@@ -150,7 +150,7 @@ pub(super) enum Met {
 /// use charioteer_engine::Db;
 ///
 /// let store = MvccStore::open(Db::memory())?;
-/// let rows: ReadRows = store.rows_now();
+/// let rows: ReadRows = store.rows_now()?;
 /// assert!(format!("{rows:?}").starts_with("ReadRows"));
 /// # Ok::<(), charioteer_engine::Error>(())
 /// ```
@@ -239,7 +239,7 @@ const WORK_PER_STEP: usize = 1000;
 /// use charioteer_engine::Db;
 ///
 /// let store = MvccStore::open(Db::memory())?;
-/// let mut reading = store.begin_read(Scan::forward("".into(), "".into(), 100, ReadAt::new(7)));
+/// let mut reading = store.begin_read(Scan::forward("".into(), "".into(), 100, ReadAt::new(7)))?;
 /// let scanned = loop {
 ///     match reading.step()? {
 ///         Some(scanned) => break scanned,

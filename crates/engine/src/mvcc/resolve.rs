@@ -102,38 +102,45 @@ impl Command for ResolveLock {
             for (start_ts, commit_ts) in committed {
                 check_order(*start_ts, *commit_ts)?;
             }
-            let (found, left) = locks_of(rows, self.range, |lock| self.transactions.contains_key(&lock.start_ts))?;
-            for (key, lock) in found {
+            let found = locks_of(rows, self.range, |lock| self.transactions.contains_key(&lock.start_ts))?;
+            for (key, lock) in found.locks {
                 let commit_ts = self.transactions.get(&lock.start_ts).copied().unwrap_or(0);
                 end(rows, &key, lock.start_ts, commit_ts)?;
             }
-            Ok(left.map(|range| Self { range, transactions: self.transactions }))
+            Ok(found.left.map(|range| Self { range, transactions: self.transactions }))
         })
     }
 }
 
-/// Some hundred of the locks of a range that are wanted, and what is left of it behind them.
+/// Some of the locks of a range.
+pub(super) struct LocksFound {
+    pub(super) locks: Vec<(EncodedKey, Lock)>,
+    /// What is left of the range behind them.
+    pub(super) left: Option<KeyRange>,
+}
+
+/// Some hundred of the locks of a range that are wanted.
 pub(super) fn locks_of(
     rows: &mut Latched<'_>,
     range: KeyRange,
     is_wanted: impl Fn(&Lock) -> bool,
-) -> Result<(Vec<(EncodedKey, Lock)>, Option<KeyRange>), Error> {
-    let (mut found, mut looked_at, mut last) = (Vec::new(), 0, None);
+) -> Result<LocksFound, Error> {
+    let (mut locks, mut looked_at, mut last) = (Vec::new(), 0, None);
     let (start, end) = range.stored();
     let bounds = (Bound::Included(&start[..]), end.as_ref().map_or(Bound::Unbounded, |end| Bound::Excluded(&end[..])));
     rows.read().locks(bounds, |key, lock| {
         looked_at += 1;
-        let is_full = found.len() + 1 >= LOCKS_AT_A_TIME || looked_at >= LOCKS_LOOKED_AT;
+        let is_full = locks.len() + 1 >= LOCKS_AT_A_TIME || looked_at >= LOCKS_LOOKED_AT;
         if is_full {
             last = Some(key.clone());
         }
         if is_wanted(&lock) {
-            found.push((key, lock));
+            locks.push((key, lock));
         }
         if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     let left = last.map(|last| Ok::<_, Error>(range.behind(&last.decode()?))).transpose()?;
-    Ok((found, left))
+    Ok(LocksFound { locks, left })
 }
 
 /// Commits or rolls back what a transaction has at a key.

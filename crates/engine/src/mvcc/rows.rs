@@ -27,8 +27,36 @@ impl Families {
         })
     }
 
-    pub(super) const fn all(&self) -> [&Keyspace; 3] {
-        [&self.values, &self.locks, &self.writes]
+    /// All of them as they are now.
+    pub(super) fn snapshot(&self, db: &Db) -> Result<Snapshot, Error> {
+        db.snapshot_of_each(&[&self.values, &self.locks, &self.writes])
+    }
+
+    pub(super) const fn keyspace(&self, family: FamilyOf) -> &Keyspace {
+        match family {
+            FamilyOf::Locks => &self.locks,
+            FamilyOf::Writes => &self.writes,
+            FamilyOf::Values => &self.values,
+        }
+    }
+}
+
+/// One of the families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FamilyOf {
+    Locks,
+    Writes,
+    Values,
+}
+
+impl FamilyOf {
+    /// All of them one behind the other.
+    pub(super) const fn next(self) -> Option<Self> {
+        match self {
+            Self::Locks => Some(Self::Writes),
+            Self::Writes => Some(Self::Values),
+            Self::Values => None,
+        }
     }
 }
 
@@ -184,16 +212,6 @@ impl<'a> Reader<'a> {
         Ok(newest)
     }
 
-    /// The value of a key that readers at `ts` see, and when it was committed.
-    pub(super) fn value_at(&mut self, key: &EncodedKey, ts: u64) -> Result<Option<(Bytes, u64)>, Error> {
-        match self.newest_data(key, ts)? {
-            Some(version) if version.write.kind == WriteKind::Put => {
-                Ok(Some((self.value_of(key, &version.write)?, version.commit_ts)))
-            }
-            _ => Ok(None),
-        }
-    }
-
     /// The value of a version that has one.
     pub(super) fn value_of(&mut self, key: &EncodedKey, write: &Write) -> Result<Bytes, Error> {
         self.value(key, write.short_value.as_ref(), write.start_ts)
@@ -248,6 +266,16 @@ impl<'a> Reader<'a> {
         self.rows.visit(&self.families.values, range, &mut |stored_key, value| {
             ts_of(stored_key, key).map_or(ControlFlow::Continue(()), |start_ts| visit(start_ts, value))
         })
+    }
+
+    /// The stored keys of a family in a range, until `visit` breaks.
+    pub(super) fn rows_of(
+        &mut self,
+        family: FamilyOf,
+        range: StoredRange<'_>,
+        mut visit: impl FnMut(&Bytes) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.rows.visit(self.families.keyspace(family), range, &mut |key, _| visit(key))
     }
 
     /// All stored versions of a range, in the order they lie in.

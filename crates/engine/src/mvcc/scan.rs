@@ -13,6 +13,7 @@ use super::reading::{Admission, Met, Read, ReadAt, ReadRows, work_of_value};
 use super::rows::{Version, decode_lock, decode_write};
 use super::write::{Write, WriteKind};
 use super::{Isolation, KeyError, LockKind};
+use crate::raw::PAIR_BYTES;
 use crate::{Direction, Error};
 
 /// How many locks are known beforehand.
@@ -20,9 +21,6 @@ const LOCKS_IN_WINDOW: usize = 256;
 
 /// After so many versions of a key that do not matter, it pays to go to the one that does.
 const VERSIONS_BEFORE_SEEK: usize = 8;
-
-/// What a pair is taken for besides its key and value, in bytes.
-pub(super) const PAIR_BYTES: usize = 32;
 
 /// Reads the first keys of a range, with their values, all of one instant. A key that is locked is told as such, and the
 /// scan goes on behind it.
@@ -192,14 +190,6 @@ impl Scan {
 
     fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
         (self.left.0.as_ref().map(|key| &key[..]), self.left.1.as_ref().map(|key| &key[..]))
-    }
-
-    /// Whether a key comes before another one.
-    fn is_before(&self, key: &EncodedKey, other: &EncodedKey) -> bool {
-        match self.direction {
-            Direction::Forward => key < other,
-            Direction::Backward => key > other,
-        }
     }
 
     fn go_behind(&mut self, bound: Bound<Bytes>) {

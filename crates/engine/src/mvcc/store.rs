@@ -87,22 +87,28 @@ impl MvccStore {
     /// # Errors
     /// [`Error::Corrupt`], and what the store gives.
     pub fn read<R: Read>(&self, read: R) -> Result<R::Reply, Error> {
-        self.begin_read(read).finish()
+        self.begin_read(read)?.finish()
     }
 
     /// Begins to read rows as they are now, to be taken in steps.
-    pub fn begin_read<R: Read>(&self, mut read: R) -> Reading<R> {
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn begin_read<R: Read>(&self, mut read: R) -> Result<Reading<R>, Error> {
         // In this order: see `timestamps`.
         match read.admit(&Admission(Arc::clone(&self.inner.timestamps))) {
-            Some(reply) => Reading::answered(reply),
-            None => Reading::begin(read, self.rows_now()),
+            Some(reply) => Ok(Reading::answered(reply)),
+            None => Ok(Reading::begin(read, self.rows_now()?)),
         }
     }
 
     /// The rows as they are now.
-    #[must_use]
-    pub fn rows_now(&self) -> ReadRows {
-        ReadRows::new(self.inner.db.snapshot(), self.inner.families.clone())
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn rows_now(&self) -> Result<ReadRows, Error> {
+        let families = self.inner.families.clone();
+        Ok(ReadRows::new(families.snapshot(&self.inner.db)?, families))
     }
 
     /// The highest timestamp that somebody has read at, as far as is known.

@@ -13,7 +13,7 @@
 //! when the rows show, and then its snapshot has them.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, RangeBounds};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,6 +22,7 @@ use parking_lot::RwLock;
 
 use super::key::EncodedKey;
 use super::lock::Lock;
+use crate::snapshot::is_empty;
 
 /// The highest timestamp that was read at, and the locks that are being written.
 #[derive(Debug, Default)]
@@ -61,13 +62,12 @@ impl Timestamps {
         range: (Bound<&[u8]>, Bound<&[u8]>),
         blocks: impl Fn(&EncodedKey, &Lock) -> Option<T>,
     ) -> Option<T> {
-        let locks = self.locks.read();
-        if locks.is_empty() {
+        if is_empty(range) {
+            // A map does not take bounds in the wrong order.
             return None;
         }
-        // Bounds in the wrong order, which a map does not take, hold nothing here either.
-        let mut within = locks.iter().filter(|(key, _)| RangeBounds::<[u8]>::contains(&range, &key[..]));
-        within.find_map(|(key, lock)| blocks(&EncodedKey::stored(key.clone()), lock))
+        let locks = self.locks.read();
+        locks.range::<[u8], _>(range).find_map(|(key, lock)| blocks(&EncodedKey::stored(key.clone()), lock))
     }
 
     /// Publishes locks as they follow from the highest timestamp that was read at, or none of them.
