@@ -5,6 +5,7 @@
 //! - [`batch`] writes and reads the messages of a batch one command at a time;
 //! - [`regional`] is what the commands of stores have in common;
 //! - [`key`] lays out keys for each API version and for PD, [`memcomparable`] is the encoding that keeps their order;
+//! - [`fingerprint`] is the hash of a key by which deadlocks are reported;
 //! - [`timestamp`] is the cluster's time, [`value`] what stands behind a raw value;
 //! - [`weight`] tells what a message will take in memory.
 //!
@@ -27,6 +28,7 @@
 //! ```
 
 pub mod batch;
+pub mod fingerprint;
 pub mod key;
 pub mod memcomparable;
 mod messages;

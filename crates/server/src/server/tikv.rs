@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::Starting;
-use crate::backend::{EmbeddedRaw, aside};
+use crate::backend::{EmbeddedRows, Rows, aside};
 use crate::listener::Listener;
-use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store};
+use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store, StoreParts};
 use crate::tls::Handshakes;
 use crate::{Error, Tls};
 
 impl Starting {
     /// Serves TiKV on the embedded store.
-    pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRaw>>, Error> {
+    pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRows>>, Error> {
         let Some(options) = self.options.tikv.clone() else { return Ok(None) };
         options.check()?;
         let handshakes = options.tls.clone().map(Handshakes::new).transpose()?;
@@ -30,13 +30,25 @@ impl Starting {
         let opened = aside(move || {
             let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, &options)?);
             let pd = Pd::open(Arc::clone(&cluster), &clock)?;
-            Ok((cluster, pd, backend.raw()?))
+            let rows = backend.rows()?;
+            rows.mvcc().commit_behind(pd.last_timestamp().into());
+            Ok((cluster, pd, rows))
         });
-        let (cluster, pd_service, raw) = opened.await.map_err(Error::Store)?;
+        let (cluster, pd_service, rows) = opened.await.map_err(Error::Store)?;
+        let waits = Arc::default();
         let store = |number| {
             let (cluster, clock) = (Arc::clone(&cluster), self.options.clock.clone());
             let frame_bytes = self.options.limits.frame_bytes;
-            Arc::new(Store::new(cluster.store_id_at(number), cluster, raw.clone(), api, clock, frame_bytes))
+            let (rows, waits) = (rows.clone(), Arc::clone(&waits));
+            Arc::new(Store::new(StoreParts {
+                id: cluster.store_id_at(number),
+                cluster,
+                rows,
+                waits,
+                api,
+                clock,
+                frame_bytes,
+            }))
         };
         let service = Service::new(Parts {
             stores: (0..store_count).map(store).collect(),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use super::{Error, Injected};
-use crate::backend::{EmbeddedRaw, aside};
+use crate::backend::{EmbeddedRows, aside};
 pub use crate::tikv::hooks::{Action, Fault, RegionError, Seen, Status};
 use crate::tikv::hooks::{Asked, Hooks};
 use crate::tikv::{ChangeError, Cluster, Ports};
@@ -37,7 +37,7 @@ pub use charioteer_proto::tikv::rpc::Call;
 pub struct Tikv {
     hooks: Arc<Hooks>,
     /// Weak, so that a server that has stopped lets go of its data.
-    ports: Weak<Ports<EmbeddedRaw>>,
+    ports: Weak<Ports<EmbeddedRows>>,
     addresses: Addresses,
 }
 
@@ -303,7 +303,7 @@ impl Tikv {
         }
     }
 
-    fn ports(&self) -> Result<Arc<Ports<EmbeddedRaw>>, Error> {
+    fn ports(&self) -> Result<Arc<Ports<EmbeddedRows>>, Error> {
         self.ports.upgrade().ok_or(Error::Stopped)
     }
 }

@@ -6,10 +6,10 @@ use charioteer_proto::tikv::rpc::{self, Call, Method};
 use super::pd_calls::SERVING;
 use super::service::Endpoint;
 use super::store::{Refusable, Serve, Store};
-use crate::backend::Raw;
+use crate::backend::Rows;
 use crate::grpc::{Exchange, Status};
 
-impl<R: Raw> Endpoint<R> {
+impl<R: Rows> Endpoint<R> {
     /// Answers a call at a store's port.
     pub(super) async fn answer_store(
         &self,
@@ -32,6 +32,16 @@ impl<R: Raw> Endpoint<R> {
             Call::RawChecksum => self.run::<rpc::RawChecksum>(store, exchange).await,
             Call::RawCompareAndSwap => self.run::<rpc::RawCompareAndSwap>(store, exchange).await,
             Call::RawCoprocessor => self.run::<rpc::RawCoprocessor>(store, exchange).await,
+            Call::KvGet => self.run::<rpc::KvGet>(store, exchange).await,
+            Call::KvScan => self.run::<rpc::KvScan>(store, exchange).await,
+            Call::KvBatchGet => self.run::<rpc::KvBatchGet>(store, exchange).await,
+            Call::KvPrewrite => self.run::<rpc::KvPrewrite>(store, exchange).await,
+            Call::KvCommit => self.run::<rpc::KvCommit>(store, exchange).await,
+            Call::KvCleanup => self.run::<rpc::KvCleanup>(store, exchange).await,
+            Call::KvBatchRollback => self.run::<rpc::KvBatchRollback>(store, exchange).await,
+            Call::KvTxnHeartBeat => self.run::<rpc::KvTxnHeartBeat>(store, exchange).await,
+            Call::KvCheckTxnStatus => self.run::<rpc::KvCheckTxnStatus>(store, exchange).await,
+            Call::KvResolveLock => self.run::<rpc::KvResolveLock>(store, exchange).await,
             Call::SplitRegion => self.run::<rpc::SplitRegion>(store, exchange).await,
             Call::UnsafeDestroyRange => self.run::<rpc::UnsafeDestroyRange>(store, exchange).await,
             Call::GetLockWaitInfo => self.run::<rpc::GetLockWaitInfo>(store, exchange).await,

@@ -17,9 +17,9 @@ use super::api::{Rule, Version};
 use super::place::pd_key;
 use super::refusal::Refusal;
 use super::{Serve, Serving, Store};
-use crate::backend::{Raw, Soon, aside};
+use crate::backend::{Raw, Rows, Soon, aside};
 
-impl<R: Raw> Store<R> {
+impl<R: Rows> Store<R> {
     /// Up to which time nothing can change any more for readers. No transaction is served, so that none can commit below now.
     pub(crate) fn get_store_safe_ts(&self) -> StoreSafeTsResponse {
         let now = u64::try_from(self.clock.now().as_millis()).ok();
@@ -28,7 +28,7 @@ impl<R: Raw> Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::GetHealthFeedback> for Store<R> {
+impl<R: Rows> Serve<rpc::GetHealthFeedback> for Store<R> {
     fn serve(&self, asked: GetHealthFeedbackRequest) -> Serving<GetHealthFeedbackResponse> {
         self.check_cluster(asked.context.as_ref())?;
         let health_feedback = Some(self.health.feedback());
@@ -36,7 +36,7 @@ impl<R: Raw> Serve<rpc::GetHealthFeedback> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::GetLockWaitInfo> for Store<R> {
+impl<R: Rows> Serve<rpc::GetLockWaitInfo> for Store<R> {
     /// Nobody waits for a lock where there are no transactions.
     fn serve(&self, asked: GetLockWaitInfoRequest) -> Serving<GetLockWaitInfoResponse> {
         self.check_cluster(asked.context.as_ref())?;
@@ -44,7 +44,7 @@ impl<R: Raw> Serve<rpc::GetLockWaitInfo> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::RawCoprocessor> for Store<R> {
+impl<R: Rows> Serve<rpc::RawCoprocessor> for Store<R> {
     /// As a store answers that has no folder of plug-ins.
     fn serve(&self, asked: RawCoprocessorRequest) -> Serving<RawCoprocessorResponse> {
         self.check_cluster(asked.context.as_ref())?;
@@ -52,7 +52,7 @@ impl<R: Raw> Serve<rpc::RawCoprocessor> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::UnsafeDestroyRange> for Store<R> {
+impl<R: Rows> Serve<rpc::UnsafeDestroyRange> for Store<R> {
     /// Removes what lies in a range of any regions, in all families. As in the original the range is one of memcomparable keys, so that
     /// where keys are stored as they come, those are removed that lie between the encodings of the bounds.
     fn serve(&self, asked: UnsafeDestroyRangeRequest) -> Serving<UnsafeDestroyRangeResponse> {
@@ -68,7 +68,7 @@ impl<R: Raw> Serve<rpc::UnsafeDestroyRange> for Store<R> {
                 DeleteRange::new(memcomparable::encode(&asked.start_key), memcomparable::encode(&asked.end_key))
             }
         };
-        let raw = self.raw.clone();
+        let raw = self.rows.raw().clone();
         Ok(Soon::later(async move {
             for family in Family::ALL {
                 raw.delete_range(version.keys(), family, range.clone()).wait().await?;
@@ -78,7 +78,7 @@ impl<R: Raw> Serve<rpc::UnsafeDestroyRange> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::SplitRegion> for Store<R> {
+impl<R: Rows> Serve<rpc::SplitRegion> for Store<R> {
     fn serve(&self, asked: SplitRegionRequest) -> Serving<SplitRegionResponse> {
         let context = asked.context.as_ref();
         self.check_cluster(context)?;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the region is not here, or not as the request has it | `region_error` |
 //! | a rule is broken | `error`; where a reply has none, as of a batch of gets or a scan, the only pair's `error.abort` |
+//! | the same in a transaction | the error of a key: `error` or `errors`, with `abort`; of a scan, also the first pair's |
 //! | the store failed | `error`; where a reply has none, `region_error` without a kind: an error of a pair passes for a row with some clients |
 //! | the disk is full | `region_error.disk_full` |
 //! | the answer is too large | alone, the status of the call; in a batch `region_error.raft_entry_too_large`, the one that is neither tried again nor passed over |
@@ -14,6 +15,7 @@ use charioteer_proto::tikv::regional::RegionalReply;
 use charioteer_proto::tikv::{errorpb, kvrpcpb};
 
 use super::api::Rule;
+use super::txn_errors;
 use crate::backend;
 use crate::grpc::{Code, Status};
 
@@ -183,12 +185,62 @@ macro_rules! with_region_error {
     )*};
 }
 
+/// What has one error of a key tells it there.
+macro_rules! with_key_error {
+    ($($reply:ident)*) => {$(
+        impl Refusable for kvrpcpb::$reply {
+            fn against(rule: &Rule) -> Self {
+                Self { error: Some(Box::new(txn_errors::broken(rule))), ..Self::default() }
+            }
+
+            fn failed(why: String) -> Self {
+                Self::refused(without_a_kind(why))
+            }
+        }
+    )*};
+}
+
+/// What has errors of several keys has one then.
+macro_rules! with_key_errors {
+    ($($reply:ident)*) => {$(
+        impl Refusable for kvrpcpb::$reply {
+            fn against(rule: &Rule) -> Self {
+                Self { errors: vec![txn_errors::broken(rule)], ..Self::default() }
+            }
+
+            fn failed(why: String) -> Self {
+                Self::refused(without_a_kind(why))
+            }
+        }
+    )*};
+}
+
+impl Refusable for kvrpcpb::ScanResponse {
+    /// Also in a pair, where clients of old look.
+    fn against(rule: &Rule) -> Self {
+        txn_errors::refused_scan(txn_errors::broken(rule))
+    }
+
+    fn failed(why: String) -> Self {
+        Self::refused(without_a_kind(why))
+    }
+}
+
 with_error! {
     RawGetResponse RawPutResponse RawBatchPutResponse RawDeleteResponse RawBatchDeleteResponse RawDeleteRangeResponse
     RawGetKeyTtlResponse RawCasResponse RawChecksumResponse RawCoprocessorResponse UnsafeDestroyRangeResponse
-    GetLockWaitInfoResponse
+    GetLockWaitInfoResponse DeleteRangeResponse PrepareFlashbackToVersionResponse FlashbackToVersionResponse
+    MvccGetByKeyResponse MvccGetByStartTsResponse
 }
 
 with_pairs! { RawBatchGetResponse.pairs RawScanResponse.kvs RawBatchScanResponse.kvs }
+
+with_key_error! {
+    GetResponse BatchGetResponse BufferBatchGetResponse CommitResponse CleanupResponse BatchRollbackResponse
+    TxnHeartBeatResponse CheckTxnStatusResponse CheckSecondaryLocksResponse ScanLockResponse ResolveLockResponse
+    GcResponse
+}
+
+with_key_errors! { PrewriteResponse FlushResponse PessimisticLockResponse PessimisticRollbackResponse }
 
 with_region_error! { SplitRegionResponse GetHealthFeedbackResponse }

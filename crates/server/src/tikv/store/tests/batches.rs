@@ -5,7 +5,7 @@ use charioteer_proto::tikv::tikvpb::{BatchCommandsEmptyRequest, BatchCommandsReq
 
 use super::*;
 
-fn stream(f: &Fixture) -> BatchStream<EmbeddedRaw> {
+fn stream(f: &Fixture) -> BatchStream<EmbeddedRows> {
     BatchStream::new(Arc::clone(&f.store))
 }
 
@@ -15,7 +15,7 @@ fn message(commands: Vec<(u64, Option<Command>)>) -> BatchCommandsRequest {
     BatchCommandsRequest { request_ids, requests, ..BatchCommandsRequest::default() }
 }
 
-async fn answers(stream: &BatchStream<EmbeddedRaw>, message: BatchCommandsRequest) -> Answered {
+async fn answers(stream: &BatchStream<EmbeddedRows>, message: BatchCommandsRequest) -> Answered {
     let mut answers = Answered::default();
     for begun in stream.begin(message).unwrap() {
         answers.push(begun.number, begun.answer.wait().await.unwrap());

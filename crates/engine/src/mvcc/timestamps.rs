@@ -1,0 +1,94 @@
+//! What keeps readers and transactions that choose their own commit timestamp apart.
+//!
+//! A transaction with asynchronous commit, or with one phase, is committed by what it prewrites, at a timestamp that is
+//! calculated here and not taken from the oracle. It must lie behind every timestamp that somebody has read at, or the reader
+//! would have missed it. And it shows in the rows a while after it has been calculated, in which nobody may read behind it
+//! either. So:
+//!
+//! - A reader first raises the highest timestamp that was read at, then looks for locks in memory, then takes its snapshot.
+//! - A writer takes the locks in memory, asks for the highest timestamp, and publishes its locks with what follows from it,
+//!   all in one step; then it writes; and it gives them back once what it wrote shows, or never will.
+//!
+//! A reader that finds no lock in memory has either been there first, and then has raised the timestamp in time, or it comes
+//! when the rows show, and then its snapshot has them.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+
+use super::key::EncodedKey;
+use super::lock::Lock;
+use crate::snapshot::is_empty;
+
+/// The highest timestamp that was read at, and the locks that are being written.
+#[derive(Debug, Default)]
+pub(super) struct Timestamps {
+    max_read_ts: AtomicU64,
+    locks: RwLock<BTreeMap<Bytes, Lock>>,
+}
+
+/// Locks in memory, which are given back with it.
+#[derive(Debug)]
+pub(super) struct Published {
+    timestamps: Arc<Timestamps>,
+    keys: Vec<EncodedKey>,
+}
+
+impl Timestamps {
+    /// Notes that somebody reads at `ts`. [`u64::MAX`] means the latest there is, and is no timestamp.
+    pub(super) fn raise(&self, ts: u64) {
+        if ts != u64::MAX {
+            self.max_read_ts.fetch_max(ts, Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn max_read_ts(&self) -> u64 {
+        self.max_read_ts.load(Ordering::SeqCst)
+    }
+
+    /// The lock in memory of a key, if there is one that stands in the way.
+    pub(super) fn blocking<T>(&self, key: &EncodedKey, blocks: impl Fn(&EncodedKey, &Lock) -> Option<T>) -> Option<T> {
+        let locks = self.locks.read();
+        locks.get(key.bytes()).and_then(|lock| blocks(key, lock))
+    }
+
+    /// The first lock in memory of a range of keys that stands in the way.
+    pub(super) fn blocking_in<T>(
+        &self,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        blocks: impl Fn(&EncodedKey, &Lock) -> Option<T>,
+    ) -> Option<T> {
+        if is_empty(range) {
+            // A map does not take bounds in the wrong order.
+            return None;
+        }
+        let locks = self.locks.read();
+        locks.range::<[u8], _>(range).find_map(|(key, lock)| blocks(&EncodedKey::stored(key.clone()), lock))
+    }
+
+    /// Publishes locks as they follow from the highest timestamp that was read at, or none of them.
+    pub(super) fn publish<T, E>(
+        self: &Arc<Self>,
+        locks: impl FnOnce(u64) -> Result<(Vec<(EncodedKey, Lock)>, T), E>,
+    ) -> Result<(Published, T), E> {
+        let mut published = self.locks.write();
+        let (locks, told) = locks(self.max_read_ts())?;
+        let keys = locks.iter().map(|(key, _)| key.clone()).collect();
+        published.extend(locks.into_iter().map(|(key, lock)| (key.bytes().clone(), lock)));
+        drop(published);
+        Ok((Published { timestamps: Arc::clone(self), keys }, told))
+    }
+}
+
+impl Drop for Published {
+    fn drop(&mut self) {
+        let mut published = self.timestamps.locks.write();
+        for key in &self.keys {
+            published.remove(key.bytes());
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What all commands of transactions have in common.
+
+use std::sync::Arc;
+
+use charioteer_engine::mvcc::{Command, Isolation, Read, ReadAt};
+use charioteer_proto::tikv::kvrpcpb::{Context, IsolationLevel};
+
+use super::super::waits::{Released, Waits};
+use super::Store;
+use super::refusal::Refusal;
+use crate::backend::{Mvcc, Rows, Soon};
+
+/// What a rule comes to, when it can be run.
+pub(super) type Ran<T> = Soon<Result<T, Refusal>>;
+
+impl<R: Rows> Store<R> {
+    /// Runs a command about so many keys, and wakes those who wait for locks that it releases.
+    pub(super) fn submit<C: Command>(&self, key_count: usize, command: C) -> Ran<C::Reply> {
+        submit(&self.rows, &self.waits, key_count, command)
+    }
+
+    /// Reads at one instant.
+    pub(super) fn look<Q>(&self, read: Q) -> Ran<Q::Reply>
+    where
+        Q: Read + Send + 'static,
+        Q::Reply: Send + 'static,
+    {
+        self.rows.mvcc().read(read).map(|found| Ok(found?))
+    }
+}
+
+/// Runs a command about so many keys, and wakes those who wait for locks that it releases.
+pub(super) fn submit<R: Rows, C: Command>(rows: &R, waits: &Arc<Waits>, key_count: usize, command: C) -> Ran<C::Reply> {
+    let waits = Arc::clone(waits);
+    rows.mvcc().submit(key_count, command).map(move |done| {
+        let done = done?;
+        waits.released(done.released.into_iter().map(|lock| {
+            let released = Released { start_ts: lock.start_ts, commit_ts: lock.commit_ts };
+            (lock.key, released)
+        }));
+        Ok(done.reply)
+    })
+}
+
+/// At which timestamp, and how, a request reads.
+pub(super) fn read_at(context: Option<&Context>, ts: u64, need_commit_ts: bool) -> ReadAt {
+    let level = context.map_or(0, |context| context.isolation_level);
+    let isolation = match IsolationLevel::try_from(level) {
+        Ok(IsolationLevel::Rc) => Isolation::ReadCommitted,
+        Ok(IsolationLevel::RcCheckTs) => Isolation::ReadCommittedCheck,
+        Ok(IsolationLevel::Si) | Err(_) => Isolation::Snapshot,
+    };
+    let (resolved_locks, committed_locks) =
+        context.map(|context| (context.resolved_locks.clone(), context.committed_locks.clone())).unwrap_or_default();
+    ReadAt { ts, isolation, resolved_locks, committed_locks, need_commit_ts }
+}

@@ -1,0 +1,4 @@
+//! Transactions over sockets, command by command, alone and in a batch.
+
+mod optimistic;
+mod support;
