@@ -11,6 +11,6 @@ mod scan;
 mod scan_goes_on;
 mod single;
 mod support;
-mod txn;
 #[cfg(feature = "tls")]
 mod tls;
+mod txn;

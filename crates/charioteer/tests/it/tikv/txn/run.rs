@@ -1,0 +1,106 @@
+//! Functions that are tried again.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use charioteer::tikv::{Locking, TxnOptions};
+use charioteer::{Error, ErrorKind, Outcome};
+use charioteer_server::testing::tikv::{Action, Call, Fault};
+
+use super::support::{Way, newest, put, split_at, txn, why};
+
+#[tokio::test]
+async fn a_function_is_tried_again_after_a_conflict() {
+    let (_server, client) = txn().await;
+    let times = Cell::new(0);
+    let ran = client.run(&TxnOptions::default(), async |txn| {
+        times.set(times.get() + 1);
+        if times.get() == 1 {
+            txn.get("a").await?;
+            put(&client, &[("a", "other")]).await;
+        }
+        txn.put("a", format!("{}", times.get())).await?;
+        Ok(times.get())
+    });
+    assert_eq!(ran.await.unwrap(), 2);
+    assert_eq!(newest(&client, "a").await.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn what_was_not_a_conflict_is_told_at_once_and_nothing_is_written() {
+    let (_server, client) = txn().await;
+    put(&client, &[("a", "1")]).await;
+    let times = Cell::new(0);
+    let ran: Result<(), Error> = client
+        .run(&TxnOptions::default(), async |txn| {
+            times.set(times.get() + 1);
+            txn.put("b", "1").await?;
+            txn.insert("a", "2").await
+        })
+        .await;
+    assert_eq!((ran.unwrap_err().kind(), times.get()), (ErrorKind::AlreadyExists, 1));
+    assert_eq!(newest(&client, "b").await, None);
+}
+
+#[tokio::test]
+async fn what_may_have_been_committed_is_not_done_again() {
+    let (server, client) = split_at(&["m"]).await;
+    let _lost = server.tikv().inject(Fault::new(Action::DropReply).on(Call::KvCommit));
+    let mut options = Way::TwoPhases.options();
+    options.timeout = Some(Duration::from_millis(300));
+    let times = Cell::new(0);
+    let ran: Result<(), Error> = client
+        .run(&options, async |txn| {
+            times.set(times.get() + 1);
+            txn.put("a", "1").await
+        })
+        .await;
+    let error = ran.unwrap_err();
+    assert_eq!((error.outcome(), times.get()), (Outcome::Unknown, 1), "{error}");
+}
+
+#[tokio::test]
+async fn transactions_that_lock_in_different_orders_get_through() {
+    let (server, client) = split_at(&["m"]).await;
+    let mut options = TxnOptions::default();
+    options.locking = Locking::Pessimistic;
+    let running: Vec<_> = (0..4)
+        .map(|number| {
+            let (client, options) = (super::support::another(&server), options.clone());
+            tokio::spawn(async move {
+                for _ in 0..5 {
+                    let order = if number % 2 == 0 { ["a", "z"] } else { ["z", "a"] };
+                    let ran = client.run(&options, async |txn| {
+                        for key in order {
+                            let count = txn.get_for_update(key).await?.map_or(0, |count| count.len());
+                            txn.put(key, "x".repeat(count + 1)).await?;
+                        }
+                        Ok(())
+                    });
+                    ran.await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for ran in running {
+        ran.await.unwrap();
+    }
+    assert_eq!(newest(&client, "a").await.unwrap().len(), 20);
+    assert_eq!(newest(&client, "z").await.unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn a_function_that_never_gets_through_is_given_up_in_time() {
+    let (_server, client) = txn().await;
+    let mut options = TxnOptions::default();
+    options.timeout = Some(Duration::from_millis(200));
+    let ran: Result<(), Error> = client
+        .run(&options, async |txn| {
+            put(&client, &[("a", "other")]).await;
+            txn.put("a", "mine").await
+        })
+        .await;
+    let error = ran.unwrap_err();
+    assert!(error.attempts() > 1, "{error}");
+    let _ = why(&error);
+}
