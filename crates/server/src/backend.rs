@@ -21,6 +21,7 @@ use charioteer_engine::table::{
 
 pub(crate) use embedded::aside;
 pub use embedded::{Embedded, EmbeddedTable};
+pub(crate) use mvcc::collect_garbage;
 pub use mvcc::{EmbeddedMvcc, Mvcc};
 pub use raw::{EmbeddedRaw, Raw};
 pub(crate) use readers::Readers;

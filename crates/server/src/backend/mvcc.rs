@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use charioteer_engine::mvcc::{Command, Done, MvccStore, Read, Reading};
+use charioteer_engine::mvcc::{Command, Done, FindGarbage, KeyRange, MvccStore, Read, Reading};
 use charioteer_engine::{Db, Error as StoreError};
 
 use super::embedded::{MANY_ROWS, aside};
@@ -77,7 +77,7 @@ impl Mvcc for EmbeddedMvcc {
     {
         let store = self.store.clone();
         let begin = move || {
-            let mut reading = store.begin_read(read);
+            let mut reading = store.begin_read(read)?;
             Ok(match reading.step()? {
                 Some(reply) => ControlFlow::Break(reply),
                 None => ControlFlow::Continue(reading),
@@ -101,6 +101,20 @@ impl Mvcc for EmbeddedMvcc {
     fn reads_wait(&self) -> bool {
         self.readers.is_some()
     }
+}
+
+/// Removes versions of a range that nobody sees who reads behind the safe point, a thousand at a time.
+pub(crate) async fn collect_garbage(mvcc: &impl Mvcc, range: KeyRange, safe_point: u64) -> Result<(), Error> {
+    let mut left = Some(FindGarbage::new(range, safe_point));
+    while let Some(find) = left {
+        let found = mvcc.read(find).wait().await?;
+        if !found.garbage.is_empty() {
+            mvcc.submit(found.garbage.len(), found.garbage).wait().await?;
+        }
+        left = found.left;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 /// Takes the remaining steps of a read, and lets others do something in between.

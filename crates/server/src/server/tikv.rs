@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Starting;
 use crate::backend::{EmbeddedRows, Rows, aside};
 use crate::listener::Listener;
-use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store, StoreParts};
+use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store, StoreParts, collect};
 use crate::tls::Handshakes;
 use crate::{Error, Tls};
 
@@ -50,10 +50,13 @@ impl Starting {
                 frame_bytes,
             }))
         };
+        let pd_service = Arc::new(pd_service);
+        let collecting = collect(Arc::clone(&pd_service), rows.mvcc().clone(), self.serving.stop.clone());
+        self.serving.tasks.spawn(collecting);
         let service = Service::new(Parts {
             stores: (0..store_count).map(store).collect(),
             cluster: Arc::clone(&cluster),
-            pd: Arc::new(pd_service),
+            pd: pd_service,
             limits: self.options.limits.clone(),
             latency: self.options.latency,
             handshakes,

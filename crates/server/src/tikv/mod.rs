@@ -7,6 +7,7 @@
 
 mod batches;
 mod cluster;
+mod collector;
 pub(crate) mod hooks;
 mod http;
 mod options;
@@ -20,6 +21,7 @@ mod store_calls;
 mod waits;
 
 pub(crate) use cluster::{ChangeError, Cluster, Region};
+pub(crate) use collector::collect;
 pub use options::{TikvApi, TikvOptions};
 pub(crate) use pd::Pd;
 pub(crate) use ports::Ports;

@@ -18,8 +18,10 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 mod txn;
+mod txn_admin;
 mod txn_api;
 mod txn_errors;
+mod txn_locks;
 mod txn_reads;
 mod txn_scans;
 mod txn_status;
@@ -35,7 +37,7 @@ use self::refusal::{Refusal, Way};
 use super::TikvApi;
 use super::cluster::Cluster;
 use super::waits::Waits;
-use crate::backend::{Raw, Rows, Soon};
+use crate::backend::{Mvcc, Raw, Rows, Soon};
 use crate::grpc::Status;
 
 pub(crate) use batch::{Answered, BatchStream, Begun};
@@ -93,9 +95,17 @@ impl<R: Rows> Store<R> {
 
     /// Whether the answer has to be waited for and can be as long as a message. In memory it is a view of rows that are there anyway.
     pub(crate) fn may_answer_much(&self, call: Call) -> bool {
-        use Call::{RawBatchGet, RawBatchScan, RawCompareAndSwap, RawGet, RawScan};
-        self.rows.raw().reads_wait()
-            && matches!(call, RawGet | RawBatchGet | RawScan | RawBatchScan | RawCompareAndSwap)
+        use Call::{
+            KvBatchGet, KvBufferBatchGet, KvGet, KvScan, KvScanLock, MvccGetByKey, MvccGetByStartTs, RawBatchGet,
+            RawBatchScan, RawCompareAndSwap, RawGet, RawScan,
+        };
+        match call {
+            RawGet | RawBatchGet | RawScan | RawBatchScan | RawCompareAndSwap => self.rows.raw().reads_wait(),
+            KvGet | KvBatchGet | KvBufferBatchGet | KvScan | KvScanLock | MvccGetByKey | MvccGetByStartTs => {
+                self.rows.mvcc().reads_wait()
+            }
+            _ => false,
+        }
     }
 
     /// Answers a method that came alone.
@@ -120,6 +130,15 @@ impl<R: Rows> Store<R> {
             Command::RawBatchScan(request) => self.command::<rpc::RawBatchScan>(*request),
             Command::RawDeleteRange(request) => self.command::<rpc::RawDeleteRange>(*request),
             Command::RawCoprocessor(request) => self.command::<rpc::RawCoprocessor>(*request),
+            Command::GetHealthFeedback(request) => self.command::<rpc::GetHealthFeedback>(*request),
+            Command::Empty(request) => batch::wait_and_echo(*request),
+            other => self.start_in_transaction(other),
+        }
+    }
+
+    /// The same for a command of a transaction, or about transactions.
+    fn start_in_transaction(&self, command: Command) -> Started {
+        match command {
             Command::Get(request) => self.command::<rpc::KvGet>(*request),
             Command::Scan(request) => self.command::<rpc::KvScan>(*request),
             Command::Prewrite(request) => self.command::<rpc::KvPrewrite>(*request),
@@ -130,9 +149,17 @@ impl<R: Rows> Store<R> {
             Command::ResolveLock(request) => self.command::<rpc::KvResolveLock>(*request),
             Command::CheckTxnStatus(request) => self.command::<rpc::KvCheckTxnStatus>(*request),
             Command::TxnHeartBeat(request) => self.command::<rpc::KvTxnHeartBeat>(*request),
-            Command::GetHealthFeedback(request) => self.command::<rpc::GetHealthFeedback>(*request),
+            Command::ScanLock(request) => self.command::<rpc::KvScanLock>(*request),
+            Command::Gc(request) => self.command::<rpc::KvGc>(*request),
+            Command::DeleteRange(request) => self.command::<rpc::KvDeleteRange>(*request),
+            Command::PessimisticLock(request) => self.command::<rpc::KvPessimisticLock>(*request),
+            Command::PessimisticRollback(request) => self.command::<rpc::KvPessimisticRollback>(*request),
+            Command::CheckSecondaryLocks(request) => self.command::<rpc::KvCheckSecondaryLocks>(*request),
+            Command::FlashbackToVersion(request) => self.command::<rpc::KvFlashbackToVersion>(*request),
+            Command::PrepareFlashbackToVersion(request) => self.command::<rpc::KvPrepareFlashbackToVersion>(*request),
+            Command::Flush(request) => self.command::<rpc::KvFlush>(*request),
+            Command::BufferBatchGet(request) => self.command::<rpc::KvBufferBatchGet>(*request),
             Command::BroadcastTxnStatus(_) => Soon::Ready(Ok(Answer::BroadcastTxnStatus(Default::default()))),
-            Command::Empty(request) => batch::wait_and_echo(*request),
             other => {
                 let name = Call::of_command(&other).map_or("an unknown command", Call::path);
                 Soon::Ready(Err(Status::unimplemented(format!("{name} is not served"))))

@@ -67,18 +67,31 @@ impl Refusal {
                 Failure::DiskFull { why } => T::refused(disk_full(why)),
                 Failure::Other { why } => T::failed(why),
             }),
-            Self::TooLarge { region_id, most } => {
-                let why = format!("sent message larger than max (more than {most} vs. {most}): ask for less at a time");
-                match way {
-                    Way::Alone => Err(Status::new(Code::ResourceExhausted, why)),
-                    Way::InBatch => Ok(T::refused(entry_too_large(region_id, most, why))),
-                }
+            Self::TooLarge { region_id, most } if way == Way::InBatch => {
+                Ok(T::refused(entry_too_large(region_id, most, too_large(most))))
             }
-            Self::OtherCluster { asked, ours } => {
-                Err(Status::invalid(format!("cluster of request={asked} does not match TiKV cluster id={ours}")))
-            }
+            other => Err(other.into_status()),
         }
     }
+
+    /// The status that says so, for a call without a place for errors of regions.
+    pub(super) fn into_status(self) -> Status {
+        match self {
+            Self::TooLarge { most, .. } => Status::new(Code::ResourceExhausted, too_large(most)),
+            Self::OtherCluster { asked, ours } => {
+                Status::invalid(format!("cluster of request={asked} does not match TiKV cluster id={ours}"))
+            }
+            Self::Region(error) => Status::new(Code::Unknown, error.message),
+            Self::Rule(rule) => Status::new(Code::Unknown, rule.to_string()),
+            Self::Store(failure) => match *failure {
+                Failure::DiskFull { why } | Failure::Other { why } => Status::new(Code::Unknown, why),
+            },
+        }
+    }
+}
+
+fn too_large(most: usize) -> String {
+    format!("sent message larger than max (more than {most} vs. {most}): ask for less at a time")
 }
 
 impl From<errorpb::Error> for Refusal {

@@ -19,6 +19,31 @@ impl<R: Rows> Store<R> {
         submit(&self.rows, &self.waits, key_count, command)
     }
 
+    /// Runs a command that does little at a time, piece by piece: `left` says of a piece's reply what is left.
+    pub(super) fn submit_pieces<C, E>(
+        &self,
+        command: C,
+        left: impl Fn(C::Reply) -> Result<Option<C>, E> + Send + 'static,
+    ) -> Ran<Result<(), E>>
+    where
+        C: Command,
+        E: Send + 'static,
+    {
+        let (rows, waits) = (self.rows.clone(), Arc::clone(&self.waits));
+        Soon::later(async move {
+            let mut next = command;
+            loop {
+                let reply = submit(&rows, &waits, 1, next).wait().await?;
+                match left(reply) {
+                    Ok(Some(rest)) => next = rest,
+                    Ok(None) => return Ok(Ok(())),
+                    Err(error) => return Ok(Err(error)),
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+    }
+
     /// Reads at one instant.
     pub(super) fn look<Q>(&self, read: Q) -> Ran<Q::Reply>
     where

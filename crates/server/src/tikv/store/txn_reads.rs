@@ -1,7 +1,9 @@
 //! Reads of transactions, of keys that the request names.
 
-use charioteer_engine::mvcc::{BatchGet, Get, Pair};
-use charioteer_proto::tikv::kvrpcpb::{BatchGetRequest, BatchGetResponse, GetRequest, GetResponse, KvPair};
+use charioteer_engine::mvcc::{BatchGet, BufferBatchGet, Get, Pair};
+use charioteer_proto::tikv::kvrpcpb::{
+    BatchGetRequest, BatchGetResponse, BufferBatchGetRequest, BufferBatchGetResponse, GetRequest, GetResponse, KvPair,
+};
 use charioteer_proto::tikv::rpc;
 
 use super::super::cluster::Access;
@@ -50,6 +52,26 @@ impl<R: Rows> Serve<rpc::KvBatchGet> for Store<R> {
                 Ok(BatchGetResponse { pairs, ..BatchGetResponse::default() })
             }
             Err(error) => Ok(BatchGetResponse { error: Some(Box::new(told(error))), ..BatchGetResponse::default() }),
+        }))
+    }
+}
+
+impl<R: Rows> Serve<rpc::KvBufferBatchGet> for Store<R> {
+    /// What a large transaction has written before it commits.
+    fn serve(&self, asked: BufferBatchGetRequest) -> Serving<BufferBatchGetResponse> {
+        let (context, cmd) = (asked.context.as_ref(), Name("buffer_batch_get"));
+        self.check_cluster(context)?;
+        self.api.admit_txn(cmd, context)?.check(cmd, &asked.keys)?;
+        let place = self.txn_place(context, Access::Read)?;
+        place.check_keys(&asked.keys)?;
+        let (region_id, most) = (place.region_id(), self.most_bytes);
+        Ok(self.look(BufferBatchGet::new(asked.keys, asked.version)).map(move |found| {
+            let pairs = pairs(found?, false);
+            let bytes: usize = pairs.iter().map(|pair| pair.key.len() + pair.value.len()).sum();
+            if bytes > most {
+                return Err(Refusal::TooLarge { region_id, most });
+            }
+            Ok(BufferBatchGetResponse { pairs, ..BufferBatchGetResponse::default() })
         }))
     }
 }

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use charioteer_engine::mvcc::{
-    CheckTxnStatus, KeyError, KeyRange, ResolveLock, ResolveLockLite, TxnHeartBeat, TxnStatus,
+    CheckSecondaryLocks, CheckTxnStatus, KeyError, KeyRange, LockInfo, ResolveLock, ResolveLockLite, ScanLock,
+    SecondaryLocks, TxnHeartBeat, TxnStatus,
 };
+use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::kvrpcpb::{
-    Action, CheckTxnStatusRequest, CheckTxnStatusResponse, ResolveLockRequest, ResolveLockResponse,
+    self, Action, CheckSecondaryLocksRequest, CheckSecondaryLocksResponse, CheckTxnStatusRequest,
+    CheckTxnStatusResponse, ResolveLockRequest, ResolveLockResponse, ScanLockRequest, ScanLockResponse,
     TxnHeartBeatRequest, TxnHeartBeatResponse,
 };
 use charioteer_proto::tikv::rpc;
 
 use super::super::cluster::Access;
-use super::txn::submit;
+use super::refusal::Refusal;
 use super::txn_errors::{lock_info, told};
 use super::{Serve, Serving, Store};
 use crate::backend::{Rows, Soon};
@@ -80,6 +83,29 @@ fn status_of(status: TxnStatus) -> CheckTxnStatusResponse {
     }
 }
 
+impl<R: Rows> Serve<rpc::KvCheckSecondaryLocks> for Store<R> {
+    fn serve(&self, asked: CheckSecondaryLocksRequest) -> Serving<CheckSecondaryLocksResponse> {
+        self.txn_place(asked.context.as_ref(), Access::Write)?.check_keys(&asked.keys)?;
+        let check = CheckSecondaryLocks { keys: asked.keys, start_ts: asked.start_version };
+        Ok(self.submit(check.keys.len(), check).map(|found| {
+            Ok(match found? {
+                Ok(SecondaryLocks::Locked(locks)) => {
+                    let locks = locks.into_iter().map(lock_info).collect();
+                    CheckSecondaryLocksResponse { locks, ..CheckSecondaryLocksResponse::default() }
+                }
+                Ok(SecondaryLocks::Committed { commit_ts }) => {
+                    CheckSecondaryLocksResponse { commit_ts, ..CheckSecondaryLocksResponse::default() }
+                }
+                Ok(SecondaryLocks::RolledBack) => CheckSecondaryLocksResponse::default(),
+                Err(error) => {
+                    let error = Some(Box::new(told(error)));
+                    CheckSecondaryLocksResponse { error, ..CheckSecondaryLocksResponse::default() }
+                }
+            })
+        }))
+    }
+}
+
 impl<R: Rows> Serve<rpc::KvResolveLock> for Store<R> {
     /// Ends transactions whose fate is known: at the keys that are named, or everywhere in the region.
     fn serve(&self, asked: ResolveLockRequest) -> Serving<ResolveLockResponse> {
@@ -95,25 +121,42 @@ impl<R: Rows> Serve<rpc::KvResolveLock> for Store<R> {
             infos => infos.iter().map(|info| (info.txn, info.status)).collect(),
         };
         let (start, end) = place.bounds()?;
-        let mut left = Some(ResolveLock { range: KeyRange { start, end }, transactions });
-        let (rows, waits) = (self.rows.clone(), self.waits.clone());
-        Ok(Soon::later(async move {
-            while let Some(resolve) = left.take() {
-                match submit(&rows, &waits, LOCKS_AT_A_TIME, resolve).wait().await? {
-                    Ok(rest) => left = rest,
-                    Err(error) => return Ok(resolved_to(Err(error))),
-                }
-                tokio::task::yield_now().await;
-            }
-            Ok(ResolveLockResponse::default())
-        }))
+        let resolve = ResolveLock { range: KeyRange { start, end }, transactions };
+        Ok(self.submit_pieces(resolve, |left| left).map(|resolved| Ok(resolved_to(resolved?))))
     }
 }
-
-/// About how many locks are looked at in one piece.
-const LOCKS_AT_A_TIME: usize = 256;
 
 fn resolved_to(resolved: Result<(), KeyError>) -> ResolveLockResponse {
     let error = resolved.err().map(|error| Box::new(told(error)));
     ResolveLockResponse { error, ..ResolveLockResponse::default() }
 }
+
+impl<R: Rows> Serve<rpc::KvScanLock> for Store<R> {
+    /// Whoever collects garbage walks over whole regions, whatever the version of its keys.
+    fn serve(&self, asked: ScanLockRequest) -> Serving<ScanLockResponse> {
+        let place = self.txn_place(asked.context.as_ref(), Access::Read)?;
+        let (start, end) = place.clip(&asked.start_key, &asked.end_key)?;
+        if start >= end && !end.is_empty() {
+            return Ok(Soon::Ready(Ok(ScanLockResponse::default())));
+        }
+        let scan = ScanLock::new(KeyRange { start, end }, asked.max_version, asked.limit as usize);
+        let (region_id, most) = (place.region_id(), self.most_bytes);
+        Ok(self.look(scan).map(move |found| match found? {
+            Ok(locks) => {
+                let locks = told_locks(locks, region_id, most)?;
+                Ok(ScanLockResponse { locks, ..ScanLockResponse::default() })
+            }
+            Err(error) => Ok(ScanLockResponse { error: Some(Box::new(told(error))), ..ScanLockResponse::default() }),
+        }))
+    }
+}
+
+/// Locks as they travel, if they all go into an answer.
+pub(super) fn told_locks(locks: Vec<LockInfo>, region_id: u64, most: usize) -> Result<Vec<kvrpcpb::LockInfo>, Refusal> {
+    let locks: Vec<_> = locks.into_iter().map(lock_info).collect();
+    let bytes: usize = locks.iter().map(|lock| lock.encoded_len() + BYTES_AROUND).sum();
+    if bytes > most { Err(Refusal::TooLarge { region_id, most }) } else { Ok(locks) }
+}
+
+/// What a lock needs in an answer besides, at most.
+const BYTES_AROUND: usize = 8;

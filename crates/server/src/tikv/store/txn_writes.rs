@@ -5,7 +5,7 @@ use charioteer_engine::mvcc::{
 };
 use charioteer_proto::tikv::kvrpcpb::{
     self, BatchRollbackRequest, BatchRollbackResponse, CleanupRequest, CleanupResponse, CommitRequest, CommitResponse,
-    Op, PrewriteRequest, PrewriteResponse,
+    FlushRequest, FlushResponse, Op, PrewriteRequest, PrewriteResponse,
 };
 use charioteer_proto::tikv::rpc;
 
@@ -75,11 +75,39 @@ fn prewrite(asked: PrewriteRequest) -> Result<Prewrite, Rule> {
         skip_constraint_check: asked.skip_constraint_check,
         is_retry,
         assertion_level: assertion_level(asked.assertion_level),
+        generation: 0,
     })
 }
 
+impl<R: Rows> Serve<rpc::KvFlush> for Store<R> {
+    /// A part of what a large transaction writes, before it commits.
+    fn serve(&self, asked: FlushRequest) -> Serving<FlushResponse> {
+        let (context, cmd) = (asked.context.as_ref(), Name("flush"));
+        let keys = || asked.mutations.iter().map(|mutation| &mutation.key);
+        self.check_cluster(context)?;
+        self.api.admit_txn(cmd, context)?.check(cmd, keys())?;
+        check_stored_sizes(keys())?;
+        let place = self.txn_place(context, Access::Write)?;
+        place.check_keys(keys())?;
+        self.check_values(&place, &asked.mutations)?;
+        let flush = Prewrite {
+            ttl_ms: asked.lock_ttl,
+            // Nobody knows yet how many there will be.
+            txn_size: u64::MAX,
+            min_commit_ts: asked.start_ts.saturating_add(1).max(asked.min_commit_ts),
+            assertion_level: assertion_level(asked.assertion_level),
+            generation: asked.generation,
+            ..Prewrite::new(mutations(asked.mutations)?, asked.primary_key, asked.start_ts)
+        };
+        Ok(self.submit(flush.mutations.len(), flush).map(|written| {
+            let errors = written?.err().unwrap_or_default().into_iter().map(told).collect();
+            Ok(FlushResponse { errors, ..FlushResponse::default() })
+        }))
+    }
+}
+
 /// What is to be done to keys, as the rules know it.
-pub(super) fn mutations(asked: Vec<kvrpcpb::Mutation>) -> Result<Vec<Mutation>, Rule> {
+fn mutations(asked: Vec<kvrpcpb::Mutation>) -> Result<Vec<Mutation>, Rule> {
     asked.into_iter().map(mutation).collect()
 }
 
@@ -96,7 +124,7 @@ fn mutation(asked: kvrpcpb::Mutation) -> Result<Mutation, Rule> {
     Ok(Mutation { assertion: assertion(asked.assertion), ..Mutation::new(asked.key, change) })
 }
 
-pub(super) fn assertion(asked: i32) -> Assertion {
+fn assertion(asked: i32) -> Assertion {
     match kvrpcpb::Assertion::try_from(asked) {
         Ok(kvrpcpb::Assertion::Exist) => Assertion::Exist,
         Ok(kvrpcpb::Assertion::NotExist) => Assertion::NotExist,
@@ -104,7 +132,7 @@ pub(super) fn assertion(asked: i32) -> Assertion {
     }
 }
 
-pub(super) fn assertion_level(asked: i32) -> AssertionLevel {
+fn assertion_level(asked: i32) -> AssertionLevel {
     match kvrpcpb::AssertionLevel::try_from(asked) {
         Ok(kvrpcpb::AssertionLevel::Fast) => AssertionLevel::Fast,
         Ok(kvrpcpb::AssertionLevel::Strict) => AssertionLevel::Strict,
@@ -160,7 +188,7 @@ impl<R: Rows> Serve<rpc::KvBatchRollback> for Store<R> {
 
 impl<R: Rows> Store<R> {
     /// Refuses values that could never be read again, because an answer with one would be too large.
-    pub(super) fn check_values(&self, place: &Place, mutations: &[kvrpcpb::Mutation]) -> Result<(), Refusal> {
+    fn check_values(&self, place: &Place, mutations: &[kvrpcpb::Mutation]) -> Result<(), Refusal> {
         let size = |mutation: &kvrpcpb::Mutation| mutation.key.len() + mutation.value.len();
         let Some(size) = mutations.iter().map(size).find(|size| *size > self.most_bytes) else { return Ok(()) };
         let region_id = place.region_id();

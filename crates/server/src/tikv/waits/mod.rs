@@ -288,6 +288,11 @@ impl Waiter {
         }
     }
 
+    /// The key that it waits for.
+    pub(crate) const fn key(&self) -> &Bytes {
+        &self.key
+    }
+
     /// It has tried again, and there is still a lock in its way: it waits on, in its old place.
     ///
     /// # Errors
