@@ -95,6 +95,7 @@ impl Commit {
             primary: this.plan.primary.clone(),
             start_ts: this.plan.start_ts,
             began: this.began,
+            holds: HOLDS,
         };
         // Locks hold for long enough for most; only what takes long has to keep them.
         tokio::select! {

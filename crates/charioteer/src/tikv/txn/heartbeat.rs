@@ -16,7 +16,7 @@ use super::call::Ask;
 use super::core::Core;
 use super::options::Hints;
 
-/// How long locks hold that are kept by this, from each beat on.
+/// How long locks hold that are kept by this, from each beat on, unless something else is said.
 pub(super) const HOLDS: Duration = Duration::from_secs(20);
 
 /// A transaction is given up when it is as old as this, as with client-go.
@@ -36,13 +36,16 @@ pub(super) struct Kept {
     pub(super) primary: Bytes,
     pub(super) start_ts: u64,
     pub(super) began: Instant,
+    /// How long its locks hold from each beat on.
+    pub(super) holds: Duration,
 }
 
 impl Heartbeat {
     /// Begins to beat; `None` without a runtime.
     pub(super) fn start(kept: Kept) -> Option<Self> {
         let runtime = Handle::try_current().ok()?;
-        let task = runtime.spawn(async move { match kept.beat(HOLDS / 2).await {} });
+        let interval = kept.holds / 2;
+        let task = runtime.spawn(async move { match kept.beat(interval).await {} });
         Some(Self(task.abort_handle()))
     }
 }
@@ -67,7 +70,7 @@ impl Kept {
 
     /// Whether there is something to be kept, as far as can be told.
     async fn beat_once(&self) -> bool {
-        let uptime = u64::try_from((self.began.elapsed() + HOLDS).as_millis()).unwrap_or(u64::MAX);
+        let uptime = u64::try_from((self.began.elapsed() + self.holds).as_millis()).unwrap_or(u64::MAX);
         let request = TxnHeartBeatRequest {
             primary_lock: self.primary.clone(),
             start_version: self.start_ts,
@@ -82,7 +85,7 @@ impl Kept {
                 // A primary may not have been locked yet, or not any more.
                 Some(error) => {
                     debug!(start_ts = self.start_ts, ?error, "the primary of a transaction has no lock");
-                    self.began.elapsed() < 2 * HOLDS
+                    self.began.elapsed() < 2 * self.holds
                 }
             },
             Ok(None) => true,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use charioteer_proto::tikv::kvrpcpb::{CommandPri, Context, IsolationLevel, ResourceControlContext};
 use charioteer_proto::tikv::timestamp::Timestamp;
 
+use super::heartbeat::HOLDS;
 use crate::tikv::options::ReadFrom;
 
 /// How a transaction goes about its work.
@@ -38,6 +39,9 @@ pub struct TxnOptions {
     pub fair_locking: bool,
     /// How long locks of other transactions are waited for when keys are locked before they are written. Default up to the call's deadline.
     pub lock_wait: LockWait,
+    /// How long locks that were put on before anything is written hold when nothing is heard of this client any more. While the
+    /// transaction is there they are kept for as long again every half of this. Default 20 s.
+    pub lock_ttl: Duration,
     /// How long each call of the transaction may take, its commit among them. Default as its client's.
     pub timeout: Option<Duration>,
     /// A transaction that writes more keys is refused. Default no limit.
@@ -59,6 +63,7 @@ impl Default for TxnOptions {
             causal: false,
             fair_locking: false,
             lock_wait: LockWait::Deadline,
+            lock_ttl: HOLDS,
             timeout: None,
             max_keys: None,
             max_bytes: None,

@@ -20,7 +20,7 @@ use tracing::debug;
 
 use super::call::Ask;
 use super::error::{self, ConflictReason, Trouble, TxnError};
-use super::heartbeat::{HOLDS, Heartbeat, Kept};
+use super::heartbeat::{Heartbeat, Kept};
 use super::keyed::{Limits, in_groups};
 use super::locks::{Lock, each};
 use super::options::LockWait;
@@ -61,6 +61,8 @@ pub(super) struct Wanted {
     pub(super) values: bool,
     pub(super) only_if_exists: bool,
     pub(super) wait: LockWait,
+    /// How long the locks hold.
+    pub(super) ttl: Duration,
     /// Whether the store may lock a key that was written since, and tell what it is now.
     pub(super) is_fair: bool,
 }
@@ -145,7 +147,8 @@ impl Pessimism {
         if self.heartbeat.is_none() {
             let core = Arc::clone(&locking.reader.core);
             let start_ts = locking.reader.version.into();
-            self.heartbeat = Heartbeat::start(Kept { core, primary: primary.clone(), start_ts, began: locking.began });
+            let (primary, began, holds) = (primary.clone(), locking.began, locking.wanted.ttl);
+            self.heartbeat = Heartbeat::start(Kept { core, primary, start_ts, began, holds });
         }
     }
 }
@@ -283,7 +286,7 @@ impl Locking {
             mutations: keys.iter().map(mutation).collect(),
             primary_lock: self.primary.clone(),
             start_version: self.reader.version.into(),
-            lock_ttl: millis(self.began.elapsed() + HOLDS),
+            lock_ttl: millis(self.began.elapsed() + self.wanted.ttl),
             for_update_ts: self.for_update_ts,
             is_first_lock: self.is_first && self.wanted.keys.len() == 1,
             wait_timeout: match millis(wait.min(ONE_WAIT)) {

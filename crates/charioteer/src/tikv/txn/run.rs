@@ -1,5 +1,7 @@
 //! Having a program's function try again.
 
+use std::future::Future;
+
 use super::client::TxnClient;
 use super::error::TxnError;
 use super::options::TxnOptions;
@@ -9,8 +11,8 @@ use crate::error::{Error, ErrorKind, Outcome};
 use crate::exec;
 
 impl TxnClient {
-    /// Carries out a function in a transaction, commits, and does both again from the beginning where another transaction has come in
-    /// between, for as long as a call may take. What the function does beside, it may do more than once.
+    /// Carries out a function in a transaction, which it gives back to be committed, and does both again from the beginning where another
+    /// transaction has come in between, for as long as a call may take. What the function does beside, it may do more than once.
     ///
     /// It is not done again when it is not known whether the transaction was committed. An error of the function is the end too, if it is
     /// not one of those; nothing that it has written happens then.
@@ -27,35 +29,30 @@ impl TxnClient {
     /// let server = TestServer::start().await;
     /// let client = TxnClient::connect(&server.tikv_url()).await?;
     /// let length = client
-    ///     .run(&TxnOptions::default(), async |txn| {
+    ///     .run(&TxnOptions::default(), |mut txn| async move {
     ///         let longer = [txn.get("text").await?.unwrap_or_default(), "x".into()].concat();
     ///         let length = longer.len();
     ///         txn.put("text", longer).await?;
-    ///         Ok(length)
+    ///         Ok((txn, length))
     ///     })
     ///     .await?;
     /// assert_eq!(length, 1);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn run<T>(
-        &self,
-        options: &TxnOptions,
-        mut work: impl AsyncFnMut(&mut Transaction) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub async fn run<T, F>(&self, options: &TxnOptions, mut work: impl FnMut(Transaction) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<(Transaction, T), Error>>,
+    {
         let mut patience = Patience::until(exec::deadline(options.timeout.unwrap_or_else(|| self.timeout())));
         loop {
-            let mut txn = self.begin_with(options).await?;
-            let error = match work(&mut txn).await {
-                Ok(result) => match txn.commit().await {
+            let txn = self.begin_with(options).await?.may_be_dropped();
+            let error = match work(txn).await {
+                Ok((txn, result)) => match txn.commit().await {
                     Ok(_) => return Ok(result),
                     Err(error) => error,
                 },
-                Err(error) => {
-                    // What can't be undone now runs out.
-                    let _ = txn.rollback().await;
-                    error
-                }
+                Err(error) => error,
             };
             if !may_be_restarted(&error) {
                 return Err(error);

@@ -55,6 +55,8 @@ pub struct Transaction {
     /// Its locks, if it locks keys before it writes them.
     pessimism: Option<Pessimism>,
     has_ended: bool,
+    /// Whether it is nothing to speak of when it is dropped before it has ended.
+    is_droppable: bool,
 }
 
 impl Transaction {
@@ -62,7 +64,13 @@ impl Transaction {
         let is_pessimistic = options.locking == Locking::Pessimistic;
         let pessimism = is_pessimistic.then(|| Pessimism::new(reader.version.into()));
         let (began, buffer) = (Instant::now(), Buffer::default());
-        Self { reader, options, timeout, began, buffer, pessimism, has_ended: false }
+        Self { reader, options, timeout, began, buffer, pessimism, has_ended: false, is_droppable: false }
+    }
+
+    /// The same, which may end by being dropped.
+    pub(super) fn may_be_dropped(mut self) -> Self {
+        self.is_droppable = true;
+        self
     }
 
     /// The timestamp at which it began, by which it is told from others.
@@ -397,6 +405,7 @@ impl Transaction {
             values,
             only_if_exists: options.only_if_exists,
             wait: options.wait.unwrap_or(self.options.lock_wait),
+            ttl: self.options.lock_ttl.max(Duration::from_millis(1)),
             is_fair: self.options.fair_locking,
         };
         let deadline = exec::deadline(self.timeout);
@@ -457,7 +466,7 @@ impl Drop for Transaction {
             return;
         }
         let held = self.pessimism.as_ref().and_then(Pessimism::all);
-        if held.is_some() || !self.is_empty() {
+        if !self.is_droppable && (held.is_some() || !self.is_empty()) {
             let start_ts = u64::from(self.start_ts());
             warn!(start_ts, "a transaction was dropped before it had ended: it is rolled back");
         }

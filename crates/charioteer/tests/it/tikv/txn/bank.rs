@@ -38,7 +38,7 @@ async fn total(client: &TxnClient) -> Result<u64, Error> {
     Ok(total)
 }
 
-async fn transfer(txn: &mut Transaction, from: u64, to: u64, amount: u64) -> Result<(), Error> {
+async fn transfer(mut txn: Transaction, from: u64, to: u64, amount: u64) -> Result<(Transaction, ()), Error> {
     let (from, to) = (account(from), account(to));
     let (has, gets) = if txn.is_pessimistic() {
         (txn.get_for_update(&from).await?, txn.get_for_update(&to).await?)
@@ -48,7 +48,8 @@ async fn transfer(txn: &mut Transaction, from: u64, to: u64, amount: u64) -> Res
     let (has, gets) = (read(has), read(gets));
     let amount = amount.min(has);
     txn.put(from, (has - amount).to_string()).await?;
-    txn.put(to, (gets + amount).to_string()).await
+    txn.put(to, (gets + amount).to_string()).await?;
+    Ok((txn, ()))
 }
 
 fn options(number: u64) -> TxnOptions {
@@ -72,15 +73,14 @@ async fn move_money(server: Arc<TestServer>, worker: u64, rounds: u64) {
             // It vanishes somewhere on its way.
             let moving = tokio::spawn({
                 let (client, options) = (client.clone(), options(worker + round));
-                async move { client.run(&options, async |txn| transfer(txn, from, to, 7).await).await }
+                async move { client.run(&options, |txn| transfer(txn, from, to, 7)).await }
             });
             tokio::time::sleep(Duration::from_micros(200 * (round % 17))).await;
             client.close();
             let _ = moving.await;
             client = another(&server);
         } else {
-            let moved = client.run(&options(worker + round), async |txn| transfer(txn, from, to, round).await);
-            let _ = moved.await;
+            let _ = client.run(&options(worker + round), |txn| transfer(txn, from, to, round)).await;
         }
         if round % 8 == 7 {
             server.clock().advance(Duration::from_secs(30));

@@ -86,12 +86,12 @@ async fn clients_that_count_together_lose_nothing() {
             let (client, options) = (another(&server), WAYS[number % 3].options());
             tokio::spawn(async move {
                 for _ in 0..10 {
-                    let count = client.run(&options, async |txn| {
+                    let count = client.run(&options, |mut txn| async move {
                         for key in ["a", "z"] {
                             let count = txn.get(key).await?.map_or(0, |count| count.len());
                             txn.put(key, "x".repeat(count + 1)).await?;
                         }
-                        Ok(())
+                        Ok((txn, ()))
                     });
                     count.await.unwrap();
                 }

@@ -175,14 +175,13 @@ async fn readers_do_not_wait_for_locks_on_what_is_not_written_yet() {
 #[tokio::test]
 async fn a_lock_outlives_its_time_as_long_as_its_transaction_is_there() {
     let (server, client) = txn().await;
-    let mut txn = client.begin_pessimistic().await.unwrap();
+    let mut options = Way::TwoPhases.pessimistic();
+    options.lock_ttl = Duration::from_millis(600);
+    let mut txn = client.begin_with(&options).await.unwrap();
     txn.put("a", "mine").await.unwrap();
-    let beats = server.tikv().requests(Call::KvTxnHeartBeat);
-    tokio::time::pause();
-    server.tikv().arrived(Call::KvTxnHeartBeat, beats + 1).await;
-    tokio::time::resume();
-    // The lock was put on for 20 s, and is kept for 20 s from the beat on.
-    server.clock().advance(Duration::from_secs(25));
+    let begun = std::time::Instant::now();
+    server.tikv().arrived(Call::KvTxnHeartBeat, 4).await;
+    assert!(begun.elapsed() > options.lock_ttl);
     let mut other = client.begin_pessimistic().await.unwrap();
     let error = other.lock_keys_with(["a"], &no_wait()).await.unwrap_err();
     assert!(matches!(why(&error), TxnError::Locked(_)), "{error}");

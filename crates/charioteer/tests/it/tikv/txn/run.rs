@@ -13,14 +13,16 @@ use super::support::{Way, newest, put, split_at, txn, why};
 async fn a_function_is_tried_again_after_a_conflict() {
     let (_server, client) = txn().await;
     let times = Cell::new(0);
-    let ran = client.run(&TxnOptions::default(), async |txn| {
+    let (client, times) = (&client, &times);
+    let options = TxnOptions::default();
+    let ran = client.run(&options, |mut txn| async move {
         times.set(times.get() + 1);
         if times.get() == 1 {
             txn.get("a").await?;
-            put(&client, &[("a", "other")]).await;
+            put(client, &[("a", "other")]).await;
         }
         txn.put("a", format!("{}", times.get())).await?;
-        Ok(times.get())
+        Ok((txn, times.get()))
     });
     assert_eq!(ran.await.unwrap(), 2);
     assert_eq!(newest(&client, "a").await.as_deref(), Some("2"));
@@ -32,10 +34,13 @@ async fn what_was_not_a_conflict_is_told_at_once_and_nothing_is_written() {
     put(&client, &[("a", "1")]).await;
     let times = Cell::new(0);
     let ran: Result<(), Error> = client
-        .run(&TxnOptions::default(), async |txn| {
+        .run(&TxnOptions::default(), |mut txn| {
             times.set(times.get() + 1);
-            txn.put("b", "1").await?;
-            txn.insert("a", "2").await
+            async move {
+                txn.put("b", "1").await?;
+                txn.insert("a", "2").await?;
+                Ok((txn, ()))
+            }
         })
         .await;
     assert_eq!((ran.unwrap_err().kind(), times.get()), (ErrorKind::AlreadyExists, 1));
@@ -50,9 +55,12 @@ async fn what_may_have_been_committed_is_not_done_again() {
     options.timeout = Some(Duration::from_millis(300));
     let times = Cell::new(0);
     let ran: Result<(), Error> = client
-        .run(&options, async |txn| {
+        .run(&options, |mut txn| {
             times.set(times.get() + 1);
-            txn.put("a", "1").await
+            async move {
+                txn.put("a", "1").await?;
+                Ok((txn, ()))
+            }
         })
         .await;
     let error = ran.unwrap_err();
@@ -70,12 +78,12 @@ async fn transactions_that_lock_in_different_orders_get_through() {
             tokio::spawn(async move {
                 for _ in 0..5 {
                     let order = if number % 2 == 0 { ["a", "z"] } else { ["z", "a"] };
-                    let ran = client.run(&options, async |txn| {
+                    let ran = client.run(&options, |mut txn| async move {
                         for key in order {
                             let count = txn.get_for_update(key).await?.map_or(0, |count| count.len());
                             txn.put(key, "x".repeat(count + 1)).await?;
                         }
-                        Ok(())
+                        Ok((txn, ()))
                     });
                     ran.await.unwrap();
                 }
@@ -95,9 +103,10 @@ async fn a_function_that_never_gets_through_is_given_up_in_time() {
     let mut options = TxnOptions::default();
     options.timeout = Some(Duration::from_millis(200));
     let ran: Result<(), Error> = client
-        .run(&options, async |txn| {
+        .run(&options, |mut txn| async {
             put(&client, &[("a", "other")]).await;
-            txn.put("a", "mine").await
+            txn.put("a", "mine").await?;
+            Ok((txn, ()))
         })
         .await;
     let error = ran.unwrap_err();

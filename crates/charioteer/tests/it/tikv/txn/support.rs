@@ -54,13 +54,10 @@ impl Way {
     }
 
     pub(super) fn pessimistic(self) -> TxnOptions {
-        TxnOptions { ..pessimistic_of(self.options()) }
+        let mut options = self.options();
+        options.locking = Locking::Pessimistic;
+        options
     }
-}
-
-fn pessimistic_of(mut options: TxnOptions) -> TxnOptions {
-    options.locking = Locking::Pessimistic;
-    options
 }
 
 /// Puts these pairs in one transaction.

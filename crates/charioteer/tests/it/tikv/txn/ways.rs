@@ -15,19 +15,19 @@ struct Asked {
 
 async fn committed(server: &TestServer, client: &TxnClient, options: &TxnOptions, keys: &[&str]) -> Asked {
     let tikv = server.tikv();
-    let stats = |name: &str| {
-        move |client: &TxnClient| {
-            client.call_stats().into_iter().find(|(known, _)| *known == name).map_or(0, |(_, stats)| stats.calls)
-        }
-    };
     let mut txn = client.begin_with(options).await.unwrap();
     let pairs: Vec<_> = keys.iter().map(|key| (*key, "v")).collect();
     write(&mut txn, &pairs).await.unwrap();
-    let before = (timestamps(&tikv), stats("prewrite")(client), stats("commit")(client));
+    let before = (timestamps(&tikv), sent(client, "prewrite"), sent(client, "commit"));
     txn.commit().await.unwrap().unwrap();
     let timestamps = timestamps(&tikv) - before.0;
     no_locks(server, client).await;
-    Asked { timestamps, prewrites: stats("prewrite")(client) - before.1, commits: stats("commit")(client) - before.2 }
+    Asked { timestamps, prewrites: sent(client, "prewrite") - before.1, commits: sent(client, "commit") - before.2 }
+}
+
+/// How often a command was sent.
+fn sent(client: &TxnClient, name: &str) -> u64 {
+    client.call_stats().into_iter().find(|(known, _)| *known == name).map_or(0, |(_, stats)| stats.calls)
 }
 
 fn timestamps(tikv: &Tikv) -> u64 {
@@ -79,7 +79,7 @@ async fn commits_are_seen_in_the_order_in_which_they_returned() {
         let options = [Way::OnePhase, Way::Async, Way::TwoPhases][round % 3].options();
         let mut txn = client.begin_with(&options).await.unwrap();
         let value = round.to_string();
-        write(&mut txn, &[("a", &value), ("z", &value)][..1 + round % 2]).await.unwrap();
+        write(&mut txn, &[("a", &*value), ("z", &*value)][..1 + round % 2]).await.unwrap();
         let commit_ts = txn.commit().await.unwrap().unwrap();
         let after = client.begin().await.unwrap();
         assert!(after.start_ts() >= commit_ts);
