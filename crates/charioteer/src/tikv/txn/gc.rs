@@ -26,7 +26,7 @@ use crate::net::Progress;
 use crate::tikv::failure;
 use crate::tikv::locate::Place;
 use crate::tikv::pd::{Barrier, Scope};
-use crate::tikv::range::{Behind, check_range, is_over, part};
+use crate::tikv::range::{Behind, check_range, is_over, just_behind, part, upper_bound};
 use crate::tikv::send::{RegionOperation, Spot};
 
 pub(super) const SCAN_LOCKS: &str = "scan_locks";
@@ -35,6 +35,9 @@ pub(super) const DESTROY_RANGE: &str = "unsafe_destroy_range";
 
 /// How long what PD has said of the safe point is trusted, as with client-go.
 pub(super) const TRUSTED: Duration = Duration::from_secs(10);
+
+/// A bound of so many bytes is taken by all stores, whatever they make of it.
+const BEYOND: usize = 7 << 10;
 
 /// How many locks are asked for at a time.
 const LOCKS_AT_A_TIME: u32 = 1024;
@@ -213,7 +216,7 @@ impl TxnClient {
             let page = LocksPage { start, end: end.clone(), limit: left, at, layout };
             let (found, behind) = self.core().run(&page, &Source::default(), deadline).await?;
             let last = found.last().filter(|_| found.len() >= left as usize).map(|lock| &lock.key);
-            rest = last.map_or(behind, |last| Some((crate::tikv::range::just_behind(last), end)));
+            rest = last.map_or(behind, |last| Some((just_behind(last), end)));
             locks.extend(found.into_iter().flat_map(each).map(|lock| Lock::told(&lock, layout)));
         }
         locks.truncate(limit);
@@ -242,7 +245,7 @@ impl TxnClient {
             let page = LocksPage { start, end: end.clone(), limit: LOCKS_AT_A_TIME, at, layout };
             let (found, behind) = self.core().run(&page, &Source::default(), deadline).await?;
             let last = found.last().filter(|_| found.len() >= LOCKS_AT_A_TIME as usize).map(|lock| lock.key.clone());
-            rest = last.map_or(behind, |last| Some((crate::tikv::range::just_behind(&last), end)));
+            rest = last.map_or(behind, |last| Some((just_behind(&last), end)));
             for lock in found.into_iter().flat_map(each) {
                 let verdict = self.core().resolve(vec![lock], Met::Writing(0), deadline).await;
                 left += usize::from(verdict.map_err(|error| error.during(NAME))?.wait.is_some());
@@ -278,6 +281,9 @@ impl TxnClient {
         check_range(DESTROY_RANGE, start.as_ref(), end.as_ref())?;
         let (reached, deadline) = self.begin_call(DESTROY_RANGE).await?;
         let (start_key, end_key) = reached.layout.wire_range(start.as_ref(), end.as_ref());
+        // Stores want both bounds: no key is empty, and none is beyond so many of the highest bytes.
+        let start_key = if start_key.is_empty() { Bytes::from_static(b"\0") } else { start_key };
+        let end_key = if end_key.is_empty() { upper_bound(end_key).slice(..BEYOND) } else { end_key };
         let failed = |failure| self.failed(DESTROY_RANGE, failure);
         let stores = reached.pd.all_stores(deadline).await.map_err(failed)?;
         for store in stores.iter().filter(|store| store.state != i32::from(StoreState::Tombstone)) {

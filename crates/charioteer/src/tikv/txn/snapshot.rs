@@ -62,10 +62,6 @@ impl Snapshot {
         Self { reader: Arc::new(reader) }
     }
 
-    pub(super) fn reader(&self) -> &Arc<Reader> {
-        &self.reader
-    }
-
     /// The timestamp.
     #[must_use]
     pub fn at(&self) -> Timestamp {

@@ -7,6 +7,7 @@ mod crashes;
 mod dropped;
 mod gc;
 mod limits;
+mod met;
 mod pessimistic;
 mod reads;
 mod retries;

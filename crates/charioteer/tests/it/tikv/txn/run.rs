@@ -25,7 +25,7 @@ async fn a_function_is_tried_again_after_a_conflict() {
         Ok((txn, times.get()))
     });
     assert_eq!(ran.await.unwrap(), 2);
-    assert_eq!(newest(&client, "a").await.as_deref(), Some("2"));
+    assert_eq!(newest(client, "a").await.as_deref(), Some("2"));
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ pub(super) async fn newest(client: &TxnClient, key: &str) -> Option<String> {
 /// The newest values of keys, one after the other; `-` where there is none.
 pub(super) async fn all_newest(client: &TxnClient, keys: &[&str]) -> String {
     let values = client.snapshot().await.unwrap().batch_get(keys).await.unwrap();
-    values.into_iter().map(|value| value.map_or("-".to_owned(), text)).collect::<Vec<_>>().join(" ")
+    values.into_iter().map(|value| value.map_or_else(|| "-".to_owned(), text)).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn text(bytes: Bytes) -> String {
