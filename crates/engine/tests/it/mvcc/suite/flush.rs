@@ -30,12 +30,12 @@ fn a_later_bit_is_written_over_an_earlier_one() {
 }
 
 #[test]
-fn an_earlier_bit_that_comes_late_changes_nothing() {
+fn an_earlier_bit_that_comes_late_leaves_later_ones_alone() {
     let store = Fixture::new();
     flush(&store, 2, vec![put("a", "2")]).unwrap();
     assert_eq!(flush(&store, 1, vec![put("b", "1"), put("a", "1")]), Ok(Prewritten::default()));
     assert_eq!(flush(&store, 2, vec![put("a", "3")]), Ok(Prewritten::default()));
-    assert_eq!(buffer(&store, &["a", "b"]), [("a".to_owned(), "2".to_owned())]);
+    assert_eq!(buffer(&store, &["a", "b"]), [("a".to_owned(), "2".to_owned()), ("b".to_owned(), "1".to_owned())]);
 }
 
 #[test]

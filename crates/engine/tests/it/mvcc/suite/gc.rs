@@ -43,6 +43,23 @@ fn a_deletion_goes_with_what_it_deleted() {
 }
 
 #[test]
+fn what_was_deleted_does_not_come_back_while_it_goes() {
+    let store = Fixture::new();
+    for ts in 0..1_500 {
+        store.put(10 + ts * 2, 11 + ts * 2, "a", "1");
+    }
+    store.delete(4_000, 4_001, "a");
+    let (mut left, mut steps) = (Some(FindGarbage::new(KeyRange::all(), 5_000)), 0);
+    while let Some(find) = left {
+        let found = store.read(find);
+        store.run(found.garbage);
+        assert_eq!(store.get("a", 5_000), None);
+        (left, steps) = (found.left, steps + 1);
+    }
+    assert_eq!((steps, versions(&store, "a").len()), (2, 0));
+}
+
+#[test]
 fn what_readers_never_see_goes() {
     let store = Fixture::new();
     store.put(10, 11, "a", "1");

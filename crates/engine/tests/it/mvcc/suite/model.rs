@@ -92,6 +92,8 @@ struct Transaction {
     min_commit_ts: [Option<u64>; 2],
     has_prewritten: [bool; 2],
     has_locked: bool,
+    /// Whether its client has rolled it back, and so asks for nothing more.
+    is_given_up: bool,
 }
 
 impl Transaction {
@@ -194,13 +196,15 @@ impl Run {
             min_commit_ts: [None, None],
             has_prewritten: [false, false],
             has_locked: false,
+            is_given_up: false,
         });
     }
 
     fn lock_keys(&mut self, at: usize) {
         let for_update_ts = self.tick();
         let transaction = self.transactions[at].clone();
-        if transaction.mode != Mode::Pessimistic || transaction.has_prewritten != [false, false] {
+        let is_running = transaction.has_prewritten == [false, false] && !transaction.is_given_up;
+        if transaction.mode != Mode::Pessimistic || !is_running {
             return;
         }
         let keys: Vec<_> = transaction.writes.keys().map(|key| bytes(key)).collect();
@@ -243,7 +247,7 @@ impl Run {
             self.transactions[at].has_prewritten[part] = true;
             return;
         }
-        if transaction.mode == Mode::Pessimistic && !transaction.has_locked {
+        if transaction.is_given_up || (transaction.mode == Mode::Pessimistic && !transaction.has_locked) {
             return;
         }
         let is_asynchronous = transaction.mode == Mode::Asynchronous;
@@ -370,12 +374,12 @@ impl Run {
         let answer = self.fixture.run(BatchRollback { start_ts: transaction.start_ts, keys });
         assert_eq!(answer.is_err(), is_committed, "{transaction:?}");
         if !is_committed {
-            self.transactions[at].fate = Fate::RolledBack;
+            (self.transactions[at].fate, self.transactions[at].is_given_up) = (Fate::RolledBack, true);
             self.close(&transaction);
         }
     }
 
-    /// Rolls the primary back so that it stays so, as those do that ask.
+    /// Nobody who asks is told anything else.
     fn close(&self, transaction: &Transaction) {
         let status = self.fixture.run(self.status_of(transaction.primary(), transaction.start_ts, LockKind::Put));
         // A rollback that would lie where another transaction was committed is not written until then.

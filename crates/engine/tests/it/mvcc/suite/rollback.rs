@@ -77,3 +77,16 @@ fn cleaning_up_tells_when_it_was_committed() {
     assert_eq!(store.run(Cleanup { key: "a".into(), start_ts: 11, current_ts: 0 }), Ok(0));
     assert_eq!(rollbacks(&store, "a"), [(11, true)]);
 }
+
+#[test]
+fn a_commit_that_is_calculated_does_not_hide_the_rollback_of_another_transaction() {
+    use super::fixture::{locked, pessimistic};
+    use charioteer_engine::mvcc::Prewrite;
+
+    let store = Fixture::new();
+    store.lock(10, 10, &["a"]).unwrap();
+    store.run(Cleanup { key: "a".into(), start_ts: 11, current_ts: 0 }).unwrap();
+    let prewrite = Prewrite { try_one_pc: true, ..pessimistic(10, 10, vec![locked(put("a", "1"))]) };
+    assert_eq!(store.run(prewrite).unwrap().one_pc_commit_ts, 12);
+    assert_eq!(rollbacks(&store, "a"), [(11, true)]);
+}
