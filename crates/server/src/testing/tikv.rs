@@ -12,6 +12,7 @@ use crate::tikv::{ChangeError, Cluster, Ports, Store};
 use crate::{Addresses, Server};
 use bytes::Bytes;
 use charioteer_engine::mvcc;
+use charioteer_engine::raw::Keys;
 pub use charioteer_proto::tikv::rpc::Call;
 
 /// What a test can do to TiKV; clones do it to the same.
@@ -288,7 +289,7 @@ impl Tikv {
         })
     }
 
-    /// All locks of transactions that lie in the store, in the order of their keys. They are over when the
+    /// All locks of transactions that lie in the store, in the order of their keys, those of API version 2 last. They are over when the
     /// [clock](super::TestServer::clock) says so.
     ///
     /// # Errors
@@ -304,15 +305,11 @@ impl Tikv {
             use_async_commit: lock.use_async_commit,
             min_commit_ts: lock.min_commit_ts,
         };
-        loop {
-            let scan = mvcc::ScanLock::new(mvcc::KeyRange::all(), u64::MAX, 0);
-            match first_store(&ports)?.rows().mvcc().read(scan).wait().await {
-                Ok(Ok(found)) => return Ok(found.into_iter().map(lock).collect()),
-                // One that is being written will be there soon.
-                Ok(Err(_)) => tokio::task::yield_now().await,
-                Err(error) => return Err(Error::Tikv(error.to_string())),
-            }
+        let mut locks = Vec::new();
+        for keys in [Keys::Plain, Keys::Prefixed] {
+            locks.extend(locks_among(first_store(&ports)?.rows().mvcc(keys)).await?.into_iter().map(lock));
         }
+        Ok(locks)
     }
 
     /// How many requests wait for locks that others hold.
@@ -372,6 +369,18 @@ impl Tikv {
 
     fn ports(&self) -> Result<Arc<Ports<EmbeddedRows>>, Error> {
         self.ports.upgrade().ok_or(Error::Stopped)
+    }
+}
+
+async fn locks_among(mvcc: &impl Mvcc) -> Result<Vec<mvcc::LockInfo>, Error> {
+    loop {
+        let scan = mvcc::ScanLock::new(mvcc::KeyRange::all(), u64::MAX, 0);
+        match mvcc.read(scan).wait().await {
+            Ok(Ok(found)) => return Ok(found),
+            // One that is being written will be there soon.
+            Ok(Err(_)) => tokio::task::yield_now().await,
+            Err(error) => return Err(Error::Tikv(error.to_string())),
+        }
     }
 }
 

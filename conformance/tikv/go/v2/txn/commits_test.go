@@ -89,12 +89,16 @@ func TestWhatIsToBeNewMustNotBeThere(t *testing.T) {
 	for _, m := range modes {
 		s.put("a", "there")
 		txn := s.begin(m)
-		if m.pessimistic {
-			s.must(s.lock(txn, "b"))
-		}
 		s.must(txn.GetMemBuffer().SetWithFlags(s.key("a"), []byte("new"), kv.SetPresumeKeyNotExists))
 		s.must(txn.Set(s.key("b"), []byte("x")))
-		if err := txn.Commit(s.ctx); !tikverr.IsErrKeyExist(err) {
+		var err error
+		if m.pessimistic {
+			err = s.lock(txn, "a")
+			s.must(txn.Rollback())
+		} else {
+			err = txn.Commit(s.ctx)
+		}
+		if !tikverr.IsErrKeyExist(err) {
 			t.Fatalf("%s: %v", m.name, err)
 		}
 	}

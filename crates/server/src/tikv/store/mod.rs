@@ -30,6 +30,7 @@ mod txn_writes;
 use std::sync::Arc;
 
 use charioteer_engine::Clock;
+use charioteer_engine::raw::Keys;
 use charioteer_proto::tikv::rpc::{self, Answer, Batched, Call, Command, Method};
 
 use self::health::Health;
@@ -112,7 +113,7 @@ impl<R: Rows> Store<R> {
         match call {
             RawGet | RawBatchGet | RawScan | RawBatchScan | RawCompareAndSwap => self.rows.raw().reads_wait(),
             KvGet | KvBatchGet | KvBufferBatchGet | KvScan | KvScanLock | MvccGetByKey | MvccGetByStartTs => {
-                self.rows.mvcc().reads_wait()
+                self.rows.mvcc(Keys::Plain).reads_wait()
             }
             _ => false,
         }

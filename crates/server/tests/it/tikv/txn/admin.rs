@@ -46,7 +46,7 @@ async fn versions_that_nobody_sees_go_when_pd_moves_the_safe_point() {
     let header = Some(RequestHeader { cluster_id, ..RequestHeader::default() });
     let raise = UpdateGcSafePointRequest { header, safe_point: deleted };
     txns.tikv.pd.call::<rpc::UpdateGcSafePoint>(&raise).await.unwrap();
-    while versions(&mut txns, "gone").await.len() > 0 {
+    while !versions(&mut txns, "gone").await.is_empty() {
         tokio::task::yield_now().await;
     }
     assert_eq!(versions(&mut txns, "a").await, [last, written[2]]);
