@@ -188,7 +188,7 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Bound;
+    use std::ops::{Bound, ControlFlow};
 
     use crate::snapshot::KeysInRange;
     use crate::{Batch, Db, DiskOptions, Durability, Keyspace};
@@ -219,5 +219,56 @@ mod tests {
             assert_eq!(found, keys);
             assert_eq!(more_behind.as_deref(), behind.map(str::as_bytes));
         }
+    }
+
+    #[test]
+    fn the_rows_of_a_range_are_those_that_the_changes_so_far_leave() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        db.commit(changes(&rows, &["b", "d", "f", "h"], &[])).unwrap();
+        let found = db.disk().unwrap().run(move |group| {
+            group.add(changes(&rows, &["a", "c", "e", "f", "i"], &["b", "d"]))?;
+            let long = [b'x'; 70_000];
+            let ranges: [(Bound<&[u8]>, Bound<&[u8]>); 4] = [
+                (Bound::Unbounded, Bound::Unbounded),
+                (Bound::Excluded(b"a"), Bound::Included(b"f")),
+                (Bound::Included(b"f"), Bound::Excluded(b"b")),
+                (Bound::Included(b"g"), Bound::Excluded(&long)),
+            ];
+            let mut found = Vec::new();
+            for range in ranges {
+                let mut keys = String::new();
+                group.visit(&rows, range, &mut |key, _| {
+                    keys.push_str(&String::from_utf8_lossy(key));
+                    if keys.len() < 6 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })?;
+                found.push(keys);
+            }
+            Ok(found)
+        });
+        assert_eq!(found.unwrap(), ["acefhi", "cef", "", "hi"]);
+    }
+
+    #[test]
+    fn what_a_group_holds_is_dropped_when_it_shows() {
+        struct OnDrop(std::sync::mpsc::Sender<Option<bytes::Bytes>>, Db, Keyspace);
+        impl Drop for OnDrop {
+            fn drop(&mut self) {
+                let _ = self.0.send(self.1.get(&self.2, b"a").unwrap());
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        let (sender, dropped) = std::sync::mpsc::channel();
+        let held = OnDrop(sender, db.clone(), rows.clone());
+        let work = move |group: &mut super::Group| {
+            group.add(changes(&rows, &["a"], &[]))?;
+            group.hold(Box::new(held));
+            Ok(())
+        };
+        db.disk().unwrap().submit(work).wait().unwrap();
+        assert!(dropped.recv().unwrap().is_some());
     }
 }

@@ -49,11 +49,6 @@ pub trait Command: Send + 'static {
     /// The keys it must have for itself.
     fn latches(&self) -> Latches;
 
-    /// The keys of rows it may write, which must not be too long.
-    fn written(&self) -> Latches {
-        self.latches()
-    }
-
     /// The answer, and what is to be changed.
     ///
     /// # Errors

@@ -287,7 +287,6 @@ pub enum PessimisticLockLost {
 /// assert!(error.to_string().contains("key"));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum KeyError {
     /// Another transaction has locked the key.
     Locked(Box<LockInfo>),

@@ -1,7 +1,8 @@
 //! Versions that nobody can see any more.
 //!
 //! What is to go is found in rows of an instant, and removed later, by row. That is no race: a row found here is older than
-//! another one that stays, or tells nothing to readers at the safe point, and becomes neither newer nor telling.
+//! another one that stays, or tells nothing to readers at the safe point, and becomes neither newer nor telling. A deletion goes
+//! behind all that it deletes.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -38,8 +39,9 @@ const ROWS_AT_A_TIME: usize = 1024;
 pub struct FindGarbage {
     range: KeyRange,
     safe_point: u64,
-    /// Behind which stored version to go on, and what is known of its key.
-    behind: Option<(Bytes, KeySoFar)>,
+    /// Behind which stored version to go on.
+    behind: Option<Bytes>,
+    known: Option<KeySoFar>,
     found: Vec<Row>,
 }
 
@@ -49,6 +51,8 @@ struct KeySoFar {
     key: EncodedKey,
     /// Whether its latest version at the safe point was met, so that the others go.
     is_covered: bool,
+    /// When it was deleted, if that is what the version says.
+    deleted_at: Option<u64>,
 }
 
 /// A row to be removed.
@@ -91,19 +95,33 @@ impl FindGarbage {
     /// In this range, by that safe point.
     #[must_use]
     pub const fn new(range: KeyRange, safe_point: u64) -> Self {
-        Self { range, safe_point, behind: None, found: Vec::new() }
+        Self { range, safe_point, behind: None, known: None, found: Vec::new() }
     }
 
-    fn look(&mut self, known: &mut KeySoFar, commit_ts: u64, write: &Write) {
+    fn look(&mut self, key: EncodedKey, commit_ts: u64, write: &Write) {
+        if self.known.as_ref().is_none_or(|known| known.key != key) {
+            self.end_key();
+        }
+        let known = self.known.get_or_insert_with(|| KeySoFar { key, is_covered: false, deleted_at: None });
         if commit_ts > self.safe_point {
             return;
         }
-        let goes = known.is_covered || write.kind != WriteKind::Put;
-        known.is_covered |= write.kind.is_data();
-        if goes {
-            let has_value = write.kind == WriteKind::Put && write.short_value.is_none();
-            let value = has_value.then_some(write.start_ts);
-            self.found.push(Row { key: known.key.clone(), commit_ts, value });
+        match write.kind {
+            // The latest of all stays.
+            WriteKind::Put if !known.is_covered => known.is_covered = true,
+            // Before what it deletes is gone, that would come back.
+            WriteKind::Delete if !known.is_covered => (known.is_covered, known.deleted_at) = (true, Some(commit_ts)),
+            kind => {
+                let has_value = kind == WriteKind::Put && write.short_value.is_none();
+                let value = has_value.then_some(write.start_ts);
+                self.found.push(Row { key: known.key.clone(), commit_ts, value });
+            }
+        }
+    }
+
+    fn end_key(&mut self) {
+        if let Some(KeySoFar { key, deleted_at: Some(commit_ts), .. }) = self.known.take() {
+            self.found.push(Row { key, commit_ts, value: None });
         }
     }
 }
@@ -118,26 +136,24 @@ impl Read for FindGarbage {
     fn step(&mut self, rows: &ReadRows, work: &mut usize) -> Result<Option<GarbageFound>, Error> {
         let (start, end) = self.range.stored();
         let behind = self.behind.take();
-        let lower = behind.as_ref().map_or(Bound::Included(&start[..]), |(behind, _)| Bound::Excluded(&behind[..]));
+        let lower = behind.as_deref().map_or(Bound::Included(&start[..]), Bound::Excluded);
         let bounds = (lower, end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
-        let mut known = behind.as_ref().map(|(_, known)| known.clone());
-        let mut is_over = true;
         rows.ask(|reader| {
             reader.all_versions(bounds, |key, commit_ts, write| {
                 *work = work.saturating_sub(1);
-                let mut so_far = known.take().filter(|known| known.key == key);
-                let so_far = so_far.get_or_insert_with(|| KeySoFar { key, is_covered: false });
-                self.look(so_far, commit_ts, &write);
-                known = Some(so_far.clone());
+                let stored_key = key.at(commit_ts);
+                self.look(key, commit_ts, &write);
                 if *work > 0 && self.found.len() < ROWS_AT_A_TIME {
                     return ControlFlow::Continue(());
                 }
-                is_over = false;
-                self.behind = Some((so_far.key.at(commit_ts), so_far.clone()));
+                self.behind = Some(stored_key);
                 ControlFlow::Break(())
             })
         })?;
-        if !is_over && self.found.len() < ROWS_AT_A_TIME {
+        let is_over = self.behind.is_none();
+        if is_over {
+            self.end_key();
+        } else if self.found.len() < ROWS_AT_A_TIME {
             return Ok(None);
         }
         let garbage = Garbage { rows: std::mem::take(&mut self.found) };

@@ -139,8 +139,6 @@ enum End {
         commit_ts: u64,
     },
     Refused(Refusal),
-    /// A later bit of the buffer has been written already.
-    Stale,
 }
 
 impl<E: Into<Refusal>> From<E> for End {
@@ -167,10 +165,6 @@ impl Command for Prewrite {
                 rows.discard();
                 return Ok(Ok(self.committed(commit_ts)));
             }
-            Err(End::Stale) => {
-                rows.discard();
-                return Ok(Ok(Prewritten::default()));
-            }
             Err(End::Refused(Refusal::Store(error))) => return Err(error),
             Err(End::Refused(Refusal::Key(error))) => vec![error],
         };
@@ -185,7 +179,6 @@ impl Prewrite {
         for mutation in mutations {
             let key = EncodedKey::of(&mutation.key);
             match check(self, rows, &key, &mutation) {
-                Ok(Checked::Stale) => return Err(End::Stale),
                 Ok(checked) => self.add(&mut plan, key, mutation, checked),
                 Err(Refusal::Key(error)) => self.settle(rows, &key, error, &mut plan)?,
                 Err(Refusal::Store(error)) => return Err(error.into()),
@@ -201,6 +194,7 @@ impl Prewrite {
         match checked {
             Checked::Locked { min_commit_ts } => self.note_calculated(plan, min_commit_ts),
             Checked::Nothing => self.note_calculated(plan, self.min_commit_ts.max(self.start_ts.saturating_add(1))),
+            // A later bit of the buffer has written this key already.
             Checked::Stale => {}
             Checked::ToLock { replaced } => plan.locks.push(self.planned(key, mutation, replaced)),
         }

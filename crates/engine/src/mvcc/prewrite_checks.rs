@@ -217,7 +217,6 @@ impl Check<'_> {
         if assertion == Assertion::None || level == AssertionLevel::Off {
             return Ok(());
         }
-        let was_read = newest.is_some();
         let newest = match newest {
             Some(newest) => newest,
             None if level == AssertionLevel::Fast => return Ok(()),
@@ -232,7 +231,7 @@ impl Check<'_> {
         if holds {
             return Ok(());
         }
-        if !was_read {
+        if self.prewrite.skips_constraint_check(self.mutation) {
             // It may fail because the transaction was rolled back, which is the better answer.
             self.newer_version(rows)?;
         }

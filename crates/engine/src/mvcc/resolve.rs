@@ -51,9 +51,6 @@ impl Command for ResolveLockLite {
 
     fn apply(self, rows: &mut Latched<'_>) -> Result<Self::Reply, Error> {
         rows.answer(|rows| {
-            if self.commit_ts != 0 {
-                check_order(self.start_ts, self.commit_ts)?;
-            }
             self.keys.iter().try_for_each(|key| end(rows, &EncodedKey::of(key), self.start_ts, self.commit_ts))
         })
     }
@@ -98,10 +95,6 @@ impl Command for ResolveLock {
 
     fn apply(self, rows: &mut Latched<'_>) -> Result<Self::Reply, Error> {
         rows.answer(|rows| {
-            let committed = self.transactions.iter().filter(|(_, commit_ts)| **commit_ts != 0);
-            for (start_ts, commit_ts) in committed {
-                check_order(*start_ts, *commit_ts)?;
-            }
             let found = locks_of(rows, self.range, |lock| self.transactions.contains_key(&lock.start_ts))?;
             for (key, lock) in found.locks {
                 let commit_ts = self.transactions.get(&lock.start_ts).copied().unwrap_or(0);
@@ -146,6 +139,7 @@ pub(super) fn locks_of(
 /// Commits or rolls back what a transaction has at a key.
 fn end(rows: &mut Latched<'_>, key: &EncodedKey, start_ts: u64, commit_ts: u64) -> Result<(), Refusal> {
     if commit_ts != 0 {
+        check_order(start_ts, commit_ts)?;
         return commit_key(rows, key, start_ts, commit_ts);
     }
     match roll_back_key(rows, key, start_ts, 0, false)? {

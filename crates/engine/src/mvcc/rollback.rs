@@ -78,6 +78,8 @@ impl Command for Cleanup {
     }
 
     fn apply(self, rows: &mut Latched<'_>) -> Result<Self::Reply, Error> {
+        // A rollback that is written here must not come to lie under a commit that is calculated later.
+        rows.timestamps().raise(self.start_ts);
         rows.answer(|rows| {
             match roll_back_key(rows, &EncodedKey::of(&self.key), self.start_ts, self.current_ts, true)? {
                 Fate::Committed { commit_ts } => Ok(commit_ts),

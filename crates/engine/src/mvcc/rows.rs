@@ -8,6 +8,7 @@ use super::key::{EncodedKey, split, ts_of};
 use super::lock::Lock;
 use super::write::{Write, WriteKind};
 use crate::disk::Group;
+use crate::raw::Keys;
 use crate::{Db, Direction, Error, Keyspace, Snapshot};
 
 /// Where the rows lie.
@@ -19,12 +20,12 @@ pub(super) struct Families {
 }
 
 impl Families {
-    pub(super) fn open(db: &Db) -> Result<Self, Error> {
-        Ok(Self {
-            values: db.keyspace("mvcc-default")?,
-            locks: db.keyspace("mvcc-lock")?,
-            writes: db.keyspace("mvcc-write")?,
-        })
+    pub(super) fn open(db: &Db, keys: Keys) -> Result<Self, Error> {
+        let [values, locks, writes] = match keys {
+            Keys::Plain => ["mvcc-default", "mvcc-lock", "mvcc-write"],
+            Keys::Prefixed => ["mvcc2-default", "mvcc2-lock", "mvcc2-write"],
+        };
+        Ok(Self { values: db.keyspace(values)?, locks: db.keyspace(locks)?, writes: db.keyspace(writes)? })
     }
 
     /// All of them as they are now.

@@ -12,6 +12,7 @@ use super::reading::{Admission, Read, ReadRows, Reading};
 use super::rows::{Families, Rows};
 use super::timestamps::Timestamps;
 use crate::disk::Group;
+use crate::raw::Keys;
 use crate::{Db, Error, Ticket};
 
 /// The versions of keys in a [`Db`]; clones share them.
@@ -49,12 +50,21 @@ struct Inner {
 }
 
 impl MvccStore {
-    /// Opens the versions of a store.
+    /// Opens the versions of a store whose keys are plain ones.
     ///
     /// # Errors
     /// What the store gives.
     pub fn open(db: Db) -> Result<Self, Error> {
-        let families = Families::open(&db)?;
+        Self::open_for(Keys::Plain, db)
+    }
+
+    /// Opens the versions of a store that have such keys: a plain key can be the same bytes as a prefixed one, so that the
+    /// two kinds are kept apart.
+    ///
+    /// # Errors
+    /// What the store gives.
+    pub fn open_for(keys: Keys, db: Db) -> Result<Self, Error> {
+        let families = Families::open(&db, keys)?;
         let (timestamps, latches) = (Arc::default(), KeyLatches::new());
         Ok(Self { inner: Arc::new(Inner { db, families, timestamps, latches }) })
     }
@@ -64,7 +74,7 @@ impl MvccStore {
     /// # Errors
     /// [`Error::MvccKey`] when it may write a key that is too long, and what the store gives.
     pub fn run<C: Command>(&self, command: C) -> Result<Done<C::Reply>, Error> {
-        check_keys(&command.written())?;
+        check_keys(&command.latches())?;
         match self.inner.db.disk() {
             Some(disk) => disk.run(self.staged(command)),
             None => self.inner.run_in_memory(command),
@@ -73,7 +83,7 @@ impl MvccStore {
 
     /// Begins a command as [`run`](Self::run) does, without waiting for what it writes. In memory it is done at once.
     pub fn submit<C: Command>(&self, command: C) -> Ticket<Done<C::Reply>> {
-        if let Err(error) = check_keys(&command.written()) {
+        if let Err(error) = check_keys(&command.latches()) {
             return Ticket::ready(Err(error));
         }
         match self.inner.db.disk() {

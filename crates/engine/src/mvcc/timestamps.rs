@@ -92,3 +92,41 @@ impl Drop for Published {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mvcc::LockKind;
+
+    fn published(timestamps: &Arc<Timestamps>, key: &EncodedKey) -> Result<(Published, u64), ()> {
+        timestamps.publish(|max_read_ts| {
+            let lock = Lock { min_commit_ts: max_read_ts + 1, ..Lock::new(LockKind::Put, "a".into(), 1, 1) };
+            Ok((vec![(key.clone(), lock)], max_read_ts + 1))
+        })
+    }
+
+    #[test]
+    fn locks_are_published_behind_what_was_read_and_until_they_are_given_back() {
+        let (timestamps, key) = (Arc::<Timestamps>::default(), EncodedKey::of(b"a"));
+        timestamps.raise(7);
+        timestamps.raise(5);
+        timestamps.raise(u64::MAX);
+        let (held, min_commit_ts) = published(&timestamps, &key).unwrap();
+        assert_eq!(min_commit_ts, 8);
+        let min_commit_ts = |_: &EncodedKey, lock: &Lock| Some(lock.min_commit_ts);
+        assert_eq!(timestamps.blocking(&key, min_commit_ts), Some(8));
+        let around = (Bound::Included(key.bytes().as_ref()), Bound::Unbounded);
+        assert_eq!(timestamps.blocking_in(around, min_commit_ts), Some(8));
+        let wrong = (Bound::Excluded(key.bytes().as_ref()), Bound::Excluded(&b"\0"[..]));
+        assert_eq!(timestamps.blocking_in(wrong, min_commit_ts), None);
+        drop(held);
+        assert_eq!(timestamps.blocking(&key, min_commit_ts), None);
+    }
+
+    #[test]
+    fn locks_that_come_to_nothing_are_not_published() {
+        let (timestamps, key) = (Arc::<Timestamps>::default(), EncodedKey::of(b"a"));
+        assert!(timestamps.publish(|_| Err::<(Vec<_>, ()), ()>(())).is_err());
+        assert_eq!(timestamps.blocking(&key, |_, _| Some(())), None);
+    }
+}

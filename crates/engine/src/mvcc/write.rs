@@ -37,7 +37,8 @@ impl WriteKind {
 /// ```
 /// use charioteer_engine::mvcc::{Write, WriteKind};
 ///
-/// let write = Write { short_value: Some("value".into()), ..Write::new(WriteKind::Put, 7) };
+/// let mut write = Write::new(WriteKind::Put, 7);
+/// write.short_value = Some("value".into());
 /// assert_eq!(Write::decode(write.encode()), Some(write));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use charioteer_engine::table::{
     self, AdminError, CreateTable, Done, Operation, Scan, ScanBatch, TableInfo, TableSettings, Tables, Walk, Walking,
 };
-use charioteer_engine::{Clock, Db};
+use charioteer_engine::{Clock, Db, raw::Keys};
 use parking_lot::Mutex;
 
 use super::mvcc::EmbeddedMvcc;
@@ -67,8 +67,9 @@ impl Embedded {
             return Ok(rows.clone());
         }
         let raw = EmbeddedRaw::open(self.db.clone(), self.clock.clone(), self.readers.clone())?;
-        let mvcc = EmbeddedMvcc::open(self.db.clone(), self.readers.clone())?;
-        Ok(opened.insert(EmbeddedRows { raw, mvcc }).clone())
+        let mvcc = |keys| EmbeddedMvcc::open(keys, self.db.clone(), self.readers.clone());
+        let (plain, prefixed) = (mvcc(Keys::Plain)?, mvcc(Keys::Prefixed)?);
+        Ok(opened.insert(EmbeddedRows { raw, plain, prefixed }).clone())
     }
 
     /// The store.

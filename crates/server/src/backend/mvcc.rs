@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use charioteer_engine::mvcc::{Command, Done, FindGarbage, KeyRange, MvccStore, Read, Reading};
+use charioteer_engine::raw::Keys;
 use charioteer_engine::{Db, Error as StoreError};
 
 use super::embedded::{MANY_ROWS, aside};
@@ -31,11 +32,12 @@ pub trait Mvcc: Clone + Send + Sync + 'static {
 ///
 /// ```
 /// use charioteer_engine::mvcc::{Get, ReadAt};
+/// use charioteer_engine::raw::Keys;
 /// use charioteer_engine::{Clock, Db};
 /// use charioteer_server::backend::{Embedded, Mvcc, Rows, Soon};
 ///
 /// let rows = Embedded::open(Db::memory(), Clock::system())?.rows()?;
-/// let read = rows.mvcc().read(Get { key: "key".into(), at: ReadAt::new(7) });
+/// let read = rows.mvcc(Keys::Plain).read(Get { key: "key".into(), at: ReadAt::new(7) });
 /// assert!(matches!(read, Soon::Ready(Ok(Ok(None)))));
 /// # Ok::<(), charioteer_engine::Error>(())
 /// ```
@@ -47,8 +49,8 @@ pub struct EmbeddedMvcc {
 }
 
 impl EmbeddedMvcc {
-    pub(super) fn open(db: Db, readers: Option<Arc<Readers>>) -> Result<Self, StoreError> {
-        Ok(Self { store: MvccStore::open(db)?, readers })
+    pub(super) fn open(keys: Keys, db: Db, readers: Option<Arc<Readers>>) -> Result<Self, StoreError> {
+        Ok(Self { store: MvccStore::open_for(keys, db)?, readers })
     }
 
     /// Has transactions that choose their own commit timestamp commit behind this one. Nobody knows any more what was read before the

@@ -1,5 +1,7 @@
 //! All rows that TiKV's stores have, and the embedded store as where they are.
 
+use charioteer_engine::raw::Keys;
+
 use super::{EmbeddedMvcc, EmbeddedRaw, Mvcc, Raw};
 
 /// The rows of TiKV's stores. Clones share them.
@@ -12,8 +14,8 @@ pub trait Rows: Clone + Send + Sync + 'static {
     /// The raw ones.
     fn raw(&self) -> &Self::Raw;
 
-    /// Those of transactions.
-    fn mvcc(&self) -> &Self::Mvcc;
+    /// Those of transactions that have such keys.
+    fn mvcc(&self, keys: Keys) -> &Self::Mvcc;
 }
 
 /// The rows of TiKV's stores in the embedded store: see [`Embedded::rows`](super::Embedded::rows).
@@ -31,7 +33,8 @@ pub trait Rows: Clone + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct EmbeddedRows {
     pub(super) raw: EmbeddedRaw,
-    pub(super) mvcc: EmbeddedMvcc,
+    pub(super) plain: EmbeddedMvcc,
+    pub(super) prefixed: EmbeddedMvcc,
 }
 
 impl Rows for EmbeddedRows {
@@ -42,7 +45,10 @@ impl Rows for EmbeddedRows {
         &self.raw
     }
 
-    fn mvcc(&self) -> &EmbeddedMvcc {
-        &self.mvcc
+    fn mvcc(&self, keys: Keys) -> &EmbeddedMvcc {
+        match keys {
+            Keys::Plain => &self.plain,
+            Keys::Prefixed => &self.prefixed,
+        }
     }
 }

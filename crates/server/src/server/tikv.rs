@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use charioteer_engine::raw::Keys;
+
 use super::Starting;
 use crate::backend::{EmbeddedRows, Rows, aside};
 use crate::listener::Listener;
@@ -31,7 +33,9 @@ impl Starting {
             let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, &options)?);
             let pd = Pd::open(Arc::clone(&cluster), &clock)?;
             let rows = backend.rows()?;
-            rows.mvcc().commit_behind(pd.last_timestamp().into());
+            for keys in [Keys::Plain, Keys::Prefixed] {
+                rows.mvcc(keys).commit_behind(pd.last_timestamp().into());
+            }
             Ok((cluster, pd, rows))
         });
         let (cluster, pd_service, rows) = opened.await.map_err(Error::Store)?;
@@ -51,7 +55,7 @@ impl Starting {
             }))
         };
         let pd_service = Arc::new(pd_service);
-        let collecting = collect(Arc::clone(&pd_service), rows.mvcc().clone(), self.serving.stop.clone());
+        let collecting = collect(Arc::clone(&pd_service), rows.clone(), self.serving.stop.clone());
         self.serving.tasks.spawn(collecting);
         let service = Service::new(Parts {
             stores: (0..store_count).map(store).collect(),

@@ -63,7 +63,7 @@ impl<R: Rows> Serve<rpc::UnsafeDestroyRange> for Store<R> {
             }
         };
         let rows = KeyRange { start: asked.start_key.clone(), end: asked.end_key.clone() };
-        let rows = self.submit_pieces(mvcc::DeleteRange::new(rows), Ok);
+        let rows = self.submit_pieces(version.keys(), mvcc::DeleteRange::new(rows), Ok);
         let raw = self.rows.raw().clone();
         Ok(Soon::later(async move {
             let _: Result<(), Infallible> = rows.wait().await?;

@@ -30,6 +30,7 @@ mod txn_writes;
 use std::sync::Arc;
 
 use charioteer_engine::Clock;
+use charioteer_engine::raw::Keys;
 use charioteer_proto::tikv::rpc::{self, Answer, Batched, Call, Command, Method};
 
 use self::health::Health;
@@ -93,6 +94,16 @@ impl<R: Rows> Store<R> {
         Self { id, cluster, rows, waits, api, clock, health, most_bytes: frame_bytes.saturating_sub(AROUND_AN_ANSWER) }
     }
 
+    /// Its rows, which are those of all stores.
+    pub(crate) const fn rows(&self) -> &R {
+        &self.rows
+    }
+
+    /// Those who wait for locks at any store.
+    pub(crate) const fn waits(&self) -> &Arc<Waits> {
+        &self.waits
+    }
+
     /// Whether the answer has to be waited for and can be as long as a message. In memory it is a view of rows that are there anyway.
     pub(crate) fn may_answer_much(&self, call: Call) -> bool {
         use Call::{
@@ -102,7 +113,7 @@ impl<R: Rows> Store<R> {
         match call {
             RawGet | RawBatchGet | RawScan | RawBatchScan | RawCompareAndSwap => self.rows.raw().reads_wait(),
             KvGet | KvBatchGet | KvBufferBatchGet | KvScan | KvScanLock | MvccGetByKey | MvccGetByStartTs => {
-                self.rows.mvcc().reads_wait()
+                self.rows.mvcc(Keys::Plain).reads_wait()
             }
             _ => false,
         }

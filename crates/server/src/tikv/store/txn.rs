@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use charioteer_engine::mvcc::{Command, Isolation, Read, ReadAt};
-use charioteer_proto::tikv::kvrpcpb::{Context, IsolationLevel};
+use charioteer_engine::raw::Keys;
+use charioteer_proto::tikv::kvrpcpb::{ApiVersion, Context, IsolationLevel};
 
 use super::super::waits::{Released, Waits};
 use super::Store;
@@ -15,13 +16,14 @@ pub(super) type Ran<T> = Soon<Result<T, Refusal>>;
 
 impl<R: Rows> Store<R> {
     /// Runs a command about so many keys, and wakes those who wait for locks that it releases.
-    pub(super) fn submit<C: Command>(&self, key_count: usize, command: C) -> Ran<C::Reply> {
-        submit(&self.rows, &self.waits, key_count, command)
+    pub(super) fn submit<C: Command>(&self, stored: Keys, key_count: usize, command: C) -> Ran<C::Reply> {
+        submit(self.rows.mvcc(stored), &self.waits, key_count, command)
     }
 
     /// Runs a command that does little at a time, piece by piece: `left` says of a piece's reply what is left.
     pub(super) fn submit_pieces<C, E>(
         &self,
+        stored: Keys,
         command: C,
         left: impl Fn(C::Reply) -> Result<Option<C>, E> + Send + 'static,
     ) -> Ran<Result<(), E>>
@@ -29,11 +31,11 @@ impl<R: Rows> Store<R> {
         C: Command,
         E: Send + 'static,
     {
-        let (rows, waits) = (self.rows.clone(), Arc::clone(&self.waits));
+        let (mvcc, waits) = (self.rows.mvcc(stored).clone(), Arc::clone(&self.waits));
         Soon::later(async move {
             let mut next = command;
             loop {
-                let reply = submit(&rows, &waits, 1, next).wait().await?;
+                let reply = submit(&mvcc, &waits, 1, next).wait().await?;
                 match left(reply) {
                     Ok(Some(rest)) => next = rest,
                     Ok(None) => return Ok(Ok(())),
@@ -45,19 +47,19 @@ impl<R: Rows> Store<R> {
     }
 
     /// Reads at one instant.
-    pub(super) fn look<Q>(&self, read: Q) -> Ran<Q::Reply>
+    pub(super) fn look<Q>(&self, stored: Keys, read: Q) -> Ran<Q::Reply>
     where
         Q: Read + Send + 'static,
         Q::Reply: Send + 'static,
     {
-        self.rows.mvcc().read(read).map(|found| Ok(found?))
+        self.rows.mvcc(stored).read(read).map(|found| Ok(found?))
     }
 }
 
 /// Runs a command about so many keys, and wakes those who wait for locks that it releases.
-pub(super) fn submit<R: Rows, C: Command>(rows: &R, waits: &Arc<Waits>, key_count: usize, command: C) -> Ran<C::Reply> {
+pub(super) fn submit<M: Mvcc, C: Command>(mvcc: &M, waits: &Arc<Waits>, key_count: usize, command: C) -> Ran<C::Reply> {
     let waits = Arc::clone(waits);
-    rows.mvcc().submit(key_count, command).map(move |done| {
+    mvcc.submit(key_count, command).map(move |done| {
         let done = done?;
         waits.released(done.released.into_iter().map(|lock| {
             let released = Released { start_ts: lock.start_ts, commit_ts: lock.commit_ts };
@@ -65,6 +67,12 @@ pub(super) fn submit<R: Rows, C: Command>(rows: &R, waits: &Arc<Waits>, key_coun
         }));
         Ok(done.reply)
     })
+}
+
+/// Among which keys those of a request lie. A plain key can be the same bytes as a prefixed one.
+pub(super) fn stored_keys(context: Option<&Context>) -> Keys {
+    let is_v2 = context.is_some_and(|context| context.api_version == ApiVersion::V2 as i32);
+    if is_v2 { Keys::Prefixed } else { Keys::Plain }
 }
 
 /// At which timestamp, and how, a request reads.

@@ -17,7 +17,7 @@ use charioteer_proto::tikv::rpc;
 use super::super::cluster::Access;
 use super::api::{Name, Rule};
 use super::refusal::Refusal;
-use super::txn::Ran;
+use super::txn::{Ran, stored_keys};
 use super::txn_errors::op;
 use super::txn_status::told_locks;
 use super::{Serve, Serving, Store};
@@ -27,6 +27,7 @@ use crate::grpc::Status;
 impl<R: Rows> Serve<rpc::KvDeleteRange> for Store<R> {
     /// Removes whatever lies in a range, for good. Readers of any time find nothing there.
     fn serve(&self, asked: DeleteRangeRequest) -> Serving<DeleteRangeResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (context, cmd) = (asked.context.as_ref(), Name("delete_range"));
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check_range(cmd, &asked.start_key, &asked.end_key)?;
@@ -37,7 +38,7 @@ impl<R: Rows> Serve<rpc::KvDeleteRange> for Store<R> {
             return Ok(Soon::Ready(Ok(DeleteRangeResponse::default())));
         }
         let delete = DeleteRange::new(KeyRange { start: asked.start_key, end: asked.end_key });
-        let done: Ran<Result<(), Infallible>> = self.submit_pieces(delete, Ok);
+        let done: Ran<Result<(), Infallible>> = self.submit_pieces(stored, delete, Ok);
         Ok(done.map(|done| done.map(|_| DeleteRangeResponse::default())))
     }
 }
@@ -45,11 +46,12 @@ impl<R: Rows> Serve<rpc::KvDeleteRange> for Store<R> {
 impl<R: Rows> Serve<rpc::KvGc> for Store<R> {
     /// Removes versions of a region that nobody sees who reads behind the safe point.
     fn serve(&self, asked: GcRequest) -> Serving<GcResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let place = self.txn_place(asked.context.as_ref(), Access::Write)?;
         let (start, end) = place.bounds()?;
-        let rows = self.rows.clone();
+        let mvcc = self.rows.mvcc(stored).clone();
         Ok(Soon::later(async move {
-            collect_garbage(rows.mvcc(), KeyRange::new(start, end), asked.safe_point).await?;
+            collect_garbage(&mvcc, KeyRange::new(start, end), asked.safe_point).await?;
             Ok(GcResponse::default())
         }))
     }
@@ -76,8 +78,9 @@ impl<R: Rows> Serve<rpc::KvFlashbackToVersion> for Store<R> {
 
 impl<R: Rows> Serve<rpc::MvccGetByKey> for Store<R> {
     fn serve(&self, asked: MvccGetByKeyRequest) -> Serving<MvccGetByKeyResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Read)?.check_key(&asked.key)?;
-        Ok(self.look(MvccByKey { key: asked.key }).map(|found| {
+        Ok(self.look(stored, MvccByKey { key: asked.key }).map(|found| {
             let info = Some(mvcc_info(found?));
             Ok(MvccGetByKeyResponse { info, ..MvccGetByKeyResponse::default() })
         }))
@@ -86,9 +89,10 @@ impl<R: Rows> Serve<rpc::MvccGetByKey> for Store<R> {
 
 impl<R: Rows> Serve<rpc::MvccGetByStartTs> for Store<R> {
     fn serve(&self, asked: MvccGetByStartTsRequest) -> Serving<MvccGetByStartTsResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (start, end) = self.txn_place(asked.context.as_ref(), Access::Read)?.bounds()?;
         let look = MvccByStartTs::new(KeyRange { start, end }, asked.start_ts);
-        Ok(self.look(look).map(|found| {
+        Ok(self.look(stored, look).map(|found| {
             let (key, info) = found?.map_or_else(Default::default, |(key, info)| (key, mvcc_info(info)));
             Ok(MvccGetByStartTsResponse { key, info: Some(info), ..MvccGetByStartTsResponse::default() })
         }))
@@ -147,9 +151,10 @@ impl<R: Rows> Store<R> {
     }
 
     async fn scan_whole_store(&self, asked: PhysicalScanLockRequest) -> Result<PhysicalScanLockResponse, Refusal> {
+        let stored = stored_keys(asked.context.as_ref());
         self.check_cluster(asked.context.as_ref())?;
         let range = KeyRange::new(asked.start_key, Bytes::new());
-        let found = self.look(ScanLock::new(range, asked.max_ts, asked.limit as usize)).wait().await?;
+        let found = self.look(stored, ScanLock::new(range, asked.max_ts, asked.limit as usize)).wait().await?;
         match found {
             Ok(locks) => {
                 let locks = told_locks(locks, 0, self.most_bytes)?;

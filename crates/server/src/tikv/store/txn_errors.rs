@@ -63,7 +63,6 @@ pub(super) fn told(error: KeyError) -> kvrpcpb::KeyError {
             kvrpcpb::KeyError { primary_mismatch: Some(mismatch.into()), ..none() }
         }
         KeyError::Abort(abort) => aborted(text_of_abort(&abort)),
-        other => aborted(other.to_string()),
     }
 }
 

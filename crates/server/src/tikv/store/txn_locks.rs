@@ -23,21 +23,22 @@ use super::super::cluster::Access;
 use super::super::waits::{Reason, Released, Wait, Waiter, Waits, longest_wait};
 use super::api::{Name, Rule};
 use super::refusal::Refusal;
-use super::txn::{Ran, submit};
+use super::txn::{Ran, stored_keys, submit};
 use super::txn_api::check_stored_sizes;
 use super::txn_errors::{lock_info, told};
 use super::{Serve, Serving, Store};
-use crate::backend::{Rows, Soon};
+use crate::backend::{Mvcc, Rows, Soon};
 
 impl<R: Rows> Serve<rpc::KvPessimisticLock> for Store<R> {
     fn serve(&self, asked: PessimisticLockRequest) -> Serving<PessimisticLockResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (context, cmd) = (asked.context.as_ref(), Name("acquire_pessimistic_lock"));
         let keys = || asked.mutations.iter().map(|mutation| &mutation.key);
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, keys())?;
         check_stored_sizes(keys())?;
         self.txn_place(context, Access::Write)?.check_keys(keys())?;
-        let locking = Locking::new(self.rows.clone(), Arc::clone(&self.waits), asked)?;
+        let locking = Locking::new(self.rows.mvcc(stored).clone(), Arc::clone(&self.waits), asked)?;
         Ok(match locking.try_once() {
             Soon::Ready(Err(refusal)) => Soon::Ready(Err(refusal)),
             Soon::Ready(Ok(tried)) => match locking.blocked_by(tried) {
@@ -55,8 +56,8 @@ impl<R: Rows> Serve<rpc::KvPessimisticLock> for Store<R> {
 }
 
 /// A request for locks.
-struct Locking<R> {
-    rows: R,
+struct Locking<M> {
+    mvcc: M,
     waits: Arc<Waits>,
     lock: PessimisticLock,
     /// Until when it waits; `None` for not at all.
@@ -68,8 +69,8 @@ struct Locking<R> {
 /// What comes of trying to lock.
 type Tried = Result<Vec<KeyLocked>, KeyError>;
 
-impl<R: Rows> Locking<R> {
-    fn new(rows: R, waits: Arc<Waits>, asked: PessimisticLockRequest) -> Result<Self, Rule> {
+impl<M: Mvcc> Locking<M> {
+    fn new(mvcc: M, waits: Arc<Waits>, asked: PessimisticLockRequest) -> Result<Self, Rule> {
         let tag = asked.context.map(|context| context.resource_group_tag).unwrap_or_default();
         let until = longest_wait(asked.wait_timeout).map(|wait| Instant::now() + wait);
         let keys: Result<_, _> = asked.mutations.into_iter().map(wanted).collect();
@@ -85,11 +86,11 @@ impl<R: Rows> Locking<R> {
             lock_only_if_exists: asked.lock_only_if_exists,
             force: asked.wake_up_mode == PessimisticLockWakeUpMode::WakeUpModeForceLock as i32,
         };
-        Ok(Self { rows, waits, lock, until, is_first_lock: asked.is_first_lock, tag })
+        Ok(Self { mvcc, waits, lock, until, is_first_lock: asked.is_first_lock, tag })
     }
 
     fn try_once(&self) -> Ran<Tried> {
-        submit(&self.rows, &self.waits, self.lock.keys.len(), self.lock.clone())
+        submit(&self.mvcc, &self.waits, self.lock.keys.len(), self.lock.clone())
     }
 
     /// The lock to be waited for; what came of trying, if there is none, or no time to wait.
@@ -248,17 +249,18 @@ fn deadlock_error(deadlock: kvrpcpb::Deadlock) -> kvrpcpb::KeyError {
 impl<R: Rows> Serve<rpc::KvPessimisticRollback> for Store<R> {
     /// Gives back locks: those of the keys that are named, or all of the region.
     fn serve(&self, asked: PessimisticRollbackRequest) -> Serving<PessimisticRollbackResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let place = self.txn_place(asked.context.as_ref(), Access::Write)?;
         let (start_ts, for_update_ts) = (asked.start_version, asked.for_update_ts);
         if !asked.keys.is_empty() {
             place.check_keys(&asked.keys)?;
             let rollback = PessimisticRollback { start_ts, for_update_ts, keys: asked.keys };
-            let done = self.submit(rollback.keys.len(), rollback);
+            let done = self.submit(stored, rollback.keys.len(), rollback);
             return Ok(done.map(|done| done.map(|()| PessimisticRollbackResponse::default())));
         }
         let (start, end) = place.bounds()?;
         let rollback = PessimisticRollbackRange { start_ts, for_update_ts, range: KeyRange { start, end } };
-        let done = self.submit_pieces(rollback, Ok);
+        let done = self.submit_pieces(stored, rollback, Ok);
         Ok(done.map(|done: Result<Result<(), Infallible>, _>| done.map(|_| PessimisticRollbackResponse::default())))
     }
 }

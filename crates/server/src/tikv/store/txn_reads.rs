@@ -9,13 +9,14 @@ use charioteer_proto::tikv::rpc;
 use super::super::cluster::Access;
 use super::api::Name;
 use super::refusal::Refusal;
-use super::txn::read_at;
+use super::txn::{read_at, stored_keys};
 use super::txn_errors::told;
 use super::{Serve, Serving, Store};
 use crate::backend::Rows;
 
 impl<R: Rows> Serve<rpc::KvGet> for Store<R> {
     fn serve(&self, asked: GetRequest) -> Serving<GetResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (context, cmd) = (asked.context.as_ref(), Name("get"));
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, [&asked.key])?;
@@ -23,7 +24,7 @@ impl<R: Rows> Serve<rpc::KvGet> for Store<R> {
         place.check_key(&asked.key)?;
         let at = read_at(context, asked.version, asked.need_commit_ts);
         let (region_id, most, tells_commit_ts) = (place.region_id(), self.most_bytes, asked.need_commit_ts);
-        Ok(self.look(Get { key: asked.key, at }).map(move |found| match found? {
+        Ok(self.look(stored, Get { key: asked.key, at }).map(move |found| match found? {
             Ok(Some(found)) if found.value.len() > most => Err(Refusal::TooLarge { region_id, most }),
             Ok(Some(found)) => {
                 let commit_ts = if tells_commit_ts { found.commit_ts } else { 0 };
@@ -37,6 +38,7 @@ impl<R: Rows> Serve<rpc::KvGet> for Store<R> {
 
 impl<R: Rows> Serve<rpc::KvBatchGet> for Store<R> {
     fn serve(&self, asked: BatchGetRequest) -> Serving<BatchGetResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (context, cmd) = (asked.context.as_ref(), Name("batch_get"));
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, &asked.keys)?;
@@ -45,7 +47,7 @@ impl<R: Rows> Serve<rpc::KvBatchGet> for Store<R> {
         let at = read_at(context, asked.version, asked.need_commit_ts);
         let (region_id, most, tells_commit_ts) = (place.region_id(), self.most_bytes, asked.need_commit_ts);
         let get = BatchGet::new(asked.keys, at).max_bytes(most);
-        Ok(self.look(get).map(move |found| match found? {
+        Ok(self.look(stored, get).map(move |found| match found? {
             Ok(found) if found.is_cut => Err(Refusal::TooLarge { region_id, most }),
             Ok(found) => {
                 let pairs = pairs(found.pairs, tells_commit_ts);
@@ -59,13 +61,14 @@ impl<R: Rows> Serve<rpc::KvBatchGet> for Store<R> {
 impl<R: Rows> Serve<rpc::KvBufferBatchGet> for Store<R> {
     /// What a large transaction has written before it commits.
     fn serve(&self, asked: BufferBatchGetRequest) -> Serving<BufferBatchGetResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (context, cmd) = (asked.context.as_ref(), Name("buffer_batch_get"));
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, &asked.keys)?;
         let place = self.txn_place(context, Access::Read)?;
         place.check_keys(&asked.keys)?;
         let (region_id, most) = (place.region_id(), self.most_bytes);
-        Ok(self.look(BufferBatchGet::new(asked.keys, asked.version)).map(move |found| {
+        Ok(self.look(stored, BufferBatchGet::new(asked.keys, asked.version)).map(move |found| {
             let pairs = pairs(found?, false);
             let bytes: usize = pairs.iter().map(|pair| pair.key.len() + pair.value.len()).sum();
             if bytes > most {

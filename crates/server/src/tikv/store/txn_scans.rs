@@ -7,7 +7,7 @@ use charioteer_proto::tikv::rpc;
 use super::super::cluster::Access;
 use super::api::Name;
 use super::refusal::Refusal;
-use super::txn::read_at;
+use super::txn::{read_at, stored_keys};
 use super::txn_errors::{refused_scan, told};
 use super::txn_reads::pairs;
 use super::{Serve, Serving, Store};
@@ -15,6 +15,7 @@ use crate::backend::{Rows, Soon};
 
 impl<R: Rows> Serve<rpc::KvScan> for Store<R> {
     fn serve(&self, asked: ScanRequest) -> Serving<ScanResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (context, cmd) = (asked.context.as_ref(), Name("scan"));
         self.check_cluster(context)?;
         let (start, end) = (&asked.start_key, &asked.end_key);
@@ -37,7 +38,7 @@ impl<R: Rows> Serve<rpc::KvScan> for Store<R> {
         };
         let scan = scan.max_bytes(most).sample_step(asked.sample_step as usize);
         let scan = if asked.key_only { scan.keys_only() } else { scan };
-        Ok(self.look(scan).map(move |found| match found? {
+        Ok(self.look(stored, scan).map(move |found| match found? {
             // Clients take what is short of their limit for all there is.
             Ok(found) if found.is_cut => Err(Refusal::TooLarge { region_id, most }),
             Ok(found) => Ok(ScanResponse { pairs: pairs(found.pairs, false), ..ScanResponse::default() }),

@@ -16,12 +16,14 @@ use charioteer_proto::tikv::rpc;
 
 use super::super::cluster::Access;
 use super::refusal::Refusal;
+use super::txn::stored_keys;
 use super::txn_errors::{lock_info, told};
 use super::{Serve, Serving, Store};
 use crate::backend::{Rows, Soon};
 
 impl<R: Rows> Serve<rpc::KvTxnHeartBeat> for Store<R> {
     fn serve(&self, asked: TxnHeartBeatRequest) -> Serving<TxnHeartBeatResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_key(&asked.primary_lock)?;
         let beat = TxnHeartBeat {
             primary: asked.primary_lock,
@@ -29,7 +31,7 @@ impl<R: Rows> Serve<rpc::KvTxnHeartBeat> for Store<R> {
             advise_ttl_ms: asked.advise_lock_ttl,
             min_commit_ts: asked.min_commit_ts,
         };
-        Ok(self.submit(1, beat).map(|alive| {
+        Ok(self.submit(stored, 1, beat).map(|alive| {
             Ok(match alive? {
                 Ok(lock_ttl) => TxnHeartBeatResponse { lock_ttl, ..TxnHeartBeatResponse::default() },
                 Err(error) => {
@@ -42,6 +44,7 @@ impl<R: Rows> Serve<rpc::KvTxnHeartBeat> for Store<R> {
 
 impl<R: Rows> Serve<rpc::KvCheckTxnStatus> for Store<R> {
     fn serve(&self, asked: CheckTxnStatusRequest) -> Serving<CheckTxnStatusResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_key(&asked.primary_key)?;
         let check = CheckTxnStatus {
             primary: asked.primary_key,
@@ -53,7 +56,7 @@ impl<R: Rows> Serve<rpc::KvCheckTxnStatus> for Store<R> {
             resolving_pessimistic_lock: asked.resolving_pessimistic_lock,
             verify_is_primary: asked.verify_is_primary,
         };
-        Ok(self.submit(1, check).map(|status| {
+        Ok(self.submit(stored, 1, check).map(|status| {
             Ok(match status? {
                 Ok(status) => status_of(status),
                 Err(error) => {
@@ -85,9 +88,10 @@ fn status_of(status: TxnStatus) -> CheckTxnStatusResponse {
 
 impl<R: Rows> Serve<rpc::KvCheckSecondaryLocks> for Store<R> {
     fn serve(&self, asked: CheckSecondaryLocksRequest) -> Serving<CheckSecondaryLocksResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_keys(&asked.keys)?;
         let check = CheckSecondaryLocks { keys: asked.keys, start_ts: asked.start_version };
-        Ok(self.submit(check.keys.len(), check).map(|found| {
+        Ok(self.submit(stored, check.keys.len(), check).map(|found| {
             Ok(match found? {
                 Ok(SecondaryLocks::Locked(locks)) => {
                     let locks = locks.into_iter().map(lock_info).collect();
@@ -109,12 +113,13 @@ impl<R: Rows> Serve<rpc::KvCheckSecondaryLocks> for Store<R> {
 impl<R: Rows> Serve<rpc::KvResolveLock> for Store<R> {
     /// Ends transactions whose fate is known: at the keys that are named, or everywhere in the region.
     fn serve(&self, asked: ResolveLockRequest) -> Serving<ResolveLockResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let place = self.txn_place(asked.context.as_ref(), Access::Write)?;
         if !asked.keys.is_empty() {
             place.check_keys(&asked.keys)?;
             let (start_ts, commit_ts) = (asked.start_version, asked.commit_version);
             let resolve = ResolveLockLite { start_ts, commit_ts, keys: asked.keys };
-            return Ok(self.submit(resolve.keys.len(), resolve).map(|resolved| Ok(resolved_to(resolved?))));
+            return Ok(self.submit(stored, resolve.keys.len(), resolve).map(|resolved| Ok(resolved_to(resolved?))));
         }
         let transactions: BTreeMap<u64, u64> = match &asked.txn_infos[..] {
             [] => [(asked.start_version, asked.commit_version)].into(),
@@ -122,7 +127,7 @@ impl<R: Rows> Serve<rpc::KvResolveLock> for Store<R> {
         };
         let (start, end) = place.bounds()?;
         let resolve = ResolveLock { range: KeyRange { start, end }, transactions };
-        Ok(self.submit_pieces(resolve, |left| left).map(|resolved| Ok(resolved_to(resolved?))))
+        Ok(self.submit_pieces(stored, resolve, |left| left).map(|resolved| Ok(resolved_to(resolved?))))
     }
 }
 
@@ -134,6 +139,7 @@ fn resolved_to(resolved: Result<(), KeyError>) -> ResolveLockResponse {
 impl<R: Rows> Serve<rpc::KvScanLock> for Store<R> {
     /// Whoever collects garbage walks over whole regions, whatever the version of its keys.
     fn serve(&self, asked: ScanLockRequest) -> Serving<ScanLockResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let place = self.txn_place(asked.context.as_ref(), Access::Read)?;
         let (start, end) = place.clip(&asked.start_key, &asked.end_key)?;
         if start >= end && !end.is_empty() {
@@ -141,7 +147,7 @@ impl<R: Rows> Serve<rpc::KvScanLock> for Store<R> {
         }
         let scan = ScanLock::new(KeyRange { start, end }, asked.max_version, asked.limit as usize);
         let (region_id, most) = (place.region_id(), self.most_bytes);
-        Ok(self.look(scan).map(move |found| match found? {
+        Ok(self.look(stored, scan).map(move |found| match found? {
             Ok(locks) => {
                 let locks = told_locks(locks, region_id, most)?;
                 Ok(ScanLockResponse { locks, ..ScanLockResponse::default() })

@@ -13,6 +13,7 @@ use super::super::cluster::Access;
 use super::api::{Name, Rule};
 use super::place::Place;
 use super::refusal::{Refusal, entry_too_large};
+use super::txn::stored_keys;
 use super::txn_api::check_stored_sizes;
 use super::txn_errors::told;
 use super::{Serve, Serving, Store};
@@ -20,6 +21,7 @@ use crate::backend::Rows;
 
 impl<R: Rows> Serve<rpc::KvPrewrite> for Store<R> {
     fn serve(&self, asked: PrewriteRequest) -> Serving<PrewriteResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (context, cmd) = (asked.context.as_ref(), Name("prewrite"));
         let keys = || asked.mutations.iter().map(|mutation| &mutation.key);
         self.check_cluster(context)?;
@@ -29,7 +31,7 @@ impl<R: Rows> Serve<rpc::KvPrewrite> for Store<R> {
         place.check_keys(keys())?;
         self.check_values(&place, &asked.mutations)?;
         let prewrite = prewrite(asked)?;
-        Ok(self.submit(prewrite.mutations.len(), prewrite).map(|written| {
+        Ok(self.submit(stored, prewrite.mutations.len(), prewrite).map(|written| {
             Ok(match written? {
                 Ok(written) => PrewriteResponse {
                     min_commit_ts: written.min_commit_ts,
@@ -82,6 +84,7 @@ fn prewrite(asked: PrewriteRequest) -> Result<Prewrite, Rule> {
 impl<R: Rows> Serve<rpc::KvFlush> for Store<R> {
     /// A part of what a large transaction writes, before it commits.
     fn serve(&self, asked: FlushRequest) -> Serving<FlushResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         let (context, cmd) = (asked.context.as_ref(), Name("flush"));
         let keys = || asked.mutations.iter().map(|mutation| &mutation.key);
         self.check_cluster(context)?;
@@ -99,7 +102,7 @@ impl<R: Rows> Serve<rpc::KvFlush> for Store<R> {
             generation: asked.generation,
             ..Prewrite::new(mutations(asked.mutations)?, asked.primary_key, asked.start_ts)
         };
-        Ok(self.submit(flush.mutations.len(), flush).map(|written| {
+        Ok(self.submit(stored, flush.mutations.len(), flush).map(|written| {
             let errors = written?.err().unwrap_or_default().into_iter().map(told).collect();
             Ok(FlushResponse { errors, ..FlushResponse::default() })
         }))
@@ -151,9 +154,10 @@ fn pessimistic_action(asked: i32) -> PessimisticAction {
 
 impl<R: Rows> Serve<rpc::KvCommit> for Store<R> {
     fn serve(&self, asked: CommitRequest) -> Serving<CommitResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_keys(&asked.keys)?;
         let commit = Commit { start_ts: asked.start_version, commit_ts: asked.commit_version, keys: asked.keys };
-        Ok(self.submit(commit.keys.len(), commit).map(|committed| {
+        Ok(self.submit(stored, commit.keys.len(), commit).map(|committed| {
             Ok(match committed? {
                 Ok(commit_version) => CommitResponse { commit_version, ..CommitResponse::default() },
                 Err(error) => CommitResponse { error: Some(Box::new(told(error))), ..CommitResponse::default() },
@@ -164,9 +168,10 @@ impl<R: Rows> Serve<rpc::KvCommit> for Store<R> {
 
 impl<R: Rows> Serve<rpc::KvCleanup> for Store<R> {
     fn serve(&self, asked: CleanupRequest) -> Serving<CleanupResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_key(&asked.key)?;
         let cleanup = Cleanup { key: asked.key, start_ts: asked.start_version, current_ts: asked.current_ts };
-        Ok(self.submit(1, cleanup).map(|cleaned| {
+        Ok(self.submit(stored, 1, cleanup).map(|cleaned| {
             Ok(match cleaned? {
                 Ok(commit_version) => CleanupResponse { commit_version, ..CleanupResponse::default() },
                 Err(error) => CleanupResponse { error: Some(Box::new(told(error))), ..CleanupResponse::default() },
@@ -177,9 +182,10 @@ impl<R: Rows> Serve<rpc::KvCleanup> for Store<R> {
 
 impl<R: Rows> Serve<rpc::KvBatchRollback> for Store<R> {
     fn serve(&self, asked: BatchRollbackRequest) -> Serving<BatchRollbackResponse> {
+        let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_keys(&asked.keys)?;
         let rollback = BatchRollback { start_ts: asked.start_version, keys: asked.keys };
-        Ok(self.submit(rollback.keys.len(), rollback).map(|rolled_back| {
+        Ok(self.submit(stored, rollback.keys.len(), rollback).map(|rolled_back| {
             let error = rolled_back?.err().map(|error| Box::new(told(error)));
             Ok(BatchRollbackResponse { error, ..BatchRollbackResponse::default() })
         }))

@@ -71,9 +71,9 @@ async fn commands_without_numbers_end_the_stream() {
 #[tokio::test]
 async fn a_command_that_is_not_served_ends_the_stream() {
     let f = Fixture::new();
-    let command = Command::Get(Box::default());
+    let command = Command::Coprocessor(Box::default());
     let refused = f.store.start(command).wait().await.unwrap_err();
-    assert_eq!(refused, Status::unimplemented("/tikvpb.Tikv/KvGet is not served"));
+    assert_eq!(refused, Status::unimplemented("/tikvpb.Tikv/Coprocessor is not served"));
 }
 
 #[tokio::test]

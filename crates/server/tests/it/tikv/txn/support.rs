@@ -1,6 +1,7 @@
 //! A TiKV for transactions: timestamps from PD, and commands in the regions of their keys, which are memcomparable there.
 
 use bytes::Bytes;
+use charioteer_proto::tikv::deadlock::WaitForEntry;
 use charioteer_proto::tikv::kvrpcpb::*;
 use charioteer_proto::tikv::memcomparable;
 use charioteer_proto::tikv::pdpb::{GetMembersRequest, RequestHeader, TsoRequest, TsoResponse};
@@ -26,6 +27,19 @@ pub(super) fn mutation(op: Op, key: &str) -> Mutation {
 
 pub(super) fn keys<const N: usize>(keys: [&str; N]) -> Vec<Bytes> {
     keys.map(|key| Bytes::copy_from_slice(key.as_bytes())).into()
+}
+
+/// A request for locks, the primary being the first key, for the newest there is of them when the transaction started.
+pub(super) fn lock_request<const N: usize>(start_version: u64, names: [&str; N]) -> PessimisticLockRequest {
+    let mutations: Vec<_> = names.iter().map(|key| mutation(Op::PessimisticLock, key)).collect();
+    PessimisticLockRequest {
+        primary_lock: mutations[0].key.clone(),
+        mutations,
+        start_version,
+        for_update_ts: start_version,
+        lock_ttl: 3_000,
+        ..PessimisticLockRequest::default()
+    }
 }
 
 /// What a client says of the region that holds a key of transactions.
@@ -136,5 +150,50 @@ impl Txns {
     pub(super) async fn value(&mut self, key: &str) -> Option<Bytes> {
         let now = self.ts().await;
         self.value_at(key, now).await
+    }
+
+    /// Locks keys as a pessimistic transaction.
+    pub(super) async fn lock_keys<const N: usize>(&mut self, start_ts: u64, names: [&str; N]) {
+        let locked = self.ask::<rpc::KvPessimisticLock>(lock_request(start_ts, names)).await;
+        assert_eq!(locked, PessimisticLockResponse::default());
+    }
+
+    /// Prewrites keys that a pessimistic transaction has locked.
+    pub(super) async fn prewrite_locked(&mut self, start_ts: u64, mutations: Vec<Mutation>) {
+        let check = prewrite_request::PessimisticAction::DoPessimisticCheck.into();
+        let request = PrewriteRequest {
+            for_update_ts: start_ts,
+            pessimistic_actions: vec![check; mutations.len()],
+            ..Self::prewrite(start_ts, mutations)
+        };
+        assert_eq!(self.ask::<rpc::KvPrewrite>(request).await, PrewriteResponse::default());
+    }
+
+    /// Gives locks of a pessimistic transaction back.
+    pub(super) async fn give_back<const N: usize>(&mut self, start_version: u64, names: [&str; N]) {
+        let (for_update_ts, keys) = (u64::MAX, keys(names));
+        let rollback = PessimisticRollbackRequest { start_version, for_update_ts, keys, ..Default::default() };
+        assert_eq!(self.ask::<rpc::KvPessimisticRollback>(rollback).await, Default::default());
+    }
+
+    /// All locks of the region with the lowest keys.
+    pub(super) async fn locks(&mut self) -> Vec<LockInfo> {
+        let max_version = self.ts().await;
+        let scanned = self.ask::<rpc::KvScanLock>(ScanLockRequest { max_version, ..Default::default() }).await;
+        assert_eq!((&scanned.region_error, &scanned.error), (&None, &None));
+        scanned.locks
+    }
+
+    /// Who waits for whom.
+    pub(super) async fn waits(&mut self) -> Vec<WaitForEntry> {
+        self.tikv.store.call::<rpc::GetLockWaitInfo>(&Default::default()).await.unwrap().entries
+    }
+
+    /// Gives up whatever waits there, and waits until nobody does.
+    pub(super) async fn nobody_waits_after(&mut self, waiter: impl Sized) {
+        drop(waiter);
+        while !self.waits().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
     }
 }
