@@ -41,7 +41,6 @@ use super::options::Hints;
 use super::patience::{Patience, SCATTERED, UNDETERMINED, WRITE_BLOCKED};
 use super::plan::{Plan, lock_ttl_ms};
 use super::resolve::Met;
-use super::snapshot::blocked_until_the_end;
 use crate::error::{Error, ErrorKind, Failure, Outcome};
 
 /// How much goes into one request.
@@ -166,8 +165,7 @@ impl Commit {
         if self.plan.async_commit || !self.plan.one_phase {
             return Ok(self.plan.async_commit);
         }
-        let is_small =
-            keys.len() <= PREWRITES.keys && (keys.len() == 1 || sizes.iter().sum::<usize>() <= PREWRITES.bytes);
+        let is_small = keys.len() <= PREWRITES.keys && sizes.iter().sum::<usize>() <= PREWRITES.bytes;
         let keys: Vec<&Bytes> = keys.iter().collect();
         Ok(is_small && self.core.group(&keys, self.deadline).await?.len() == 1)
     }
@@ -188,14 +186,15 @@ impl Commit {
                     if is_short && error.outcome() == Outcome::Unknown {
                         self.way.is_unknown.store(true, Ordering::Relaxed);
                     }
-                    return Err(error);
+                    return Err(patience.explain(error));
                 }
             };
             if reply.errors.is_empty() {
                 self.note(&reply, is_one_phase);
                 return Ok(Some(()));
             }
-            self.blocked(reply.errors, &mut patience).await?;
+            let waited = self.blocked(reply.errors, &mut patience).await;
+            waited.map_err(|error| patience.explain(error))?;
         }
     }
 
@@ -249,13 +248,8 @@ impl Commit {
         }
         let first = locks.first().map(|lock| Lock::told(lock, layout));
         let verdict = self.core.resolve(locks, Met::Writing(start_ts), patience.deadline).await?;
-        match verdict.wait {
-            None => Ok(()),
-            Some(wait) => {
-                let most = wait + std::time::Duration::from_millis(1);
-                patience.wait(&WRITE_BLOCKED, Some(most), || blocked_until_the_end(first)).await
-            }
-        }
+        let Some(wait) = verdict.wait else { return Ok(()) };
+        patience.wait_for(first, &WRITE_BLOCKED, wait).await
     }
 
     /// Ends a transaction whose keys could not all be locked, and tells what is known of what became of it.

@@ -1,5 +1,6 @@
 //! Forgetting the past: how far back it is kept, the locks that are left over in it, and ranges that are deleted without a trace.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,9 +20,8 @@ use super::error::{self, Trouble};
 use super::locks::{Lock, each};
 use super::patience::{Patience, WRITE_BLOCKED};
 use super::resolve::Met;
-use super::snapshot::blocked_until_the_end;
 use crate::error::{Error, ErrorKind, Failure};
-use crate::exec::{Effect, Operation};
+use crate::exec::{self, Effect, Operation};
 use crate::net::Progress;
 use crate::tikv::failure;
 use crate::tikv::locate::Place;
@@ -117,19 +117,21 @@ impl Core {
         timeout: Duration,
     ) -> Result<u64, Error> {
         let (mut rest, mut count) = (Some(layout.wire_range(b"", b"")), 0);
-        while let Some((start, end)) = rest.take() {
-            let mut patience = Patience::until(crate::exec::deadline(timeout));
+        let mut patience = Patience::until(exec::deadline(timeout));
+        while let Some((start, end)) = rest.take().filter(|(start, end)| !is_over(start, end)) {
             let page = LocksPage { start: start.clone(), end: end.clone(), limit: LOCKS_AT_A_TIME, at, layout };
             let (locks, behind) = self.run(&page, &Source::default(), patience.deadline).await?;
             let first = locks.first().map(|lock| Lock::told(lock, layout));
-            count += locks.len() as u64;
-            let is_full = locks.len() >= LOCKS_AT_A_TIME as usize;
+            let (found, last) = (locks.len(), locks.last().map(|lock| just_behind(&lock.key)));
             let verdict = self.resolve(locks, Met::Collecting, patience.deadline).await?;
             if let Some(wait) = verdict.wait {
-                patience.wait(&WRITE_BLOCKED, Some(wait), || blocked_until_the_end(first)).await?;
+                patience.wait_for(first, &WRITE_BLOCKED, wait).await?;
+                rest = Some((start, end));
+                continue;
             }
-            // What has been done away with makes room for what comes next.
-            rest = if verdict.wait.is_some() || is_full { Some((start, end)) } else { behind };
+            count += found as u64;
+            rest = last.filter(|_| found >= LOCKS_AT_A_TIME as usize).map_or(behind, |last| Some((last, end)));
+            patience = Patience::until(exec::deadline(timeout));
         }
         Ok(count)
     }
@@ -188,7 +190,7 @@ impl TxnClient {
         let advanced = pd.advance_txn_safe_point(scope, safe_point, deadline).await;
         let now = advanced.map_err(|failure| self.failed(NAME, failure))?.now.min(safe_point);
         self.core().collect(layout, now, self.timeout()).await.map_err(|error| error.during(NAME))?;
-        let deadline = crate::exec::deadline(self.timeout());
+        let deadline = exec::deadline(self.timeout());
         let advanced = pd.advance_gc_safe_point(scope, now, deadline).await;
         advanced.map(|advanced| advanced.now).map_err(|failure| self.failed(NAME, failure))
     }

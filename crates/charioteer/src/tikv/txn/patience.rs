@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::error::TxnError;
+use super::locks::Lock;
 use crate::backoff::{Cause, Waits};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Failure, Outcome};
 
 /// A transaction under way stands before a read.
 pub(super) const READ_BLOCKED: Cause =
@@ -30,11 +32,13 @@ pub(super) struct Patience {
     waits: Waits,
     times: u32,
     began: Instant,
+    /// The lock that stood in the way last.
+    blocked_by: Option<Lock>,
 }
 
 impl Patience {
     pub(super) fn until(deadline: Instant) -> Self {
-        Self { deadline, waits: Waits::default(), times: 1, began: Instant::now() }
+        Self { deadline, waits: Waits::default(), times: 1, began: Instant::now(), blocked_by: None }
     }
 
     /// Waits before something is tried again, for no longer than `most`; fails with `last` if that would take too long.
@@ -46,11 +50,39 @@ impl Patience {
     ) -> Result<(), Error> {
         let wait = self.waits.next(cause, None).min(most.unwrap_or(Duration::MAX));
         if Instant::now() + wait >= self.deadline {
-            return Err(last().into().after(self.times, self.began.elapsed(), std::mem::take(&mut self.waits)));
+            return Err(self.told(last().into()));
         }
         self.times += 1;
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+
+    /// Waits for a lock that may be gone after so long.
+    pub(super) async fn wait_for(
+        &mut self,
+        lock: Option<Lock>,
+        cause: &'static Cause,
+        most: Duration,
+    ) -> Result<(), Error> {
+        self.blocked_by = lock;
+        let failure = || Failure::new(ErrorKind::Timeout, "a key is locked");
+        // Stores take a lock for over when its time is behind.
+        let waited = self.wait(cause, Some(most + Duration::from_millis(1)), failure).await;
+        waited.map_err(|error| self.explain(error))
+    }
+
+    /// What an error comes to of which the cause may be that a lock stood in the way for too long.
+    pub(super) fn explain(&mut self, error: Error) -> Error {
+        if error.kind() != ErrorKind::Timeout || error.outcome() == Outcome::Unknown {
+            return error;
+        }
+        let Some(lock) = self.blocked_by.take() else { return error };
+        let failure = Failure { kind: ErrorKind::Timeout, ..TxnError::Locked(lock).failure() };
+        self.told(failure.passing().into())
+    }
+
+    fn told(&mut self, error: Error) -> Error {
+        error.after(self.times, self.began.elapsed(), std::mem::take(&mut self.waits))
     }
 
     /// How long there is yet.

@@ -43,6 +43,8 @@ const LIVELY_MS: u64 = 300;
 #[derive(Debug)]
 pub(super) struct Pessimism {
     held: BTreeMap<Bytes, Held>,
+    /// Keys that were to be locked when the call was dropped: they may be.
+    attempted: Vec<Bytes>,
     primary: Option<Bytes>,
     for_update_ts: u64,
     /// Whether the timestamp must not be used again, since locks of it are being taken away.
@@ -72,7 +74,14 @@ type Got = Vec<Option<Held>>;
 
 impl Pessimism {
     pub(super) fn new(start_ts: u64) -> Self {
-        Self { held: BTreeMap::new(), primary: None, for_update_ts: start_ts, is_spent: false, heartbeat: None }
+        Self {
+            held: BTreeMap::new(),
+            attempted: Vec::new(),
+            primary: None,
+            for_update_ts: start_ts,
+            is_spent: false,
+            heartbeat: None,
+        }
     }
 
     /// What is known of a key that is locked.
@@ -80,7 +89,20 @@ impl Pessimism {
         self.held.get(key)
     }
 
-    /// All of it, at the transaction's end; `None` if nothing is locked.
+    /// Keys that may be locked beside those that are known to be.
+    pub(super) fn left_over(&self) -> Vec<Bytes> {
+        self.attempted.iter().filter(|key| !self.held.contains_key(*key)).cloned().collect()
+    }
+
+    /// All that may be locked, in order.
+    pub(super) fn all_keys(&self) -> Vec<Bytes> {
+        let mut keys: Vec<Bytes> = self.held.keys().cloned().chain(self.left_over()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// What is known to be locked, at the transaction's end; `None` if nothing is.
     pub(super) fn all(&self) -> Option<HeldKeys> {
         let primary = self.primary.clone()?;
         Some(HeldKeys { primary, for_update_ts: self.for_update_ts, keys: self.held.clone() })
@@ -112,7 +134,13 @@ impl Pessimism {
         if self.is_spent {
             locking.for_update_ts = reader.core.timestamp(deadline).await?.into();
         }
-        match locking.run().await {
+        let attempted = self.attempted.len();
+        self.attempted.extend(locking.wanted.keys.iter().cloned());
+        let is_spent = std::mem::replace(&mut self.is_spent, true);
+        let locked = locking.run().await;
+        self.attempted.truncate(attempted);
+        self.is_spent = is_spent;
+        match locked {
             Ok(got) => {
                 self.take(&locking, got);
                 Ok(())
@@ -308,7 +336,9 @@ impl Locking {
         }
         let seen_up_to = self.is_fair.then_some(self.for_update_ts);
         if !self.wanted.values && !self.wanted.only_if_exists {
-            return Ok(vec![Some(Held { value: None, seen_up_to }); keys]);
+            // What must not be there is not.
+            let value = self.wanted.must_miss.then_some(None);
+            return Ok(vec![Some(Held { value, seen_up_to }); keys]);
         }
         if reply.values.len() != keys || !(reply.not_founds.is_empty() || reply.not_founds.len() == keys) {
             return Err(failure::odd("the store gave more or fewer values than keys were locked").into());

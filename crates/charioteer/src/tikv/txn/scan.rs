@@ -224,6 +224,11 @@ impl Reader {
     async fn page(&self, wanted: Wanted) -> Result<Page, Error> {
         let mut patience = Patience::until(self.deadline());
         self.check_age(NAME, patience.deadline).await?;
+        let page = self.page_within(wanted, &mut patience).await;
+        page.map_err(|error| patience.explain(error))
+    }
+
+    async fn page_within(&self, wanted: Wanted, patience: &mut Patience) -> Result<Page, Error> {
         let limit = wanted.limit;
         let (mut fetch, mut was_locked) = (Fetch { reader: self, wanted }, false);
         loop {
@@ -242,7 +247,7 @@ impl Reader {
                 let (limit, is_cut) = (fetch.wanted.limit, fetch.wanted.limit < limit);
                 return Ok(Page { pairs: found.pairs, rest: found.rest, limit, is_cut });
             }
-            self.blocked(locks, &mut patience).await?;
+            self.blocked(locks, patience).await?;
             was_locked = true;
         }
     }

@@ -199,7 +199,8 @@ impl Reader {
         const NAME: &str = "get";
         let mut patience = Patience::until(self.deadline());
         self.check_age(NAME, patience.deadline).await?;
-        self.get_within(key, &mut patience).await.map_err(|error| error.during(NAME))
+        let got = self.get_within(key, &mut patience).await;
+        got.map_err(|error| patience.explain(error).during(NAME))
     }
 
     async fn get_within(&self, key: Bytes, patience: &mut Patience) -> Result<Option<Bytes>, Error> {
@@ -242,6 +243,15 @@ impl Reader {
     /// The values of keys that lie in one region, as long as they do.
     async fn batch_get_group(&self, keys: Vec<Bytes>, deadline: Instant) -> Result<Option<Vec<Option<Bytes>>>, Error> {
         let mut patience = Patience::until(deadline);
+        let got = self.batch_get_within(keys, &mut patience).await;
+        got.map_err(|error| patience.explain(error))
+    }
+
+    async fn batch_get_within(
+        &self,
+        keys: Vec<Bytes>,
+        patience: &mut Patience,
+    ) -> Result<Option<Vec<Option<Bytes>>>, Error> {
         let mut was_locked = false;
         loop {
             let (version, asked) = (self.version.into(), keys.clone());
@@ -260,7 +270,7 @@ impl Reader {
                 found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
                 return Ok(Some(in_place(&keys, found)));
             }
-            self.blocked(locks, &mut patience).await?;
+            self.blocked(locks, patience).await?;
             was_locked = true;
         }
     }
@@ -283,8 +293,7 @@ impl Reader {
             note(&mut seen.readable, verdict.readable);
         }
         let Some(wait) = verdict.wait else { return Ok(()) };
-        let most = wait + Duration::from_millis(1);
-        patience.wait(&READ_BLOCKED, Some(most), || blocked_until_the_end(first)).await
+        patience.wait_for(first, &READ_BLOCKED, wait).await
     }
 
     /// Refuses what is older than what is kept of the past.
@@ -302,15 +311,6 @@ impl Reader {
         *self.checked.lock() = Some(asked);
         Ok(())
     }
-}
-
-/// What is told of a key that was locked until the call's deadline.
-pub(super) fn blocked_until_the_end(lock: Option<Lock>) -> Failure {
-    let failure = match lock {
-        Some(lock) => TxnError::Locked(lock).failure(),
-        None => Failure::new(ErrorKind::Conflict, "a key is locked"),
-    };
-    Failure { kind: ErrorKind::Timeout, ..failure }.passing()
 }
 
 fn note(known: &mut Vec<u64>, more: Vec<u64>) {

@@ -17,7 +17,7 @@ use super::merge::Written;
 use super::options::{LockOptions, Locking, TxnOptions};
 use super::patience::Patience;
 use super::pessimistic::{Pessimism, Wanted};
-use super::plan::{HeldKeys, Plan};
+use super::plan::Plan;
 use super::scan::TxnScanner;
 use super::snapshot::Reader;
 use crate::error::{Error, ErrorKind, Failure};
@@ -333,14 +333,19 @@ impl Transaction {
         self.has_ended = true;
         let held = self.pessimism.as_ref().and_then(Pessimism::all);
         let start_ts = u64::from(self.start_ts());
-        let Some(plan) = Plan::new(start_ts, &self.buffer, held.clone(), &self.options) else {
-            if let Some(held) = held {
-                self.unlock_in_background(held);
-            }
+        let Some(plan) = Plan::new(start_ts, &self.buffer, held, &self.options) else {
+            self.unlock_in_background(self.locked_keys());
             return Ok(None);
         };
+        let deadline = exec::deadline(self.timeout);
+        if let Err(error) = self.reader.check_age(NAME, deadline).await {
+            // What was deleted since may be forgotten by now, and nobody would notice.
+            self.unlock_in_background(self.locked_keys());
+            return Err(error);
+        }
+        self.unlock_in_background(self.pessimism.as_ref().map(Pessimism::left_over).unwrap_or_default());
         let (core, layout, hints) = (Arc::clone(&self.reader.core), self.reader.layout, self.reader.hints.clone());
-        let commit = Commit::new(core, layout, hints, plan, self.began, exec::deadline(self.timeout));
+        let commit = Commit::new(core, layout, hints, plan, self.began, deadline);
         // Its locks are kept until it is done.
         let pessimism = self.pessimism.take();
         let committed = GoesOn::new(async move {
@@ -359,13 +364,13 @@ impl Transaction {
     pub async fn rollback(mut self) -> Result<(), Error> {
         const NAME: &str = "rollback";
         self.has_ended = true;
-        let Some(held) = self.pessimism.as_ref().and_then(Pessimism::all) else { return Ok(()) };
+        let keys = self.locked_keys();
         let reader = Arc::clone(&self.reader);
         let mut patience = Patience::until(exec::deadline(self.timeout));
-        let unlocked = GoesOn::new(async move {
-            let keys: Vec<Bytes> = held.keys.into_keys().collect();
-            reader.core.unlock_keys(reader.version.into(), held.for_update_ts, &keys, &mut patience).await
-        });
+        let unlocked =
+            GoesOn::new(
+                async move { reader.core.unlock_keys(reader.version.into(), u64::MAX, &keys, &mut patience).await },
+            );
         unlocked.await.map_err(|error| error.during(NAME))
     }
 
@@ -443,13 +448,21 @@ impl Transaction {
         }
     }
 
-    fn unlock_in_background(&self, held: HeldKeys) {
+    /// All keys that it has locked, or may have.
+    fn locked_keys(&self) -> Vec<Bytes> {
+        self.pessimism.as_ref().map(Pessimism::all_keys).unwrap_or_default()
+    }
+
+    /// Takes locks away that are not needed any more, whenever they were put on.
+    fn unlock_in_background(&self, keys: Vec<Bytes>) {
+        if keys.is_empty() {
+            return;
+        }
         let reader = Arc::clone(&self.reader);
         self.reader.core.in_background(async move {
             let mut patience = Patience::until(reader.core.background_deadline());
-            let keys: Vec<Bytes> = held.keys.into_keys().collect();
             let start_ts = u64::from(reader.version);
-            if let Err(error) = reader.core.unlock_keys(start_ts, held.for_update_ts, &keys, &mut patience).await {
+            if let Err(error) = reader.core.unlock_keys(start_ts, u64::MAX, &keys, &mut patience).await {
                 warn!(start_ts, %error, "a transaction could not be unlocked: its locks run out");
             }
         });
@@ -465,14 +478,13 @@ impl Drop for Transaction {
         if self.has_ended {
             return;
         }
-        let held = self.pessimism.as_ref().and_then(Pessimism::all);
-        if !self.is_droppable && (held.is_some() || !self.is_empty()) {
+        let locked = self.locked_keys();
+        let is_idle = locked.is_empty() && self.is_empty();
+        if !self.is_droppable && !is_idle {
             let start_ts = u64::from(self.start_ts());
             warn!(start_ts, "a transaction was dropped before it had ended: it is rolled back");
         }
-        if let Some(held) = held {
-            self.unlock_in_background(held);
-        }
+        self.unlock_in_background(locked);
     }
 }
 

@@ -62,9 +62,32 @@ async fn reads_and_locks_may_be_dropped_at_any_moment() {
     txn.put("a", "1").await.unwrap();
     txn.commit().await.unwrap();
     assert_eq!(newest(&client, "a").await.as_deref(), Some("1"));
-    server.clock().advance(Duration::from_secs(60));
-    client.resolve_locks("", "", client.timestamp().await.unwrap()).await.unwrap();
-    assert_eq!(locks(&client).await, 0);
+    no_locks(&server, &client).await;
+}
+
+#[tokio::test]
+async fn what_a_call_may_have_locked_that_was_dropped_is_unlocked_when_the_transaction_ends() {
+    for is_committed in [false, true] {
+        let (server, client) = split_at(&["m"]).await;
+        let mut txn = client.begin_pessimistic().await.unwrap();
+        let held = server.tikv().inject(Fault::new(Action::HoldReply).on(Call::KvPessimisticLock).times(1));
+        tokio::select! {
+            locked = txn.lock_keys(["a"]) => locked.unwrap(),
+            () = held.hit(1) => {}
+        }
+        held.release();
+        while locks(&client).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        if is_committed {
+            txn.put("b", "1").await.unwrap();
+            txn.commit().await.unwrap();
+        } else {
+            txn.rollback().await.unwrap();
+        }
+        no_locks(&server, &client).await;
+        assert_eq!(all_newest(&client, &["a", "b"]).await, if is_committed { "- 1" } else { "- -" });
+    }
 }
 
 fn fastrand_micros() -> u64 {
