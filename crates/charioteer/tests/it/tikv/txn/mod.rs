@@ -1,6 +1,7 @@
 //! Transactions of TiKV's client.
 
 mod apis;
+mod appends;
 mod bank;
 mod conflicts;
 mod crashes;
