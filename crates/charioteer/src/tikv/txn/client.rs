@@ -182,6 +182,12 @@ impl TxnClient {
         self.core.cluster.net_stats()
     }
 
+    /// Waits until all that is done in the background has been done, or given up: commits of keys beside the primary, clean-up. For programs
+    /// that are about to end; what they leave undone others do when they come across it, each with a little more work.
+    pub async fn settled(&self) {
+        self.core.settled().await;
+    }
+
     /// Ends all connections. Calls that are under way end with an error, and so does every later one, on any clone. Locks of transactions
     /// that have not ended are left to those who meet them.
     pub fn close(&self) {

@@ -11,6 +11,7 @@ use charioteer_proto::tikv::key::Layout;
 use charioteer_proto::tikv::timestamp::Timestamp;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::call::{Ask, CALLS, Command};
@@ -31,6 +32,8 @@ pub(super) struct Core {
     /// Locks that are being done away with in the background: when their transactions began, and their keys.
     pub(super) resolving: Mutex<HashSet<(u64, Bytes)>>,
     pub(super) safe_point: SafePoint,
+    /// How much is being done that nobody waits for.
+    background: watch::Sender<usize>,
 }
 
 /// From where a read is answered.
@@ -43,7 +46,14 @@ pub(super) struct Source {
 impl Core {
     pub(super) fn new(cluster: Cluster) -> Self {
         let (statuses, resolving) = (Mutex::default(), Mutex::default());
-        Self { cluster, calls: Calls::new(CALLS), statuses, resolving, safe_point: SafePoint::default() }
+        Self {
+            cluster,
+            calls: Calls::new(CALLS),
+            statuses,
+            resolving,
+            safe_point: SafePoint::default(),
+            background: watch::Sender::new(0),
+        }
     }
 
     /// The cluster, once it has been asked who it is.
@@ -130,8 +140,34 @@ impl Core {
     pub(super) fn in_background<F: Future<Output = ()> + Send + 'static>(self: &Arc<Self>, work: F) {
         // Without a runtime there are no connections either. Whoever meets what is left undone does it.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(work);
+            let counted = Counted::new(Arc::clone(self));
+            runtime.spawn(async move {
+                work.await;
+                drop(counted);
+            });
         }
+    }
+
+    /// Waits until nothing is being done that nobody waits for.
+    pub(super) async fn settled(&self) {
+        // It can't fail: the sender is here.
+        let _ = self.background.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+/// Something that is done in the background, until this is dropped.
+struct Counted(Arc<Core>);
+
+impl Counted {
+    fn new(core: Arc<Core>) -> Self {
+        core.background.send_modify(|count| *count += 1);
+        Self(core)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.background.send_modify(|count| *count -= 1);
     }
 }
 
