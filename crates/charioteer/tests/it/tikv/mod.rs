@@ -1,6 +1,7 @@
 //! The client of TiKV.
 
 mod batch;
+mod chaos;
 mod disturbed;
 mod errors;
 mod info;
