@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::cluster::Cluster;
 use super::locate::{Locator, Place, ReadFrom};
-use super::rpc::StoreConnection;
+use super::rpc::{StoreConnection, TOGETHER};
 use crate::error::{ErrorKind, Failure};
 use crate::exec::{Backend, Effect, Operation};
 use crate::net::Progress;
@@ -162,7 +162,8 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
 impl Regions<'_> {
     /// Takes note of a store that could not be asked, or did not answer.
     fn not_answered(&self, place: &Place, failure: Failure) -> Failure {
-        if failure.retry.is_some() && failure.kind == ErrorKind::Unavailable {
+        let is_stores = failure.kind == ErrorKind::Unavailable && failure.retry != Some(&TOGETHER);
+        if failure.retry.is_some() && is_stores {
             self.locator.store_failed(place);
         }
         self.cluster.or_closed(failure)

@@ -74,6 +74,7 @@ impl Regions {
     }
 
     /// How many are known.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.known.read().by_start.len()
     }

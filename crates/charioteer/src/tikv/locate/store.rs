@@ -44,7 +44,6 @@ const SLOW: i32 = 80;
 pub(crate) struct Store {
     id: u64,
     labels: Vec<(String, String)>,
-    version: String,
     connection: StoreConnection,
     /// Whether it did not answer the last time.
     is_lost: AtomicBool,
@@ -62,7 +61,6 @@ impl Store {
         Ok(Self {
             id: told.id,
             labels: told.labels.into_iter().map(|label| (label.key, label.value)).collect(),
-            version: told.version,
             connection: StoreConnection::new(&address, options.clone()),
             is_lost: AtomicBool::new(false),
             is_checked: AtomicBool::new(false),
@@ -70,7 +68,8 @@ impl Store {
         })
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn id(&self) -> u64 {
         self.id
     }
 
@@ -81,11 +80,6 @@ impl Store {
 
     pub(crate) fn connection(&self) -> &StoreConnection {
         &self.connection
-    }
-
-    /// TiKV's version, as it tells it, such as `8.5.0`.
-    pub(crate) fn version(&self) -> &str {
-        &self.version
     }
 
     /// Whether it has all of these labels.
@@ -218,6 +212,7 @@ impl Stores {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn all(&self) -> Vec<Arc<Store>> {
         self.known.read().values().cloned().collect()
     }

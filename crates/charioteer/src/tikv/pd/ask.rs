@@ -52,7 +52,6 @@ macro_rules! asks {
 asks! {
     GetRegion = "get_region", Reads;
     GetPrevRegion = "get_prev_region", Reads;
-    GetRegionById = "get_region_by_id", Reads;
     ScanRegions = "scan_regions", Reads;
     BatchScanRegions = "batch_scan_regions", Reads;
     GetStore = "get_store", Reads;

@@ -9,6 +9,9 @@
 //! A command walks like this: its caller waits for room, takes a slot in the table, and appends the request to those that wait, under the
 //! slot's number. The rider hands all of them to HTTP/2 in one message, when it has let those run who are ready to; there is no timer. An
 //! answer finds its slot by its number, and its caller decodes it. A number is not used again while an answer to it can come.
+//!
+//! A stream that one of its calls has ended, by being too large or by an answer that makes no sense, ends for all of them. Where several
+//! waited nobody can tell which it was: all of them may be tried again, each by itself for a moment, and the one meets its failure alone.
 
 mod health;
 mod rider;
@@ -16,6 +19,7 @@ mod store;
 mod stream;
 
 pub(crate) use store::{StoreConnection, StoreOptions};
+pub(crate) use stream::TOGETHER;
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::health::Health;
 use super::rider::Rider;
 use super::store::BatchLimits;
+use crate::backoff::Cause;
 use crate::error::{ErrorKind, Failure, Outcome};
 use crate::exec;
 use crate::net::{CallId, Pending, Progress, Refused, Room, Stage, count};
@@ -28,6 +29,10 @@ const ROOM: usize = 16 * 1024;
 
 /// How long calls may be given up, one after the other, without any answer between them, before the stream is taken for dead.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// One of several calls has ended the stream, and which it was nobody can tell; or another one has.
+pub(crate) const TOGETHER: Cause =
+    Cause { name: "together", at_once: 1, base: Duration::from_millis(10), cap: Duration::from_millis(100) };
 
 /// A stream. Clones share it; it ends when the last is dropped.
 #[derive(Clone)]
@@ -59,6 +64,8 @@ pub(super) struct State {
     pub(super) silent_since: Option<Instant>,
     /// What has ended it.
     end: Option<Failure>,
+    /// Whether that says nothing of any of those who waited then.
+    blames_nobody: bool,
 }
 
 /// An answer that has not been decoded.
@@ -87,6 +94,7 @@ impl BatchStream {
             has_answered: false,
             silent_since: None,
             end: None,
+            blames_nobody: false,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -214,6 +222,10 @@ impl Shared {
         let has_never_begun = grpc::is_unimplemented(&end) && !state.has_answered;
         let is_sent = stage != Stage::Queued && !has_never_begun;
         let outcome = if is_sent { Outcome::Unknown } else { Outcome::NotApplied };
+        if is_of_a_call(&end) && (state.blames_nobody || stage == Stage::Queued) {
+            let message = format!("the stream was ended by one of the calls on it: {}", end.message);
+            return Failure { outcome, retry: Some(&TOGETHER), ..Failure::new(ErrorKind::Unavailable, message) };
+        }
         Failure { outcome, ..end }
     }
 
@@ -221,16 +233,25 @@ impl Shared {
     fn mistaken(&self, asked: u32, answered: u32) -> Failure {
         let message = format!("the server answered command {asked} as if it had been {answered}");
         let failure = Failure::new(ErrorKind::Protocol, message).unknown();
-        self.end(failure.clone());
+        self.end_for(failure.clone(), 0);
         failure
     }
 
-    /// Ends the stream, and wakes everybody who waits.
+    /// Ends the stream, and wakes everybody who waits. What a single call has brought about is told to it; of several each may as well
+    /// have nothing to do with it.
     pub(super) fn end(&self, failure: Failure) {
+        self.end_for(failure, 1);
+    }
+
+    /// The same, where the failure is that of everybody who waits if there are at most so many.
+    fn end_for(&self, failure: Failure, at_most: usize) {
         self.ended.store(true, Ordering::Release);
         let mut state = self.state.lock();
         let reason = Arc::from(&*failure.message);
-        state.end.get_or_insert(failure);
+        if state.end.is_none() {
+            state.blames_nobody = state.pending.under_way() > at_most;
+            state.end = Some(failure);
+        }
         let mut waiting = state.pending.end(&reason);
         waiting.extend(state.room.end());
         waiting.extend(state.rider.take());
@@ -266,6 +287,12 @@ impl Shared {
         }
         Some(stage)
     }
+}
+
+/// Whether a failure is what a single call can bring upon a stream, for which the others can be tried again.
+fn is_of_a_call(failure: &Failure) -> bool {
+    let is_of_all = matches!(failure.kind, ErrorKind::Closed | ErrorKind::Denied) || grpc::is_unimplemented(failure);
+    failure.retry.is_none() && !is_of_all
 }
 
 fn wake_rider(mut state: MutexGuard<'_, State>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use charioteer_proto::tikv::tikvpb::{BatchCommandsResponse, batch_commands_response};
+use charioteer_proto::tikv::tikvpb::{BatchCommandsRequest, BatchCommandsResponse, batch_commands_response};
 use charioteer_proto::tikv::{Message, rpc};
 
 use super::liar::{Caught, framed, liar, trailers, values};
@@ -102,6 +102,81 @@ async fn an_answer_of_another_kind_ends_the_stream() {
     let failure = subject.get("key").await.unwrap_err();
     assert_eq!((failure.kind, failure.outcome), (ErrorKind::Protocol, Outcome::Unknown), "{failure:?}");
     says_the_truth_again(&subject).await;
+}
+
+/// Ends a stream, or a call, on which there is a message of so many bytes, and says that it is too large.
+async fn refuses_what_is_large(mut caught: Caught) {
+    const MOST: usize = 100 << 10;
+    let mut send = caught.begin();
+    while let Some(message) = caught.next().await {
+        if message.len() > MOST {
+            let mut trailers = trailers("8");
+            trailers.insert("grpc-message", "received message larger than max".parse().unwrap());
+            return send.send_trailers(trailers).unwrap();
+        }
+        if !caught.path.ends_with("BatchCommands") {
+            send.send_data(framed(b""), false).unwrap();
+            return send.send_trailers(trailers("0")).unwrap();
+        }
+        let request_ids = BatchCommandsRequest::decode(message).unwrap().request_ids;
+        let cmd = Some(rpc::Answer::RawPut(kvrpcpb::RawPutResponse::default()));
+        let responses = vec![batch_commands_response::Response { cmd }; request_ids.len()];
+        let reply = BatchCommandsResponse { responses, request_ids, ..BatchCommandsResponse::default() };
+        send.send_data(framed(&reply.encode_to_vec()), false).unwrap();
+    }
+}
+
+/// Puts as callers do, who try again what may be tried again.
+async fn put(subject: &Subject, bytes: usize) -> (u32, Result<(), Failure>) {
+    for attempts in 1..10 {
+        match subject.put("key", vec![0; bytes]).await {
+            Err(failure) if failure.retry.is_some() => assert_eq!(failure.outcome, Outcome::Unknown, "{failure:?}"),
+            result => return (attempts, result),
+        }
+    }
+    panic!("it is tried again and again");
+}
+
+#[tokio::test]
+async fn who_travels_with_a_message_that_is_too_large_is_not_blamed_for_it() {
+    let subject = Subject::to(liar(refuses_what_is_large).await, options());
+    // Alone it has only itself to blame, and is told at once.
+    let (attempts, failed) = put(&subject, 200 << 10).await;
+    assert_eq!((attempts, failed.unwrap_err().kind), (1, ErrorKind::TooLarge));
+
+    let small = futures_util::future::join_all((0..20).map(|_| put(&subject, 10)));
+    let large = futures_util::future::join_all((0..2).map(|_| put(&subject, 200 << 10)));
+    let (small, large) = tokio::join!(small, large);
+    for (attempts, put) in small {
+        put.unwrap();
+        assert!(attempts <= 3, "{attempts}");
+    }
+    for (_, put) in large {
+        assert_eq!(put.unwrap_err().kind, ErrorKind::TooLarge);
+    }
+    assert_eq!(subject.stats().connections_opened, 1);
+}
+
+#[tokio::test]
+async fn those_who_wait_beside_an_answer_that_makes_no_sense_are_not_blamed_for_it() {
+    type Lie = fn(Vec<u64>) -> Bytes;
+    let garbage: Lie = |_| framed(b"\xff\xff\xff");
+    let too_long: Lie = |_| Bytes::from_static(b"\0\xff\xff\xff\xff");
+    // The first of them is answered as if it had been something else.
+    let mistaken: Lie = |ids| {
+        let cmd = Some(rpc::Answer::RawPut(kvrpcpb::RawPutResponse::default()));
+        let responses = vec![batch_commands_response::Response { cmd }];
+        let reply = BatchCommandsResponse { responses, request_ids: ids[..1].to_vec(), ..Default::default() };
+        framed(&reply.encode_to_vec())
+    };
+    for (lie, blamed) in [(garbage, 0), (too_long, 0), (mistaken, 1)] {
+        let subject = lies_once(lie).await;
+        let together = (0..5).map(|_| subject.get("key"));
+        let failures = futures_util::future::join_all(together).await.into_iter().map(Result::unwrap_err);
+        let for_good = failures.filter(|failure| failure.retry.is_none()).count();
+        assert_eq!(for_good, blamed);
+        assert_eq!(subject.stats().connections_opened, 1);
+    }
 }
 
 #[tokio::test]
