@@ -4,6 +4,7 @@ mod batch;
 mod chaos;
 mod disturbed;
 mod errors;
+mod examples;
 mod info;
 mod options;
 mod range;
