@@ -23,7 +23,7 @@ const DATA: [Call; 9] = [
 const ROUTES: [Call; 5] = [Call::GetMembers, Call::GetRegion, Call::ScanRegions, Call::GetPrevRegion, Call::GetStore];
 
 /// All that a region can say. One request in so many is answered so.
-const REGION_ERRORS: [(u64, RegionError); 22] = [
+const REGION_ERRORS: [(u64, RegionError); 23] = [
     (300, RegionError::NotLeader),
     (600, RegionError::NotLeaderBut(0)),
     (600, RegionError::NotLeaderBut(1)),
@@ -46,6 +46,7 @@ const REGION_ERRORS: [(u64, RegionError); 22] = [
     (2000, RegionError::DiskFull),
     (2000, RegionError::RaftEntryTooLarge),
     (2000, RegionError::FlashbackInProgress),
+    (2000, RegionError::FlashbackNotPrepared),
     (2000, RegionError::UndeterminedResult),
 ];
 
@@ -96,8 +97,8 @@ pub(super) fn faults(tikv: &Tikv, seed: u64) -> Vec<Injected> {
 
 /// Whether an error is one of those that are made here and do not pass.
 pub(super) fn is_meant_for_good(error: &Error) -> bool {
-    const FOR_GOOD: [&str; 3] = ["RaftEntryTooLarge", "FlashbackInProgress", "UndeterminedResult"];
-    // What is garbled can't be read, and what nobody knows is nothing to try again.
-    error.server_code().is_some_and(|code| FOR_GOOD.contains(&code) || code == "UNKNOWN")
-        || error.kind() == ErrorKind::Protocol
+    const FOR_GOOD: [&str; 5] =
+        ["RaftEntryTooLarge", "FlashbackInProgress", "FlashbackNotPrepared", "UndeterminedResult", "UNKNOWN"];
+    // And what is garbled can't be read.
+    error.server_code().is_some_and(|code| FOR_GOOD.contains(&code)) || error.kind() == ErrorKind::Protocol
 }
