@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::health::Health;
 use super::stream::BatchStream;
-use crate::error::Failure;
+use crate::error::{Failure, Outcome};
 use crate::net::{Address, Progress};
 use crate::tikv::grpc::{self, Channel, ChannelOptions, Renewed};
 
@@ -93,7 +93,7 @@ impl StoreConnection {
         let link = self.link();
         if self.options.batches && link.takes_batches() {
             match self.in_batch::<M>(link, &request, deadline, progress).await {
-                Err(failure) if grpc::is_unimplemented(&failure) => {}
+                Err(failure) if grpc::is_unimplemented(&failure) && failure.outcome == Outcome::NotApplied => {}
                 Err(failure) => return Err(failure.at(self.peer())),
                 Ok(reply) => return Ok(reply),
             }
@@ -155,7 +155,8 @@ impl StoreConnection {
             None => self.stream(link, deadline).await?,
         };
         let reply = stream.call::<M>(request, deadline, progress).await;
-        if reply.as_ref().is_err_and(grpc::is_unimplemented) && !stream.has_answered() {
+        let ended_the_stream = |failure: &Failure| failure.outcome == Outcome::Unknown || !stream.has_answered();
+        if reply.as_ref().is_err_and(|failure| grpc::is_unimplemented(failure) && ended_the_stream(failure)) {
             link.without_batches.store(link.channel.number(), Ordering::Relaxed);
         }
         reply

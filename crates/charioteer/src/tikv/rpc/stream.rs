@@ -211,10 +211,14 @@ impl Shared {
     fn lost(&self, stage: Stage) -> Failure {
         let state = self.state.lock();
         let end = state.end.clone().unwrap_or_else(|| grpc::lost("the stream is over", true));
-        let has_never_begun = grpc::is_unimplemented(&end) && !state.has_answered;
-        let is_sent = stage != Stage::Queued && !has_never_begun;
-        let outcome = if is_sent { Outcome::Unknown } else { Outcome::NotApplied };
-        Failure { outcome, ..end }
+        let is_unimplemented = grpc::is_unimplemented(&end);
+        let has_never_begun = is_unimplemented && !state.has_answered;
+        if stage == Stage::Queued || has_never_begun {
+            return Failure { outcome: Outcome::NotApplied, ..end };
+        }
+        // It may be another command that the server does not know.
+        let end = if is_unimplemented { end.retry(&grpc::CONNECTION) } else { end };
+        end.unknown()
     }
 
     /// An answer of another kind than the question: there is no relying on any of them.

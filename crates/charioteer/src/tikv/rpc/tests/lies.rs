@@ -142,6 +142,36 @@ async fn a_command_that_the_server_does_not_know_in_a_batch_is_asked_by_itself()
 }
 
 #[tokio::test]
+async fn a_command_on_a_stream_that_ends_for_an_unknown_one_may_have_been_carried_out_and_is_not_sent_twice() {
+    let alone = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&alone);
+    let address = liar(move |mut caught: Caught| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let mut send = caught.begin();
+            if caught.path.ends_with("RawPut") {
+                seen.fetch_add(1, Ordering::Relaxed);
+                caught.next().await;
+                send.send_data(framed(b""), false).unwrap();
+                return send.send_trailers(trailers("0")).unwrap();
+            }
+            let ids = caught.next_ids().await;
+            send.send_data(values(ids.into_iter().map(|id| (id, "true".to_owned()))), false).unwrap();
+            caught.next_ids().await;
+            send.send_trailers(trailers("12")).unwrap();
+        }
+    })
+    .await;
+    let subject = Subject::to(address, options());
+    says_the_truth_again(&subject).await;
+    let failure = subject.put("key", "value").await.unwrap_err();
+    assert_eq!((failure.outcome, failure.retry.is_some()), (Outcome::Unknown, true), "{failure:?}");
+    assert_eq!(alone.load(Ordering::Relaxed), 0);
+    subject.put("key", "value").await.unwrap();
+    assert_eq!(alone.load(Ordering::Relaxed), 1, "it travels by itself from now on");
+}
+
+#[tokio::test]
 async fn what_the_server_does_not_take_is_not_sent_and_can_be_given_up() {
     let address = liar(|mut caught: Caught| async move {
         let _send = caught.begin();
