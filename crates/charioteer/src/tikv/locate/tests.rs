@@ -7,7 +7,7 @@ use charioteer_proto::tikv::kvrpcpb::{RawGetRequest, RawPutRequest};
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
 use charioteer_proto::tikv::rpc::{self, Call};
 use charioteer_server::testing::TestServer;
-use charioteer_server::testing::tikv::{Action, Fault, RegionError};
+use charioteer_server::testing::tikv::{Action, Fault, RegionError, Status};
 
 use super::*;
 use crate::backoff::{Cause, Waits};
@@ -248,6 +248,20 @@ async fn what_is_known_serves_on_while_pd_is_gone_and_what_is_not_is_told_in_tim
     assert!(failure.retry.is_some(), "{failure:?}");
     server.tikv().start_pd().await.unwrap();
     assert_eq!(get(&locator, "a").await, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_may_have_moved_is_asked_where_it_was_while_pd_does_not_tell() {
+    let server = server(1, 1).await;
+    let locator = locator(&server, V1).await;
+    let place = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let asked = server.tikv().requests(Call::GetStore);
+    let status = Status::Unknown("out of order".to_owned());
+    let _fault = server.tikv().inject(Fault::new(Action::Status(status)).on(Call::GetStore));
+    Stores::doubt(&place.store);
+    let again = locator.of_key(&"a".into(), Instant::now() + Duration::from_secs(2)).await.unwrap();
+    assert_eq!(again.store().peer(), place.store().peer());
+    assert_eq!(server.tikv().requests(Call::GetStore), asked + 1);
 }
 
 #[tokio::test]
