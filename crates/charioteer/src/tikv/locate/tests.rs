@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use charioteer_proto::tikv::key::{KeyspaceId, Layout, Mode};
 use charioteer_proto::tikv::kvrpcpb::{RawGetRequest, RawPutRequest};
+use charioteer_proto::tikv::metapb;
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
 use charioteer_proto::tikv::rpc::{self, Call};
 use charioteer_server::testing::TestServer;
@@ -262,6 +263,28 @@ async fn a_store_that_may_have_moved_is_asked_where_it_was_while_pd_does_not_tel
     let again = locator.of_key(&"a".into(), Instant::now() + Duration::from_secs(2)).await.unwrap();
     assert_eq!(again.store().peer(), place.store().peer());
     assert_eq!(server.tikv().requests(Call::GetStore), asked + 1);
+}
+
+#[tokio::test]
+async fn calls_under_way_are_answered_by_a_store_that_is_told_anew_and_its_connection_ends_with_them() {
+    let server = server(1, 1).await;
+    let locator = locator(&server, V1).await;
+    let place = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let held = server.tikv().inject(Fault::new(Action::Hold).on(Call::RawGet));
+    let request = RawGetRequest { context: Some(place.context()), key: "a".into(), ..RawGetRequest::default() };
+    let progress = Progress::default();
+    let asked = place.store().connection().batched::<rpc::RawGet>(request, soon(), &progress);
+    let told_anew = async {
+        server.tikv().arrived(Call::RawGet, 1).await;
+        let labels = vec![metapb::StoreLabel { key: "zone".to_owned(), value: "b".to_owned() }];
+        let (id, address) = (place.store().id(), place.store().peer().to_string());
+        locator.0.stores.learn(metapb::Store { id, address, labels, ..metapb::Store::default() }).unwrap();
+        held.release();
+    };
+    let (reply, ()) = tokio::join!(asked, told_anew);
+    assert!(reply.unwrap().not_found);
+    drop(place);
+    server.tikv().until(|seen| seen.connections() <= 1).await;
 }
 
 #[tokio::test]
