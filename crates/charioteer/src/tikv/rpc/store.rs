@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::health::Health;
 use super::stream::BatchStream;
-use crate::error::{Failure, Outcome};
+use crate::error::Failure;
 use crate::net::{Address, Progress};
 use crate::tikv::grpc::{self, Channel, ChannelOptions, Renewed};
 
@@ -59,7 +59,14 @@ struct Link {
     stream: Arc<Renewed<BatchStream>>,
     /// The number of the connection on which the store took no batches; it may have been replaced by another one since.
     without_batches: AtomicU64,
+    began: Instant,
+    /// Until when commands travel by themselves, in milliseconds since then; 0 if they need not.
+    apart_until_ms: AtomicU64,
 }
+
+/// How long commands travel by themselves after a stream was ended for one of them: those that were on it are tried again, and that one
+/// is not to end another stream.
+const APART_MS: u64 = 1000;
 
 /// The number of no connection.
 const NONE: u64 = u64::MAX;
@@ -71,6 +78,8 @@ impl StoreConnection {
             channel: Channel::new(address.clone(), options.channel.clone()),
             stream: Renewed::new(patience),
             without_batches: AtomicU64::new(NONE),
+            began: Instant::now(),
+            apart_until_ms: AtomicU64::new(0),
         };
         let links = (0..options.connections.max(1)).map(|_| link()).collect();
         Self { links, turn: AtomicUsize::new(0), options, health: Arc::default(), liveness: Mutex::default() }
@@ -93,7 +102,7 @@ impl StoreConnection {
         let link = self.link();
         if self.options.batches && link.takes_batches() {
             match self.in_batch::<M>(link, &request, deadline, progress).await {
-                Err(failure) if grpc::is_unimplemented(&failure) && failure.outcome == Outcome::NotApplied => {}
+                Err(failure) if grpc::is_unimplemented(&failure) => {}
                 Err(failure) => return Err(failure.at(self.peer())),
                 Ok(reply) => return Ok(reply),
             }
@@ -155,9 +164,11 @@ impl StoreConnection {
             None => self.stream(link, deadline).await?,
         };
         let reply = stream.call::<M>(request, deadline, progress).await;
-        let ended_the_stream = |failure: &Failure| failure.outcome == Outcome::Unknown || !stream.has_answered();
-        if reply.as_ref().is_err_and(|failure| grpc::is_unimplemented(failure) && ended_the_stream(failure)) {
+        if reply.as_ref().is_err_and(grpc::is_unimplemented) && !stream.has_answered() {
             link.without_batches.store(link.channel.number(), Ordering::Relaxed);
+        }
+        if reply.is_err() && stream.ended_for_one() {
+            link.go_apart();
         }
         reply
     }
@@ -192,7 +203,17 @@ impl Link {
     /// Whether the store takes batches, as far as is known.
     fn takes_batches(&self) -> bool {
         let without = self.without_batches.load(Ordering::Relaxed);
-        without == NONE || without != self.channel.number()
+        let apart_until = self.apart_until_ms.load(Ordering::Relaxed);
+        (without == NONE || without != self.channel.number()) && (apart_until == 0 || self.millis() >= apart_until)
+    }
+
+    /// Has commands travel by themselves for a while.
+    fn go_apart(&self) {
+        self.apart_until_ms.store(self.millis() + APART_MS, Ordering::Relaxed);
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -30,7 +30,17 @@ async fn lies_once(lie: impl Fn(Vec<u64>) -> Bytes + Clone + Send + Sync + 'stat
 
 async fn tells_the_truth(mut caught: Caught) {
     let send = caught.begin();
+    if caught.path.ends_with("RawGet") {
+        return answers_alone(caught, send, b"\x1a\x04true").await;
+    }
     goes_on(caught, send).await;
+}
+
+/// Answers a call of one message.
+async fn answers_alone(mut caught: Caught, mut send: h2::SendStream<Bytes>, said: &[u8]) {
+    caught.next().await;
+    send.send_data(framed(said), false).unwrap();
+    send.send_trailers(trailers("0")).unwrap();
 }
 
 async fn goes_on(mut caught: Caught, mut send: h2::SendStream<Bytes>) {
@@ -85,7 +95,33 @@ async fn an_answer_that_is_no_message_is_its_caller_s_failure_alone() {
 async fn a_message_announced_as_too_long_is_not_waited_for() {
     let subject = lies_once(|_| Bytes::from_static(b"\0\xff\xff\xff\xff")).await;
     let failure = subject.get("key").await.unwrap_err();
-    assert_eq!((failure.kind, failure.outcome), (ErrorKind::TooLarge, Outcome::Unknown));
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::Unknown));
+    assert!(failure.message.contains("4294967295 bytes"), "{failure:?}");
+    says_the_truth_again(&subject).await;
+}
+
+#[tokio::test]
+async fn those_who_share_a_stream_with_an_answer_that_is_too_large_try_again_by_themselves() {
+    let address = liar(|mut caught: Caught| async move {
+        let mut send = caught.begin();
+        if caught.path.ends_with("RawGet") {
+            return answers_alone(caught, send, b"\x1a\x04true").await;
+        }
+        let mut asked = 0;
+        while asked < 3 {
+            asked += caught.next_ids().await.len();
+        }
+        let mut ended = trailers("8");
+        ended.insert("grpc-message", "Sent message larger than max (11 vs. 10)".parse().unwrap());
+        send.send_trailers(ended).unwrap();
+    })
+    .await;
+    let subject = Subject::to(address, options());
+    for failure in futures_util::future::join_all((0..3).map(|_| subject.get("key"))).await {
+        let failure = failure.unwrap_err();
+        assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::Unknown), "{failure:?}");
+        assert!(failure.retry.is_some());
+    }
     says_the_truth_again(&subject).await;
 }
 
@@ -122,9 +158,7 @@ async fn a_command_that_the_server_does_not_know_in_a_batch_is_asked_by_itself()
     let address = liar(|mut caught: Caught| async move {
         let mut send = caught.begin();
         if caught.path.ends_with("RawGet") {
-            caught.next().await;
-            send.send_data(framed(b"\x1a\x05alone"), false).unwrap();
-            return send.send_trailers(trailers("0")).unwrap();
+            return answers_alone(caught, send, b"\x1a\x05alone").await;
         }
         loop {
             let request_ids = caught.next_ids().await;
@@ -151,9 +185,7 @@ async fn a_command_on_a_stream_that_ends_for_an_unknown_one_may_have_been_carrie
             let mut send = caught.begin();
             if caught.path.ends_with("RawPut") {
                 seen.fetch_add(1, Ordering::Relaxed);
-                caught.next().await;
-                send.send_data(framed(b""), false).unwrap();
-                return send.send_trailers(trailers("0")).unwrap();
+                return answers_alone(caught, send, b"").await;
             }
             let ids = caught.next_ids().await;
             send.send_data(values(ids.into_iter().map(|id| (id, "true".to_owned()))), false).unwrap();
