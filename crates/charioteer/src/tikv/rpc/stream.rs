@@ -279,10 +279,10 @@ impl Shared {
     }
 }
 
-/// Whether a stream ends like this because of one of its commands, or the answer to it: the server does not know the command, or the
-/// answer is longer than it sends or this client takes.
+/// Whether a stream may have ended like this because of one of its commands, or the answer to it: the server does not take the command,
+/// or the answer is longer than it sends or this client takes.
 fn is_for_one(end: &Failure) -> bool {
-    grpc::is_unimplemented(end) || end.kind == ErrorKind::TooLarge
+    end.retry.is_none() && (end.server_code.is_some() || end.kind == ErrorKind::TooLarge)
 }
 
 fn wake_rider(mut state: MutexGuard<'_, State>) {

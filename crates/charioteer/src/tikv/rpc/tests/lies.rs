@@ -101,8 +101,21 @@ async fn a_message_announced_as_too_long_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn those_who_share_a_stream_with_an_answer_that_is_too_large_try_again_by_themselves() {
-    let address = liar(|mut caught: Caught| async move {
+async fn those_who_share_a_stream_that_is_ended_for_one_of_them_try_again_by_themselves() {
+    for (code, message) in [("8", "Sent message larger than max (11 vs. 10)"), ("3", "no such thing"), ("2", "")] {
+        let subject = ends_streams(code, message).await;
+        for failure in futures_util::future::join_all((0..3).map(|_| subject.get("key"))).await {
+            let failure = failure.unwrap_err();
+            assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::Unknown), "{failure:?}");
+            assert!(failure.retry.is_some());
+        }
+        says_the_truth_again(&subject).await;
+    }
+}
+
+/// Ends every stream so when it has three commands, and answers calls by themselves.
+async fn ends_streams(code: &'static str, message: &'static str) -> Subject {
+    let address = liar(move |mut caught: Caught| async move {
         let mut send = caught.begin();
         if caught.path.ends_with("RawGet") {
             return answers_alone(caught, send, b"\x1a\x04true").await;
@@ -111,18 +124,12 @@ async fn those_who_share_a_stream_with_an_answer_that_is_too_large_try_again_by_
         while asked < 3 {
             asked += caught.next_ids().await.len();
         }
-        let mut ended = trailers("8");
-        ended.insert("grpc-message", "Sent message larger than max (11 vs. 10)".parse().unwrap());
+        let mut ended = trailers(code);
+        ended.insert("grpc-message", message.parse().unwrap());
         send.send_trailers(ended).unwrap();
     })
     .await;
-    let subject = Subject::to(address, options());
-    for failure in futures_util::future::join_all((0..3).map(|_| subject.get("key"))).await {
-        let failure = failure.unwrap_err();
-        assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::Unknown), "{failure:?}");
-        assert!(failure.retry.is_some());
-    }
-    says_the_truth_again(&subject).await;
+    Subject::to(address, options())
 }
 
 #[tokio::test]
