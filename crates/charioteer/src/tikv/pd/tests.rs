@@ -123,6 +123,16 @@ async fn a_caller_who_goes_away_takes_nobody_elses_timestamps() {
 }
 
 #[tokio::test]
+async fn a_leader_that_has_just_begun_to_lead_is_asked_again_for_timestamps() {
+    let server = TestServer::start().await;
+    let pd = connect(&server).await;
+    let why = "[PD:tso:ErrGenerateTimestamp]generate timestamp failed, timestamp in memory isn't initialized";
+    let young = Fault::new(Action::Status(Status::Unknown(why.to_owned())));
+    let _fault = server.tikv().inject(young.on(Call::Tso).times(1));
+    pd.timestamp(soon()).await.unwrap();
+}
+
+#[tokio::test]
 async fn timestamps_that_come_from_an_earlier_leader_too_late_are_asked_for_again() {
     let server = TestServer::start().await;
     let (pd, tikv) = (connect(&server).await, server.tikv());
