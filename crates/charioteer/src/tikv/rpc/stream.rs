@@ -131,6 +131,11 @@ impl BatchStream {
         self.shared().state.lock().has_answered
     }
 
+    /// Whether it was ended for one of its commands; which of them is not known.
+    pub(super) fn ended_for_one(&self) -> bool {
+        self.shared().state.lock().end.as_ref().is_some_and(is_for_one)
+    }
+
     /// `mine` is told of this request alone.
     async fn answer<M: Batched>(
         &self,
@@ -211,10 +216,16 @@ impl Shared {
     fn lost(&self, stage: Stage) -> Failure {
         let state = self.state.lock();
         let end = state.end.clone().unwrap_or_else(|| grpc::lost("the stream is over", true));
-        let has_never_begun = grpc::is_unimplemented(&end) && !state.has_answered;
-        let is_sent = stage != Stage::Queued && !has_never_begun;
-        let outcome = if is_sent { Outcome::Unknown } else { Outcome::NotApplied };
-        Failure { outcome, ..end }
+        if grpc::is_unimplemented(&end) && !state.has_answered {
+            return Failure { outcome: Outcome::NotApplied, ..end };
+        }
+        let is_sent = stage != Stage::Queued;
+        if is_for_one(&end) {
+            let message = format!("the stream was ended for one of its commands: {}", end.message);
+            let failure = Failure::new(ErrorKind::Unavailable, message).retry(&grpc::APART);
+            return if is_sent { failure.unknown() } else { failure };
+        }
+        Failure { outcome: if is_sent { Outcome::Unknown } else { Outcome::NotApplied }, ..end }
     }
 
     /// An answer of another kind than the question: there is no relying on any of them.
@@ -266,6 +277,12 @@ impl Shared {
         }
         Some(stage)
     }
+}
+
+/// Whether a stream may have ended like this because of one of its commands, or the answer to it: the server does not take the command,
+/// or the answer is longer than it sends or this client takes.
+fn is_for_one(end: &Failure) -> bool {
+    end.retry.is_none() && (end.server_code.is_some() || end.kind == ErrorKind::TooLarge)
 }
 
 fn wake_rider(mut state: MutexGuard<'_, State>) {
