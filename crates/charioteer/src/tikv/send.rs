@@ -14,8 +14,9 @@ use charioteer_proto::tikv::rpc::{self, Method};
 use tokio::time::Instant;
 
 use super::cluster::Cluster;
+use super::grpc;
 use super::locate::{Locator, Place, ReadFrom};
-use super::rpc::{StoreConnection, TOGETHER};
+use super::rpc::StoreConnection;
 use crate::error::{ErrorKind, Failure};
 use crate::exec::{Backend, Effect, Operation};
 use crate::net::Progress;
@@ -162,8 +163,8 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
 impl Regions<'_> {
     /// Takes note of a store that could not be asked, or did not answer.
     fn not_answered(&self, place: &Place, failure: Failure) -> Failure {
-        let is_stores = failure.kind == ErrorKind::Unavailable && failure.retry != Some(&TOGETHER);
-        if failure.retry.is_some() && is_stores {
+        let tells_of_store = failure.retry.is_some_and(|cause| *cause != grpc::APART);
+        if tells_of_store && failure.kind == ErrorKind::Unavailable {
             self.locator.store_failed(place);
         }
         self.cluster.or_closed(failure)

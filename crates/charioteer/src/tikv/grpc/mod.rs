@@ -25,7 +25,7 @@ mod streaming;
 
 pub(crate) use channel::Channel;
 pub(crate) use connection::Connection;
-pub(crate) use failure::{CONNECTION, closed, lost, timed_out, unreadable};
+pub(crate) use failure::{APART, CONNECTION, closed, lost, timed_out, unreadable};
 pub(crate) use messages::Body;
 pub(crate) use options::ChannelOptions;
 pub(crate) use renewed::{Renewable, Renewed};

@@ -167,23 +167,22 @@ impl Locator {
         })
     }
 
-    /// Has PD asked as often as others have to be waited for who ask for something else.
+    /// Has PD asked for the region, and for its store where that is not known.
     async fn find(&self, wanted: &Wanted, deadline: Instant) -> Result<Place, Failure> {
-        loop {
-            let region = self.0.region(wanted).await?;
-            if let Some(place) = self.0.place(Arc::clone(&region)) {
-                return Ok(place);
+        let region = self.0.region(wanted).await?;
+        if let Some(place) = self.0.place(Arc::clone(&region)) {
+            return Ok(place);
+        }
+        // The store is not known, or may have moved.
+        let Some(peer) = region.peers.get(region.ask) else { return Err(region::no_peer(region.id)) };
+        match self.0.stores.find(&self.0.pd, peer.store_id, deadline).await {
+            // Where PD does not tell it is the one that was known, which may be right.
+            Ok(store) => Ok(self.0.place(Arc::clone(&region)).unwrap_or_else(|| self.0.at(region.ask, store, region))),
+            Err(failure) if failure.kind == ErrorKind::NotFound => {
+                Regions::doubt(&region);
+                Err(Failure { kind: ErrorKind::Unavailable, ..failure }.retry(&failure::REGION_MISS))
             }
-            // The store is not known, or may have moved.
-            let Some(peer) = region.peers.get(region.ask) else { return Err(region::no_peer(region.id)) };
-            match self.0.stores.find(&self.0.pd, peer.store_id, deadline).await {
-                Ok(_) => {}
-                Err(failure) if failure.kind == ErrorKind::NotFound => {
-                    Regions::doubt(&region);
-                    return Err(Failure { kind: ErrorKind::Unavailable, ..failure }.retry(&failure::REGION_MISS));
-                }
-                Err(failure) => return Err(failure),
-            }
+            Err(failure) => Err(failure),
         }
     }
 }

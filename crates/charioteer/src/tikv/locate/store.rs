@@ -185,16 +185,14 @@ impl Stores {
         }
         let store = Arc::new(Store::new(told, &self.options)?);
         if let Some(before) = known.insert(store.id, Arc::clone(&store)) {
+            // Calls that are under way may still be answered: its connections end with the last of them.
             debug!(store = store.id, before = %before.peer(), now = %store.peer(), "a store has moved");
-            before.connection.close();
         }
         Ok(store)
     }
 
     fn forget(&self, id: u64) -> Failure {
-        if let Some(store) = self.known.write().remove(&id) {
-            store.connection.close();
-        }
+        self.known.write().remove(&id);
         Failure::new(ErrorKind::NotFound, format!("store {id} is no more"))
     }
 
@@ -237,7 +235,7 @@ async fn check(stores: Weak<Stores>, pd: Pd, store: Weak<Store>) {
         if checks % CHECKS_OF_ONE_ADDRESS == 1 {
             let told = pd.store(asked.id, Instant::now() + IN_THE_BACKGROUND).await;
             let Some(stores) = stores.upgrade() else { return };
-            // It is closed, or replaced by one at another address, for those who look it up from now on.
+            // It is replaced by one at another address, for those who look it up from now on.
             if told.is_ok_and(|told| stores.learn(told).is_ok_and(|now| !Arc::ptr_eq(&now, &asked))) {
                 return;
             }

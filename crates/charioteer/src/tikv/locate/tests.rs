@@ -362,6 +362,42 @@ async fn what_is_known_serves_on_while_pd_is_gone_and_what_is_not_is_told_in_tim
 }
 
 #[tokio::test]
+async fn a_store_that_may_have_moved_is_asked_where_it_was_while_pd_does_not_tell() {
+    let server = server(1, 1).await;
+    let locator = locator(&server, V1).await;
+    let place = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let asked = server.tikv().requests(Call::GetStore);
+    let status = Status::Unknown("out of order".to_owned());
+    let _fault = server.tikv().inject(Fault::new(Action::Status(status)).on(Call::GetStore));
+    Stores::doubt(&place.store);
+    let again = locator.of_key(&"a".into(), Instant::now() + Duration::from_secs(2)).await.unwrap();
+    assert_eq!(again.store().peer(), place.store().peer());
+    assert_eq!(server.tikv().requests(Call::GetStore), asked + 1);
+}
+
+#[tokio::test]
+async fn calls_under_way_are_answered_by_a_store_that_is_told_anew_and_its_connection_ends_with_them() {
+    let server = server(1, 1).await;
+    let locator = locator(&server, V1).await;
+    let place = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let held = server.tikv().inject(Fault::new(Action::Hold).on(Call::RawGet));
+    let request = RawGetRequest { context: Some(place.context()), key: "a".into(), ..RawGetRequest::default() };
+    let progress = Progress::default();
+    let asked = place.store().connection().batched::<rpc::RawGet>(request, soon(), &progress);
+    let told_anew = async {
+        server.tikv().arrived(Call::RawGet, 1).await;
+        let labels = vec![metapb::StoreLabel { key: "zone".to_owned(), value: "b".to_owned() }];
+        let (id, address) = (place.store().id(), place.store().peer().to_string());
+        locator.0.stores.learn(metapb::Store { id, address, labels, ..metapb::Store::default() }).unwrap();
+        held.release();
+    };
+    let (reply, ()) = tokio::join!(asked, told_anew);
+    assert!(reply.unwrap().not_found);
+    drop(place);
+    server.tikv().until(|seen| seen.connections() <= 1).await;
+}
+
+#[tokio::test]
 async fn a_leader_is_found_by_asking_its_peers_while_pd_is_gone() {
     let server = server(3, 1).await;
     let locator = locator(&server, V1).await;

@@ -213,18 +213,12 @@ impl Members {
         Ok(leader)
     }
 
-    /// Lets go of channels to members that are none any more.
+    /// Lets go of channels to members that are none any more; they end with the last call on them.
     fn forget_others(&self) {
         let candidates = self.candidates();
         let mut known = self.known.write();
         let leader = known.leader.as_ref().map(|leader| leader.address.clone());
-        known.channels.retain(|(address, channel)| {
-            let is_used = candidates.contains(address) || leader.as_ref() == Some(address);
-            if !is_used {
-                channel.close();
-            }
-            is_used
-        });
+        known.channels.retain(|(address, _)| candidates.contains(address) || leader.as_ref() == Some(address));
     }
 }
 

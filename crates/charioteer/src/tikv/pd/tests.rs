@@ -11,6 +11,7 @@ use charioteer_server::testing::tikv::{Action, Fault, Status};
 
 use super::*;
 use crate::net::Dialler;
+use crate::tikv::failure;
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
@@ -120,6 +121,34 @@ async fn a_caller_who_goes_away_takes_nobody_elses_timestamps() {
     let (range, ()) = tokio::join!(two, gone);
     let range = range.unwrap();
     assert_eq!(u64::from(*range.end()) - u64::from(*range.start()), 6);
+}
+
+#[tokio::test]
+async fn a_leader_that_has_just_begun_to_lead_is_asked_again_for_timestamps() {
+    let server = TestServer::start().await;
+    let pd = connect(&server).await;
+    let why = "[PD:tso:ErrGenerateTimestamp]generate timestamp failed, timestamp in memory isn't initialized";
+    let young = Fault::new(Action::Status(Status::Unknown(why.to_owned())));
+    let _fault = server.tikv().inject(young.on(Call::Tso).times(1));
+    pd.timestamp(soon()).await.unwrap();
+}
+
+#[tokio::test]
+async fn timestamps_that_come_from_an_earlier_leader_too_late_are_asked_for_again() {
+    let server = TestServer::start().await;
+    let (pd, tikv) = (connect(&server).await, server.tikv());
+    let held = tikv.inject(Fault::new(Action::HoldReply).on(Call::Tso).times(1));
+    let later = async {
+        tikv.arrived(Call::Tso, 1).await;
+        let leader = pd.leader().await.unwrap();
+        let lost = Failure::new(ErrorKind::Unavailable, "not leader").retry(&failure::PD);
+        pd.0.members.learn(&leader, &lost);
+        let given = pd.timestamp(soon()).await.unwrap();
+        held.release();
+        given
+    };
+    let (first, given) = tokio::join!(pd.timestamp(soon()), later);
+    assert!(first.unwrap() > given);
 }
 
 #[tokio::test]

@@ -10,8 +10,9 @@
 //! slot's number. The rider hands all of them to HTTP/2 in one message, when it has let those run who are ready to; there is no timer. An
 //! answer finds its slot by its number, and its caller decodes it. A number is not used again while an answer to it can come.
 //!
-//! A stream that one of its calls has ended, by being too large or by an answer that makes no sense, ends for all of them. Where several
-//! waited nobody can tell which it was: all of them may be tried again, each by itself for a moment, and the one meets its failure alone.
+//! A server may end the whole stream for one of its commands: that it does not know, or whose answer is too long. Nobody can tell which one
+//! it was, so that all are told to try again, and for a moment commands travel by themselves. The same goes for an answer that makes no
+//! sense, where several wait.
 
 mod health;
 mod rider;
@@ -19,7 +20,6 @@ mod store;
 mod stream;
 
 pub(crate) use store::{StoreConnection, StoreOptions};
-pub(crate) use stream::TOGETHER;
 
 #[cfg(test)]
 mod tests;

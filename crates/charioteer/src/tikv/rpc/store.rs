@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use charioteer_proto::tikv::grpchealth::HealthCheckRequest;
 use charioteer_proto::tikv::grpchealth::health_check_response::ServingStatus;
@@ -12,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::health::Health;
-use super::stream::{BatchStream, TOGETHER};
+use super::stream::BatchStream;
 use crate::error::Failure;
 use crate::net::{Address, Progress};
 use crate::tikv::grpc::{self, Channel, ChannelOptions, Renewed};
@@ -49,7 +48,6 @@ pub(crate) struct StoreConnection {
     links: Vec<Link>,
     turn: AtomicUsize,
     options: StoreOptions,
-    began: Instant,
     health: Arc<Health>,
     /// When it was last asked whether it is there, and whether it was.
     liveness: Mutex<Option<(Instant, bool)>>,
@@ -61,12 +59,14 @@ struct Link {
     stream: Arc<Renewed<BatchStream>>,
     /// The number of the connection on which the store took no batches; it may have been replaced by another one since.
     without_batches: AtomicU64,
-    /// Until when commands travel by themselves, in milliseconds since the store was first thought of; 0 where that is long ago.
+    began: Instant,
+    /// Until when commands travel by themselves, in milliseconds since then; 0 if they need not.
     apart_until_ms: AtomicU64,
 }
 
-/// How long commands travel by themselves after one of those on a stream has ended it: so that each has its own failure, or none.
-const APART: Duration = Duration::from_millis(200);
+/// How long commands travel by themselves after a stream was ended for one of them: those that were on it are tried again, and that one
+/// is not to end another stream.
+const APART_MS: u64 = 1000;
 
 /// The number of no connection.
 const NONE: u64 = u64::MAX;
@@ -78,11 +78,11 @@ impl StoreConnection {
             channel: Channel::new(address.clone(), options.channel.clone()),
             stream: Renewed::new(patience),
             without_batches: AtomicU64::new(NONE),
+            began: Instant::now(),
             apart_until_ms: AtomicU64::new(0),
         };
         let links = (0..options.connections.max(1)).map(|_| link()).collect();
-        let (turn, began) = (AtomicUsize::new(0), Instant::now());
-        Self { links, turn, options, began, health: Arc::default(), liveness: Mutex::default() }
+        Self { links, turn: AtomicUsize::new(0), options, health: Arc::default(), liveness: Mutex::default() }
     }
 
     /// `host:port`.
@@ -100,7 +100,7 @@ impl StoreConnection {
         progress: &Progress,
     ) -> Result<M::Reply, Failure> {
         let link = self.link();
-        if self.options.batches && link.takes_batches() && !self.are_apart(link) {
+        if self.options.batches && link.takes_batches() {
             match self.in_batch::<M>(link, &request, deadline, progress).await {
                 Err(failure) if grpc::is_unimplemented(&failure) => {}
                 Err(failure) => return Err(failure.at(self.peer())),
@@ -159,27 +159,13 @@ impl StoreConnection {
             None => self.stream(link, deadline).await?,
         };
         let reply = stream.call::<M>(request, deadline, progress).await;
-        if reply.as_ref().is_err_and(|failure| failure.retry == Some(&TOGETHER)) {
-            link.apart_until_ms.store(self.ms_at(Instant::now() + APART), Ordering::Relaxed);
-        }
         if reply.as_ref().is_err_and(grpc::is_unimplemented) && !stream.has_answered() {
             link.without_batches.store(link.channel.number(), Ordering::Relaxed);
         }
-        reply
-    }
-
-    /// Whether commands travel by themselves for now.
-    fn are_apart(&self, link: &Link) -> bool {
-        let until = link.apart_until_ms.load(Ordering::Relaxed);
-        let are_apart = until > 0 && self.ms_at(Instant::now()) < until;
-        if until > 0 && !are_apart {
-            let _ = link.apart_until_ms.compare_exchange(until, 0, Ordering::Relaxed, Ordering::Relaxed);
+        if reply.is_err() && stream.ended_for_one() {
+            link.go_apart();
         }
-        are_apart
-    }
-
-    fn ms_at(&self, time: Instant) -> u64 {
-        u64::try_from(time.duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+        reply
     }
 
     async fn stream(&self, link: &Link, deadline: Instant) -> Result<BatchStream, Failure> {
@@ -212,7 +198,17 @@ impl Link {
     /// Whether the store takes batches, as far as is known.
     fn takes_batches(&self) -> bool {
         let without = self.without_batches.load(Ordering::Relaxed);
-        without == NONE || without != self.channel.number()
+        let apart_until = self.apart_until_ms.load(Ordering::Relaxed);
+        (without == NONE || without != self.channel.number()) && (apart_until == 0 || self.millis() >= apart_until)
+    }
+
+    /// Has commands travel by themselves for a while.
+    fn go_apart(&self) {
+        self.apart_until_ms.store(self.millis() + APART_MS, Ordering::Relaxed);
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use super::health::Health;
 use super::rider::Rider;
 use super::store::BatchLimits;
-use crate::backoff::Cause;
 use crate::error::{ErrorKind, Failure, Outcome};
 use crate::exec;
 use crate::net::{CallId, Pending, Progress, Refused, Room, Stage, count};
@@ -29,10 +28,6 @@ const ROOM: usize = 16 * 1024;
 
 /// How long calls may be given up, one after the other, without any answer between them, before the stream is taken for dead.
 const SILENCE: Duration = Duration::from_secs(10);
-
-/// One of several calls has ended the stream, and which it was nobody can tell; or another one has.
-pub(crate) const TOGETHER: Cause =
-    Cause { name: "together", at_once: 1, base: Duration::from_millis(10), cap: Duration::from_millis(100) };
 
 /// A stream. Clones share it; it ends when the last is dropped.
 #[derive(Clone)]
@@ -64,7 +59,7 @@ pub(super) struct State {
     pub(super) silent_since: Option<Instant>,
     /// What has ended it.
     end: Option<Failure>,
-    /// Whether that says nothing of any of those who waited then.
+    /// Whether that may as well be another call's than that of any of those who waited then.
     blames_nobody: bool,
 }
 
@@ -137,6 +132,11 @@ impl BatchStream {
     /// Whether anything was answered.
     pub(super) fn has_answered(&self) -> bool {
         self.shared().state.lock().has_answered
+    }
+
+    /// Whether it was ended for one of its commands; which of them is not known.
+    pub(super) fn ended_for_one(&self) -> bool {
+        self.shared().state.lock().end.as_ref().is_some_and(is_for_one)
     }
 
     /// `mine` is told of this request alone.
@@ -219,14 +219,17 @@ impl Shared {
     fn lost(&self, stage: Stage) -> Failure {
         let state = self.state.lock();
         let end = state.end.clone().unwrap_or_else(|| grpc::lost("the stream is over", true));
-        let has_never_begun = grpc::is_unimplemented(&end) && !state.has_answered;
-        let is_sent = stage != Stage::Queued && !has_never_begun;
-        let outcome = if is_sent { Outcome::Unknown } else { Outcome::NotApplied };
-        if is_of_a_call(&end) && (state.blames_nobody || stage == Stage::Queued) {
-            let message = format!("the stream was ended by one of the calls on it: {}", end.message);
-            return Failure { outcome, retry: Some(&TOGETHER), ..Failure::new(ErrorKind::Unavailable, message) };
+        if grpc::is_unimplemented(&end) && !state.has_answered {
+            return Failure { outcome: Outcome::NotApplied, ..end };
         }
-        Failure { outcome, ..end }
+        let is_sent = stage != Stage::Queued;
+        let makes_no_sense = end.kind == ErrorKind::Protocol && (state.blames_nobody || stage == Stage::Queued);
+        if is_for_one(&end) || makes_no_sense {
+            let message = format!("the stream was ended for one of its commands: {}", end.message);
+            let failure = Failure::new(ErrorKind::Unavailable, message).retry(&grpc::APART);
+            return if is_sent { failure.unknown() } else { failure };
+        }
+        Failure { outcome: if is_sent { Outcome::Unknown } else { Outcome::NotApplied }, ..end }
     }
 
     /// An answer of another kind than the question: there is no relying on any of them.
@@ -237,13 +240,12 @@ impl Shared {
         failure
     }
 
-    /// Ends the stream, and wakes everybody who waits. What a single call has brought about is told to it; of several each may as well
-    /// have nothing to do with it.
+    /// Ends the stream, and wakes everybody who waits. If that is a single call, what has ended the stream is its own affair.
     pub(super) fn end(&self, failure: Failure) {
         self.end_for(failure, 1);
     }
 
-    /// The same, where the failure is that of everybody who waits if there are at most so many.
+    /// The same, where it is the affair of those who wait if they are so many at most.
     fn end_for(&self, failure: Failure, at_most: usize) {
         self.ended.store(true, Ordering::Release);
         let mut state = self.state.lock();
@@ -289,10 +291,10 @@ impl Shared {
     }
 }
 
-/// Whether a failure is what a single call can bring upon a stream, for which the others can be tried again.
-fn is_of_a_call(failure: &Failure) -> bool {
-    let is_of_all = matches!(failure.kind, ErrorKind::Closed | ErrorKind::Denied) || grpc::is_unimplemented(failure);
-    failure.retry.is_none() && !is_of_all
+/// Whether a stream may have ended like this because of one of its commands, or the answer to it: the server does not take the command,
+/// or the answer is longer than it sends or this client takes.
+fn is_for_one(end: &Failure) -> bool {
+    end.retry.is_none() && (end.server_code.is_some() || end.kind == ErrorKind::TooLarge)
 }
 
 fn wake_rider(mut state: MutexGuard<'_, State>) {
