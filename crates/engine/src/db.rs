@@ -182,6 +182,24 @@ impl Db {
         Ok(Snapshot::of(rows))
     }
 
+    /// Several keyspaces as they are at one instant; the others need have no rows in this snapshot.
+    ///
+    /// # Errors
+    /// [`Error::KeyspaceDropped`].
+    pub fn snapshot_of_each(&self, keyspaces: &[&Keyspace]) -> Result<Snapshot, Error> {
+        let rows = match &self.store {
+            Store::Memory(_) => {
+                let rows = keyspaces.iter().map(|keyspace| keyspace.in_memory());
+                RowsThen::Memory(memory::view_of_each(rows.collect::<Result<_, _>>()?)?)
+            }
+            Store::Disk(disk) => {
+                keyspaces.iter().try_for_each(|keyspace| keyspace.on_disk()?.check_not_dropped())?;
+                RowsThen::Disk(disk.view())
+            }
+        };
+        Ok(Snapshot::of(rows))
+    }
+
     /// Applies a batch: all of it at one instant or nothing, visible and as durable as it asks for when this returns.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::cache::MAX_KEY_BYTES as ITEM_KEY_BYTES;
+use crate::mvcc::MAX_KEY_BYTES as MVCC_KEY_BYTES;
 use crate::raw::MAX_KEY_BYTES as RAW_KEY_BYTES;
 
 /// The longest key a [`Db`](crate::Db) holds, in bytes.
@@ -45,6 +46,12 @@ pub enum Error {
     },
     /// The key of a raw row that was to be written was longer than [`raw::MAX_KEY_BYTES`](crate::raw::MAX_KEY_BYTES).
     RawKey {
+        /// The length of the refused key, in bytes.
+        len: usize,
+    },
+    /// The key of a version that was to be written was longer, as it is stored, than
+    /// [`mvcc::MAX_KEY_BYTES`](crate::mvcc::MAX_KEY_BYTES).
+    MvccKey {
         /// The length of the refused key, in bytes.
         len: usize,
     },
@@ -196,6 +203,10 @@ impl fmt::Display for Error {
             }
             Self::ItemKey { len } => write!(f, "the key has {len} bytes, that of an item has 1 to {ITEM_KEY_BYTES}"),
             Self::RawKey { len } => write!(f, "the key has {len} bytes, that of a raw row has at most {RAW_KEY_BYTES}"),
+            Self::MvccKey { len } => write!(
+                f,
+                "the key has {len} bytes, that of a transaction has, with one more byte for each eight, at most {MVCC_KEY_BYTES}"
+            ),
             Self::KeyspaceDropped { name } => write!(f, "the keyspace {name:?} was dropped"),
             Self::Corrupt { what } => write!(f, "stored {what} cannot be understood"),
             Self::UnknownPartition { partition, partition_count } => {

@@ -7,7 +7,7 @@
 //!    [`Clock`] is where the time comes from, so that a test can stop it.
 //! 2. [`table`] holds the rules of Apache Pegasus' tables as pure functions of what they read and
 //!    of the time, and a driver, [`table::Tables`], that runs them over a [`Db`]. [`cache`] holds those of memcached's
-//!    items, [`raw`] those of TiKV's raw keys and values.
+//!    items, [`raw`] those of TiKV's raw keys and values, [`mvcc`] those of its transactions.
 //!
 //! ```
 //! use charioteer_engine::table::{CreateTable, Get, Put, Tables, raw_key};
@@ -31,6 +31,7 @@ mod disk;
 mod durability;
 mod error;
 mod memory;
+pub mod mvcc;
 pub mod raw;
 mod snapshot;
 pub mod table;

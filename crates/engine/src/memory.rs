@@ -155,6 +155,15 @@ impl View {
     }
 }
 
+/// Some keyspaces at one instant: each map is locked for reading before the first is cloned.
+pub(crate) fn view_of_each(mut keyspaces: SmallVec<[&Arc<Rows>; 4]>) -> Result<View, Error> {
+    keyspaces.sort_unstable_by_key(|rows| rows.id);
+    keyspaces.dedup_by_key(|rows| rows.id);
+    let locked: SmallVec<[_; 4]> = keyspaces.iter().map(|rows| (rows, rows.map.read())).collect();
+    let maps = locked.iter().map(|(rows, map)| Ok((rows.id, map.as_ref().ok_or_else(|| rows.dropped())?.clone())));
+    Ok(View { maps: maps.collect::<Result<_, _>>()? })
+}
+
 /// Applies the changes in order, all of them or, when a keyspace was dropped, none.
 pub(crate) fn commit(changes: SmallVec<[Change; 1]>) -> Result<(), Error> {
     let Some(first) = changes.first() else {

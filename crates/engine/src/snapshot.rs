@@ -115,7 +115,8 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-fn is_empty(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
+/// Whether bounds are in the wrong order, or leave nothing between them.
+pub(crate) fn is_empty(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
     match range {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
         (Bound::Included(start), Bound::Included(end)) => start > end,

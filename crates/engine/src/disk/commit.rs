@@ -22,7 +22,7 @@ use super::folder::Folder;
 use super::group::Group;
 use super::lead::Lead;
 use crate::batch::Batch;
-use crate::{Durability, Error, Ticket};
+use crate::{Durability, Error, Outcome, Ticket};
 
 /// How long the thread of the store waits, once nothing comes any more, before it tidies up behind the last writes.
 const QUIET: Duration = Duration::from_millis(100);
@@ -231,12 +231,16 @@ impl Shared {
 
     fn commit(&self, lead: &mut Lead, mut group: Group, writers: usize) -> Result<(), Error> {
         self.syncs.store(group.durability() == Durability::Fsync, Ordering::Relaxed);
-        let undo = group.take_undo();
+        let (undo, held) = (group.take_undo(), group.take_held());
         // fjall does not panic here that we know of; if it did, everybody who waits would wait for ever.
         let committed = catch_unwind(AssertUnwindSafe(|| lead.commit(group, writers)));
         let committed = committed.unwrap_or_else(|_| Err(lead.broke_off()));
-        if committed.is_err() {
+        if let Err(error) = &committed {
             undo.for_each(|undo| undo());
+            if error.outcome() == Outcome::Unknown {
+                // What it keeps others from must not happen while nobody knows whether it was applied.
+                lead.keep_for_ever(held);
+            }
         }
         committed
     }

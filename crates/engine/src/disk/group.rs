@@ -1,18 +1,24 @@
 //! The changes of a group on their way to the journal, and the rows as they will be after them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
 
 use crate::batch::{Batch, Change};
 use crate::db::Keyspace;
-use crate::snapshot::KeysInRange;
+use crate::snapshot::{KeysInRange, is_empty};
 use crate::{Durability, Error};
+
+use super::view::{lower, upper};
 
 /// What is done when a group is not committed.
 pub(crate) type Undo = Box<dyn FnOnce() + Send>;
+
+/// What is dropped when a group is over.
+pub(crate) type Held = Box<dyn Any + Send>;
 
 /// A group that is being put together.
 pub(crate) struct Group {
@@ -25,8 +31,9 @@ pub(crate) struct Group {
     /// How many of the changes are in `latest`; they are put there when somebody reads, which most writes do not.
     indexed: usize,
     /// For each keyspace, where the latest change of a key is.
-    latest: HashMap<u64, HashMap<Bytes, usize>>,
+    latest: HashMap<u64, BTreeMap<Bytes, usize>>,
     undo: Vec<Undo>,
+    held: Vec<Held>,
 }
 
 impl Group {
@@ -39,7 +46,13 @@ impl Group {
             indexed: 0,
             latest: HashMap::new(),
             undo: Vec::new(),
+            held: Vec::new(),
         }
+    }
+
+    /// Keeps that until the group is committed and shows, or never will.
+    pub(crate) fn hold(&mut self, held: Held) {
+        self.held.push(held);
     }
 
     /// Has that done if the group is not committed: what is known in memory of its changes is put right again.
@@ -72,17 +85,55 @@ impl Group {
         let more_behind = (before.len() == most_before).then(|| before.last().cloned()).flatten();
         let seen = (range.0, more_behind.as_deref().map_or(range.1, Bound::Included));
         let mut keys: BTreeSet<Bytes> = before.into_iter().collect();
-        for (key, at) in self.latest.get(&rows.id()).into_iter().flatten() {
-            if !RangeBounds::<[u8]>::contains(&seen, &key[..]) {
-                continue;
-            }
-            if self.changes.get(*at).is_some_and(|change| change.value.is_some()) {
+        for (key, at) in self.changed(rows.id(), seen) {
+            if self.changes.get(at).is_some_and(|change| change.value.is_some()) {
                 keys.insert(key.clone());
             } else {
                 keys.remove(key);
             }
         }
         Ok(KeysInRange { keys: keys.into_iter().collect(), more_behind })
+    }
+
+    /// The rows of a range, ascending, as the changes so far leave them, until `visit` breaks. Bounds in the wrong order hold no
+    /// rows, and bounds may be of any length.
+    pub(crate) fn visit(
+        &mut self,
+        keyspace: &Keyspace,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        visit: &mut dyn FnMut(&Bytes, &Bytes) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let rows = keyspace.on_disk()?;
+        let range = (lower(range.0), upper(range.1));
+        if is_empty(range) {
+            return Ok(());
+        }
+        self.index()?;
+        let mut changed = self.changed(rows.id(), range).peekable();
+        let mut before = rows.rows_as_leader(range);
+        let mut next = before.next().transpose()?;
+        loop {
+            let takes_change = match (&next, changed.peek()) {
+                (Some((key, _)), Some((changed, _))) => *changed <= key,
+                (next, _) => next.is_none(),
+            };
+            if !takes_change {
+                let Some((key, value)) = &next else { return Ok(()) };
+                if visit(key, value).is_break() {
+                    return Ok(());
+                }
+                next = before.next().transpose()?;
+                continue;
+            }
+            let Some((key, at)) = changed.next() else { return Ok(()) };
+            if next.as_ref().is_some_and(|(replaced, _)| replaced == key) {
+                next = before.next().transpose()?;
+            }
+            let value = self.changes.get(at).and_then(|change| change.value.as_ref());
+            if value.is_some_and(|value| visit(key, value).is_break()) {
+                return Ok(());
+            }
+        }
     }
 
     /// Adds the changes of a batch: all of them or, when one of them cannot be made, none.
@@ -110,8 +161,19 @@ impl Group {
         mem::take(&mut self.undo).into_iter().rev()
     }
 
+    /// What is to be kept until it is over.
+    pub(super) fn take_held(&mut self) -> Vec<Held> {
+        mem::take(&mut self.held)
+    }
+
     pub(super) fn into_changes(self) -> Vec<Change> {
         self.changes
+    }
+
+    /// The keys of a range that are changed, ascending, and which change is the latest.
+    fn changed(&self, rows: u64, range: (Bound<&[u8]>, Bound<&[u8]>)) -> impl Iterator<Item = (&Bytes, usize)> {
+        let keys = self.latest.get(&rows);
+        keys.into_iter().flat_map(move |keys| keys.range::<[u8], _>(range)).map(|(key, at)| (key, *at))
     }
 
     fn index(&mut self) -> Result<(), Error> {
@@ -126,7 +188,7 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Bound;
+    use std::ops::{Bound, ControlFlow};
 
     use crate::snapshot::KeysInRange;
     use crate::{Batch, Db, DiskOptions, Durability, Keyspace};
@@ -157,5 +219,58 @@ mod tests {
             assert_eq!(found, keys);
             assert_eq!(more_behind.as_deref(), behind.map(str::as_bytes));
         }
+    }
+
+    type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+    #[test]
+    fn the_rows_of_a_range_are_those_that_the_changes_so_far_leave() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        db.commit(changes(&rows, &["b", "d", "f", "h"], &[])).unwrap();
+        let found = db.disk().unwrap().run(move |group| {
+            group.add(changes(&rows, &["a", "c", "e", "f", "i"], &["b", "d"]))?;
+            let long = [b'x'; 70_000];
+            let ranges: [Bounds<'_>; 4] = [
+                (Bound::Unbounded, Bound::Unbounded),
+                (Bound::Excluded(b"a"), Bound::Included(b"f")),
+                (Bound::Included(b"f"), Bound::Excluded(b"b")),
+                (Bound::Included(b"g"), Bound::Excluded(&long)),
+            ];
+            let mut found = Vec::new();
+            for range in ranges {
+                let mut keys = String::new();
+                group.visit(&rows, range, &mut |key, _| {
+                    keys.push_str(&String::from_utf8_lossy(key));
+                    if keys.len() < 6 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })?;
+                found.push(keys);
+            }
+            Ok(found)
+        });
+        assert_eq!(found.unwrap(), ["acefhi", "cef", "", "hi"]);
+    }
+
+    #[test]
+    fn what_a_group_holds_is_dropped_when_it_shows() {
+        struct OnDrop(std::sync::mpsc::Sender<Option<bytes::Bytes>>, Db, Keyspace);
+        impl Drop for OnDrop {
+            fn drop(&mut self) {
+                let _ = self.0.send(self.1.get(&self.2, b"a").unwrap());
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        let (sender, dropped) = std::sync::mpsc::channel();
+        let held = OnDrop(sender, db.clone(), rows.clone());
+        let work = move |group: &mut super::Group| {
+            group.add(changes(&rows, &["a"], &[]))?;
+            group.hold(Box::new(held));
+            Ok(())
+        };
+        db.disk().unwrap().submit(work).wait().unwrap();
+        assert!(dropped.recv().unwrap().is_some());
     }
 }

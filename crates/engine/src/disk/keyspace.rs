@@ -72,6 +72,18 @@ impl DiskKeyspace {
         rows.map(|row| row.key().map(Bytes::from).map_err(|error| self.read_error(error))).collect()
     }
 
+    /// The rows of a range, for whoever keeps all others from writing.
+    pub(super) fn rows_as_leader<'a>(
+        &'a self,
+        range: (Bound<&'a [u8]>, Bound<&'a [u8]>),
+    ) -> impl Iterator<Item = Result<(Bytes, Bytes), Error>> + use<'a> {
+        let rows = self.handle.range::<&[u8], _>(range);
+        rows.map(|row| {
+            let (key, value) = row.into_inner().map_err(|error| self.read_error(error))?;
+            Ok((Bytes::from(key), Bytes::from(value)))
+        })
+    }
+
     pub(super) fn read_error(&self, error: fjall::Error) -> Error {
         fjall_error("reading", self.handle.path(), error)
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fjall::{Database, OwnedWriteBatch, PersistMode};
 
 use super::errors::fjall_error;
-use super::group::Group;
+use super::group::{Group, Held};
 use super::journal_place::JournalPlace;
 use super::keyspace::Keyspaces;
 use super::marks::{Mark, Marks, MarksFile};
@@ -54,6 +54,8 @@ pub(super) struct Lead {
     sync_time: Duration,
     /// Why nothing can be written any more.
     halted: Option<String>,
+    /// What goes with groups of which nobody knows whether they were applied.
+    undecided: Vec<Held>,
 }
 
 /// What a [`Lead`] starts from.
@@ -89,6 +91,7 @@ impl Lead {
             together: 1,
             sync_time: Duration::ZERO,
             halted: None,
+            undecided: Vec::new(),
         }
     }
 
@@ -138,6 +141,11 @@ impl Lead {
             self.sync_time = (self.sync_time * 7 + took) / 8;
         }
         self.acknowledge(mark, durability)
+    }
+
+    /// Keeps something until the store is closed.
+    pub(super) fn keep_for_ever(&mut self, held: Vec<Held>) {
+        self.undecided.extend(held);
     }
 
     #[cfg(test)]

@@ -64,7 +64,7 @@ impl DiskView {
 
 /// The same bound in a key that fjall takes, which panics at longer ones. No row has a longer key, so that behind one that
 /// is too long are exactly the rows behind its longest possible beginning.
-fn lower(bound: Bound<&[u8]>) -> Bound<&[u8]> {
+pub(super) fn lower(bound: Bound<&[u8]>) -> Bound<&[u8]> {
     match bound {
         Bound::Included(key) | Bound::Excluded(key) if key.len() > MAX_KEY_BYTES => {
             Bound::Excluded(&key[..MAX_KEY_BYTES])
@@ -74,7 +74,7 @@ fn lower(bound: Bound<&[u8]>) -> Bound<&[u8]> {
 }
 
 /// As [`lower`]: that beginning itself lies before the bound.
-fn upper(bound: Bound<&[u8]>) -> Bound<&[u8]> {
+pub(super) fn upper(bound: Bound<&[u8]>) -> Bound<&[u8]> {
     match bound {
         Bound::Included(key) | Bound::Excluded(key) if key.len() > MAX_KEY_BYTES => {
             Bound::Included(&key[..MAX_KEY_BYTES])

@@ -19,6 +19,7 @@ mod group_commit;
 mod journals;
 mod key;
 mod limits;
+mod mvcc;
 mod on_disk;
 mod on_memory;
 mod raw;

@@ -6,6 +6,7 @@
 //! - [`scan`] reads the answer to a scan in two steps;
 //! - [`regional`] is what the commands of stores have in common;
 //! - [`key`] lays out keys for each API version and for PD, [`memcomparable`] is the encoding that keeps their order;
+//! - [`fingerprint`] is the hash of a key by which deadlocks are reported;
 //! - [`timestamp`] is the cluster's time, [`value`] what stands behind a raw value;
 //! - [`weight`] tells what a message will take in memory.
 //!
@@ -28,6 +29,7 @@
 //! ```
 
 pub mod batch;
+pub mod fingerprint;
 pub mod key;
 pub mod memcomparable;
 mod messages;
