@@ -13,8 +13,6 @@
 //! - `pd` is what the cluster's PD is asked for, `locate` what is known of regions, and learnt from their errors;
 //! - `rpc` is a store: commands of many callers travel in the messages of one stream;
 //! - `grpc` is the way to a server and back: calls over HTTP/2, without services.
-// Some of what PD and stores can be asked for nobody asks for yet.
-#![allow(dead_code, unused_imports)]
 
 mod cluster;
 mod failure;

@@ -9,12 +9,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use charioteer_proto::tikv::kvrpcpb::Context;
+use charioteer_proto::tikv::kvrpcpb::{Context, RawScanRequest};
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
 use charioteer_proto::tikv::rpc::{self, Method};
+use charioteer_proto::tikv::scan::ScanAnswer;
 use tokio::time::Instant;
 
 use super::cluster::Cluster;
+use super::grpc;
 use super::locate::{Locator, Place, ReadFrom};
 use super::rpc::StoreConnection;
 use crate::error::{ErrorKind, Failure};
@@ -32,13 +34,13 @@ pub(super) trait RegionOperation: Operation {
     fn spot(&self) -> Spot<'_>;
 
     /// What is sent to this region, but for the context.
-    fn request(&self, place: &Place) -> <Self::Method as Method>::Request;
+    fn request(&self, place: &Place) -> <Self::Method as Travels>::Request;
 
     /// Says in the context what there is to be said beside the region.
     fn explain(&self, _context: &mut Context) {}
 
     /// What the answer means that came from there.
-    fn reply(&self, place: &Place, reply: <Self::Method as Method>::Reply) -> Result<Self::Reply, Failure>;
+    fn reply(&self, place: &Place, reply: <Self::Method as Travels>::Reply) -> Result<Self::Reply, Failure>;
 
     /// What it comes to without asking, where this region does not hold all of what it is about.
     fn misfit(&self, _place: &Place) -> Option<Self::Reply> {
@@ -64,7 +66,10 @@ impl<'a> Spot<'a> {
 }
 
 /// A method, and how it travels.
-pub(super) trait Travels: Method {
+pub(super) trait Travels {
+    type Request;
+    type Reply;
+
     fn send(
         store: &StoreConnection,
         request: Self::Request,
@@ -76,12 +81,15 @@ pub(super) trait Travels: Method {
 macro_rules! in_batches {
     ($($method:ident)*) => {$(
         impl Travels for rpc::$method {
+            type Request = <Self as Method>::Request;
+            type Reply = <Self as Method>::Reply;
+
             fn send(
                 store: &StoreConnection,
-                request: Self::Request,
+                request: <Self as Travels>::Request,
                 deadline: Instant,
                 progress: &Progress,
-            ) -> impl Future<Output = Result<Self::Reply, Failure>> + Send {
+            ) -> impl Future<Output = Result<<Self as Travels>::Reply, Failure>> + Send {
                 store.batched::<Self>(request, deadline, progress)
             }
         }
@@ -91,12 +99,15 @@ macro_rules! in_batches {
 macro_rules! alone {
     ($($method:ident)*) => {$(
         impl Travels for rpc::$method {
+            type Request = <Self as Method>::Request;
+            type Reply = <Self as Method>::Reply;
+
             async fn send(
                 store: &StoreConnection,
-                request: Self::Request,
+                request: <Self as Travels>::Request,
                 deadline: Instant,
                 progress: &Progress,
-            ) -> Result<Self::Reply, Failure> {
+            ) -> Result<<Self as Travels>::Reply, Failure> {
                 store.unary::<Self>(&request, deadline, progress).await
             }
         }
@@ -104,12 +115,30 @@ macro_rules! alone {
 }
 
 in_batches! {
-    RawGet RawBatchGet RawPut RawBatchPut RawDelete RawBatchDelete RawDeleteRange RawScan RawCoprocessor
+    RawGet RawBatchGet RawPut RawBatchPut RawDelete RawBatchDelete RawDeleteRange RawCoprocessor
     KvGet KvBatchGet KvScan KvPrewrite KvCommit KvBatchRollback KvPessimisticLock KvPessimisticRollback KvTxnHeartBeat
     KvCheckTxnStatus KvCheckSecondaryLocks KvResolveLock KvScanLock KvDeleteRange
 }
 // Batches have no number for these.
 alone! { RawGetKeyTtl RawCompareAndSwap RawChecksum }
+
+/// [`RawScan`](rpc::RawScan), of whose answer the rows are read later.
+pub(super) struct RawScan;
+
+impl Travels for RawScan {
+    type Request = RawScanRequest;
+    type Reply = ScanAnswer;
+
+    async fn send(
+        store: &StoreConnection,
+        request: RawScanRequest,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<ScanAnswer, Failure> {
+        let answer = store.batched_undecoded::<rpc::RawScan>(request, deadline, progress).await?;
+        ScanAnswer::read(answer).map_err(|error| grpc::unreadable(error).at(store.peer()))
+    }
+}
 
 /// The regions of a cluster, as those who call see them.
 pub(super) struct Regions<'a> {
@@ -176,7 +205,8 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
 impl Regions<'_> {
     /// Takes note of a store that could not be asked, or did not answer.
     fn not_answered(&self, place: &Place, failure: Failure) -> Failure {
-        if failure.retry.is_some() && failure.kind == ErrorKind::Unavailable {
+        let tells_of_store = failure.retry.is_some_and(|cause| *cause != grpc::APART);
+        if tells_of_store && failure.kind == ErrorKind::Unavailable {
             self.locator.store_failed(place);
         }
         self.cluster.or_closed(failure)

@@ -221,6 +221,8 @@ mod tests {
         }
     }
 
+    type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
     #[test]
     fn the_rows_of_a_range_are_those_that_the_changes_so_far_leave() {
         let folder = tempfile::tempdir().unwrap();
@@ -230,7 +232,7 @@ mod tests {
         let found = db.disk().unwrap().run(move |group| {
             group.add(changes(&rows, &["a", "c", "e", "f", "i"], &["b", "d"]))?;
             let long = [b'x'; 70_000];
-            let ranges: [(Bound<&[u8]>, Bound<&[u8]>); 4] = [
+            let ranges: [Bounds<'_>; 4] = [
                 (Bound::Unbounded, Bound::Unbounded),
                 (Bound::Excluded(b"a"), Bound::Included(b"f")),
                 (Bound::Included(b"f"), Bound::Excluded(b"b")),

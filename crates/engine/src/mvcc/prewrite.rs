@@ -192,7 +192,11 @@ impl Prewrite {
 
     fn add(&self, plan: &mut Plan, key: EncodedKey, mutation: Mutation, checked: Checked) {
         match checked {
-            Checked::Locked { min_commit_ts } => self.note_calculated(plan, min_commit_ts),
+            Checked::Locked { min_commit_ts } => {
+                // What is locked already can't be committed at once with the others.
+                plan.falls_back |= self.try_one_pc;
+                self.note_calculated(plan, min_commit_ts);
+            }
             Checked::Nothing => self.note_calculated(plan, self.min_commit_ts.max(self.start_ts.saturating_add(1))),
             // A later bit of the buffer has written this key already.
             Checked::Stale => {}

@@ -341,8 +341,10 @@ impl Scan {
         }
         let write = decode_write(stored.clone())?;
         if commit_ts > self.at.ts {
-            if self.at.isolation == Isolation::ReadCommittedCheck && write.kind.is_data() {
-                self.decide(&key, Err(self.newer(&key, commit_ts, &write)?))?;
+            if self.at.isolation == Isolation::ReadCommittedCheck {
+                if write.kind.is_data() {
+                    self.decide(&key, Err(self.newer(&key, commit_ts, &write)?))?;
+                }
                 return Ok(None);
             }
             return Ok(is_late.then(|| Stop::Seek(Bound::Included(key.at(self.at.ts)))));

@@ -11,14 +11,18 @@
 //!
 //! A reader that finds no lock in memory has either been there first, and then has raised the timestamp in time, or it comes
 //! when the rows show, and then its snapshot has them.
+//!
+//! A key may have several locks in memory: on disk, one command follows another into a group before any of it shows.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
+use smallvec::SmallVec;
 
 use super::key::EncodedKey;
 use super::lock::Lock;
@@ -28,13 +32,19 @@ use crate::snapshot::is_empty;
 #[derive(Debug, Default)]
 pub(super) struct Timestamps {
     max_read_ts: AtomicU64,
-    locks: RwLock<BTreeMap<Bytes, Lock>>,
+    locks: RwLock<BTreeMap<Bytes, LocksOfKey>>,
+    /// The number of the next batch of locks.
+    next_batch: AtomicU64,
 }
+
+/// Each with the number of the batch that it was published in.
+type LocksOfKey = SmallVec<[(u64, Lock); 1]>;
 
 /// Locks in memory, which are given back with it.
 #[derive(Debug)]
 pub(super) struct Published {
     timestamps: Arc<Timestamps>,
+    batch: u64,
     keys: Vec<EncodedKey>,
 }
 
@@ -53,7 +63,7 @@ impl Timestamps {
     /// The lock in memory of a key, if there is one that stands in the way.
     pub(super) fn blocking<T>(&self, key: &EncodedKey, blocks: impl Fn(&EncodedKey, &Lock) -> Option<T>) -> Option<T> {
         let locks = self.locks.read();
-        locks.get(key.bytes()).and_then(|lock| blocks(key, lock))
+        locks.get(key.bytes()).into_iter().flatten().find_map(|(_, lock)| blocks(key, lock))
     }
 
     /// The first lock in memory of a range of keys that stands in the way.
@@ -67,7 +77,10 @@ impl Timestamps {
             return None;
         }
         let locks = self.locks.read();
-        locks.range::<[u8], _>(range).find_map(|(key, lock)| blocks(&EncodedKey::stored(key.clone()), lock))
+        locks.range::<[u8], _>(range).find_map(|(key, locks)| {
+            let key = EncodedKey::stored(key.clone());
+            locks.iter().find_map(|(_, lock)| blocks(&key, lock))
+        })
     }
 
     /// Publishes locks as they follow from the highest timestamp that was read at, or none of them.
@@ -77,10 +90,14 @@ impl Timestamps {
     ) -> Result<(Published, T), E> {
         let mut published = self.locks.write();
         let (locks, told) = locks(self.max_read_ts())?;
-        let keys = locks.iter().map(|(key, _)| key.clone()).collect();
-        published.extend(locks.into_iter().map(|(key, lock)| (key.bytes().clone(), lock)));
+        let batch = self.next_batch.fetch_add(1, Ordering::Relaxed);
+        let mut keys = Vec::with_capacity(locks.len());
+        for (key, lock) in locks {
+            published.entry(key.bytes().clone()).or_default().push((batch, lock));
+            keys.push(key);
+        }
         drop(published);
-        Ok((Published { timestamps: Arc::clone(self), keys }, told))
+        Ok((Published { timestamps: Arc::clone(self), batch, keys }, told))
     }
 }
 
@@ -88,7 +105,12 @@ impl Drop for Published {
     fn drop(&mut self) {
         let mut published = self.timestamps.locks.write();
         for key in &self.keys {
-            published.remove(key.bytes());
+            if let Entry::Occupied(mut locks) = published.entry(key.bytes().clone()) {
+                locks.get_mut().retain(|(batch, _)| *batch != self.batch);
+                if locks.get().is_empty() {
+                    locks.remove();
+                }
+            }
         }
     }
 }
@@ -121,6 +143,20 @@ mod tests {
         assert_eq!(timestamps.blocking_in(wrong, min_commit_ts), None);
         drop(held);
         assert_eq!(timestamps.blocking(&key, min_commit_ts), None);
+    }
+
+    #[test]
+    fn a_lock_stays_although_another_one_of_the_key_comes_and_goes() {
+        let (timestamps, key) = (Arc::<Timestamps>::default(), EncodedKey::of(b"a"));
+        let blocking = |ts: u64| timestamps.blocking(&key, |_, lock| (lock.min_commit_ts <= ts).then_some(()));
+        let (first, _) = published(&timestamps, &key).unwrap();
+        timestamps.raise(9);
+        let (second, _) = published(&timestamps, &key).unwrap();
+        assert!(blocking(1).is_some(), "the first is in the way though the second is not");
+        drop(second);
+        assert!(blocking(1).is_some());
+        drop(first);
+        assert!(blocking(u64::MAX).is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Starting;
 use crate::backend::{EmbeddedRows, Rows, aside};
 use crate::listener::Listener;
 use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store, StoreParts, collect};
-use crate::tls::Handshakes;
+use crate::tls::{Handshakes, Protocols};
 use crate::{Error, Tls};
 
 impl Starting {
@@ -16,7 +16,7 @@ impl Starting {
     pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRows>>, Error> {
         let Some(options) = self.options.tikv.clone() else { return Ok(None) };
         options.check()?;
-        let handshakes = options.tls.clone().map(Handshakes::new).transpose()?;
+        let handshakes = options.tls.clone().map(|tls| Handshakes::new(tls, Protocols::GrpcAndHttp)).transpose()?;
         let asks_who_it_is = options.tls.as_ref().is_some_and(Tls::asks_who_it_is);
         let pd = self.bind_asking("TiKV's PD", options.pd, asks_who_it_is).await?;
         let mut stores = Vec::new();
@@ -39,14 +39,16 @@ impl Starting {
             Ok((cluster, pd, rows))
         });
         let (cluster, pd_service, rows) = opened.await.map_err(Error::Store)?;
+        let pd_service = Arc::new(pd_service);
         let waits = Arc::default();
         let store = |number| {
             let (cluster, clock) = (Arc::clone(&cluster), self.options.clock.clone());
             let frame_bytes = self.options.limits.frame_bytes;
-            let (rows, waits) = (rows.clone(), Arc::clone(&waits));
+            let (rows, waits, pd) = (rows.clone(), Arc::clone(&waits), Arc::clone(&pd_service));
             Arc::new(Store::new(StoreParts {
                 id: cluster.store_id_at(number),
                 cluster,
+                pd,
                 rows,
                 waits,
                 api,
@@ -54,7 +56,6 @@ impl Starting {
                 frame_bytes,
             }))
         };
-        let pd_service = Arc::new(pd_service);
         let collecting = collect(Arc::clone(&pd_service), rows.clone(), self.serving.stop.clone());
         self.serving.tasks.spawn(collecting);
         let service = Service::new(Parts {

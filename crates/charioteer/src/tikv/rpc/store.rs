@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::grpchealth::HealthCheckRequest;
 use charioteer_proto::tikv::grpchealth::health_check_response::ServingStatus;
 use charioteer_proto::tikv::rpc::{Batched, HealthCheck, Method};
@@ -59,7 +61,14 @@ struct Link {
     stream: Arc<Renewed<BatchStream>>,
     /// The number of the connection on which the store took no batches; it may have been replaced by another one since.
     without_batches: AtomicU64,
+    began: Instant,
+    /// Until when commands travel by themselves, in milliseconds since then; 0 if they need not.
+    apart_until_ms: AtomicU64,
 }
+
+/// How long commands travel by themselves after a stream was ended for one of them: those that were on it are tried again, and that one
+/// is not to end another stream.
+const APART_MS: u64 = 1000;
 
 /// The number of no connection.
 const NONE: u64 = u64::MAX;
@@ -71,6 +80,8 @@ impl StoreConnection {
             channel: Channel::new(address.clone(), options.channel.clone()),
             stream: Renewed::new(patience),
             without_batches: AtomicU64::new(NONE),
+            began: Instant::now(),
+            apart_until_ms: AtomicU64::new(0),
         };
         let links = (0..options.connections.max(1)).map(|_| link()).collect();
         Self { links, turn: AtomicUsize::new(0), options, health: Arc::default(), liveness: Mutex::default() }
@@ -90,6 +101,17 @@ impl StoreConnection {
         deadline: Instant,
         progress: &Progress,
     ) -> Result<M::Reply, Failure> {
+        let reply = self.batched_undecoded::<M>(request, deadline, progress).await?;
+        M::Reply::decode(reply).map_err(|error| grpc::unreadable(error).at(self.peer()))
+    }
+
+    /// The same for those who decode the answer themselves.
+    pub(crate) async fn batched_undecoded<M: Batched>(
+        &self,
+        request: M::Request,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Bytes, Failure> {
         let link = self.link();
         if self.options.batches && link.takes_batches() {
             match self.in_batch::<M>(link, &request, deadline, progress).await {
@@ -98,7 +120,7 @@ impl StoreConnection {
                 Ok(reply) => return Ok(reply),
             }
         }
-        link.channel.unary::<M>(&request, deadline, progress).await
+        link.channel.unary_undecoded::<M>(&request, deadline, progress).await
     }
 
     /// Has a command carried out by a call of its own.
@@ -130,11 +152,6 @@ impl StoreConnection {
         self.health.slow_score()
     }
 
-    /// How busy the store is with messages, as it says itself.
-    pub(crate) fn load(&self) -> u64 {
-        self.health.load()
-    }
-
     /// Ends all connections, for good.
     pub(crate) fn close(&self) {
         for link in &self.links {
@@ -149,7 +166,7 @@ impl StoreConnection {
         request: &M::Request,
         deadline: Instant,
         progress: &Progress,
-    ) -> Result<M::Reply, Failure> {
+    ) -> Result<Bytes, Failure> {
         let stream = match link.stream.there() {
             Some(stream) => stream,
             None => self.stream(link, deadline).await?,
@@ -157,6 +174,9 @@ impl StoreConnection {
         let reply = stream.call::<M>(request, deadline, progress).await;
         if reply.as_ref().is_err_and(grpc::is_unimplemented) && !stream.has_answered() {
             link.without_batches.store(link.channel.number(), Ordering::Relaxed);
+        }
+        if reply.is_err() && stream.ended_for_one() {
+            link.go_apart();
         }
         reply
     }
@@ -191,7 +211,17 @@ impl Link {
     /// Whether the store takes batches, as far as is known.
     fn takes_batches(&self) -> bool {
         let without = self.without_batches.load(Ordering::Relaxed);
-        without == NONE || without != self.channel.number()
+        let apart_until = self.apart_until_ms.load(Ordering::Relaxed);
+        (without == NONE || without != self.channel.number()) && (apart_until == 0 || self.millis() >= apart_until)
+    }
+
+    /// Has commands travel by themselves for a while.
+    fn go_apart(&self) {
+        self.apart_until_ms.store(self.millis() + APART_MS, Ordering::Relaxed);
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

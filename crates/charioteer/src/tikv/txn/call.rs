@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use charioteer_proto::tikv::kvrpcpb::Context;
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
-use charioteer_proto::tikv::rpc::{self, Method};
+use charioteer_proto::tikv::rpc;
 
 use super::options::Hints;
 use crate::error::Failure;
@@ -14,7 +14,7 @@ use crate::tikv::locate::Place;
 use crate::tikv::send::{RegionOperation, Spot, Travels};
 
 /// A command of transactions, which names the keys that it is about.
-pub(super) trait Command: Travels<Request: Regional + Send + Sync, Reply: RegionalReply + Send> {
+pub(super) trait Command: Travels<Request: Regional + Clone + Send + Sync, Reply: RegionalReply + Send> {
     /// Its name in errors, spans and metrics.
     const NAME: &'static str;
     /// What it changes. What comes to the same when it is made twice is made again when an answer is lost, and all of them do.
@@ -52,7 +52,7 @@ commands! {
 }
 
 /// A command that is sent to the region of its keys. If they do not lie in one any more, nothing is sent, and nothing comes of it.
-pub(super) struct Ask<'a, M: Method> {
+pub(super) struct Ask<'a, M: Travels> {
     request: M::Request,
     /// Where the region is looked for, if not at the keys.
     at: Option<Bytes>,

@@ -442,7 +442,7 @@ mod tests {
 
     #[test]
     fn what_is_not_determined_says_so_and_is_not_tried_again() {
-        let cause = Failure::new(ErrorKind::Timeout, "there was no answer").retry(&failure::RPC);
+        let cause = Failure::new(ErrorKind::Timeout, "there was no answer").retry(&failure::REGION_MISS);
         let error = undetermined(Error::from(cause));
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::Unknown));
         assert_eq!(TxnError::of(&error), Some(&TxnError::Undetermined));

@@ -1,6 +1,5 @@
 //! Forgetting the past: how far back it is kept, the locks that are left over in it, and ranges that are deleted without a trace.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +19,7 @@ use super::error::{self, Trouble};
 use super::locks::{Lock, each};
 use super::patience::{Patience, WRITE_BLOCKED};
 use super::resolve::Met;
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::{Error, Failure};
 use crate::exec::{self, Effect, Operation};
 use crate::net::Progress;
 use crate::tikv::failure;

@@ -22,7 +22,7 @@ use super::options::{Hints, SnapshotOptions};
 use super::patience::{Patience, READ_BLOCKED};
 use super::resolve::Met;
 use super::scan::TxnScanner;
-use crate::error::{Error, ErrorKind, Failure};
+use crate::error::Error;
 use crate::exec;
 use crate::tikv::raw::ScanOptions;
 

@@ -37,6 +37,7 @@ use self::health::Health;
 use self::refusal::{Refusal, Way};
 use super::TikvApi;
 use super::cluster::Cluster;
+use super::pd::Pd;
 use super::waits::Waits;
 use crate::backend::{Mvcc, Raw, Rows, Soon};
 use crate::grpc::Status;
@@ -52,6 +53,7 @@ const AROUND_AN_ANSWER: usize = 256;
 pub(crate) struct Store<R> {
     id: u64,
     cluster: Arc<Cluster>,
+    pd: Arc<Pd>,
     rows: R,
     /// Requests of all stores that wait for locks.
     waits: Arc<Waits>,
@@ -66,6 +68,8 @@ pub(crate) struct Store<R> {
 pub(crate) struct StoreParts<R> {
     pub(crate) id: u64,
     pub(crate) cluster: Arc<Cluster>,
+    /// Whose timestamps transactions have.
+    pub(crate) pd: Arc<Pd>,
     /// The rows, which all stores share.
     pub(crate) rows: R,
     pub(crate) waits: Arc<Waits>,
@@ -89,9 +93,19 @@ pub(crate) trait Serve<M: Method> {
 
 impl<R: Rows> Store<R> {
     pub(crate) fn new(parts: StoreParts<R>) -> Self {
-        let StoreParts { id, cluster, rows, waits, api, clock, frame_bytes } = parts;
+        let StoreParts { id, cluster, pd, rows, waits, api, clock, frame_bytes } = parts;
         let health = Health::new(id, clock.now());
-        Self { id, cluster, rows, waits, api, clock, health, most_bytes: frame_bytes.saturating_sub(AROUND_AN_ANSWER) }
+        Self {
+            id,
+            cluster,
+            pd,
+            rows,
+            waits,
+            api,
+            clock,
+            health,
+            most_bytes: frame_bytes.saturating_sub(AROUND_AN_ANSWER),
+        }
     }
 
     /// Its rows, which are those of all stores.

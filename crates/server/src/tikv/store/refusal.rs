@@ -11,8 +11,9 @@
 //! | another cluster is meant | the status of the call, or of the whole stream |
 
 use charioteer_engine::Error;
+use charioteer_engine::raw::MAX_KEY_BYTES;
 use charioteer_proto::tikv::regional::RegionalReply;
-use charioteer_proto::tikv::{errorpb, kvrpcpb};
+use charioteer_proto::tikv::{errorpb, kvrpcpb, memcomparable};
 
 use super::api::Rule;
 use super::txn_errors;
@@ -116,6 +117,9 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let why = error.to_string();
         Self::Store(Box::new(match error {
+            Error::MvccKey { len } => {
+                return Rule::KeyTooLarge { size: memcomparable::encoded_len(len), limit: MAX_KEY_BYTES }.into();
+            }
             Error::DiskFull { .. } => Failure::DiskFull { why },
             _ => Failure::Other { why },
         }))

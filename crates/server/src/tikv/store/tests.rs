@@ -76,6 +76,7 @@ impl Fixture {
         let store = Store::new(StoreParts {
             id,
             cluster: Arc::clone(&cluster),
+            pd: Arc::new(Pd::open(Arc::clone(&cluster), &clock).unwrap()),
             rows,
             waits: Arc::default(),
             api,

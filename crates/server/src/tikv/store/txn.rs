@@ -5,16 +5,37 @@ use std::sync::Arc;
 use charioteer_engine::mvcc::{Command, Isolation, Read, ReadAt};
 use charioteer_engine::raw::Keys;
 use charioteer_proto::tikv::kvrpcpb::{ApiVersion, Context, IsolationLevel};
+use charioteer_proto::tikv::timestamp::Timestamp;
 
 use super::super::waits::{Released, Waits};
 use super::Store;
+use super::api::Rule;
 use super::refusal::Refusal;
 use crate::backend::{Mvcc, Rows, Soon};
 
 /// What a rule comes to, when it can be run.
 pub(super) type Ran<T> = Soon<Result<T, Refusal>>;
 
+/// So much a timestamp may be ahead of PD's, in milliseconds, as in the original.
+const MOST_AHEAD_MS: u64 = 60_000;
+
 impl<R: Rows> Store<R> {
+    /// Refuses timestamps that PD can't have handed out. Transactions that choose their own commit timestamp commit behind all that
+    /// anybody has read at: one that is far ahead would have them commit where nobody reads for years.
+    pub(super) fn check_timestamps(&self, timestamps: impl IntoIterator<Item = u64>) -> Result<(), Refusal> {
+        let now_ms = u64::try_from(self.clock.now().as_millis()).unwrap_or(u64::MAX);
+        let limit_ms = now_ms.max(self.pd.last_timestamp().physical_ms()).saturating_add(MOST_AHEAD_MS);
+        let is_ahead = |ts: &u64| *ts != u64::MAX && Timestamp::from(*ts).physical_ms() > limit_ms;
+        match timestamps.into_iter().find(is_ahead) {
+            Some(ts) => {
+                let limit = Timestamp::new(limit_ms, 0).map_or(u64::MAX, u64::from);
+                Err(Rule::Other(format!("invalid max_ts update: {ts} is more than {limit}, the latest that can be"))
+                    .into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Runs a command about so many keys, and wakes those who wait for locks that it releases.
     pub(super) fn submit<C: Command>(&self, stored: Keys, key_count: usize, command: C) -> Ran<C::Reply> {
         submit(self.rows.mvcc(stored), &self.waits, key_count, command)

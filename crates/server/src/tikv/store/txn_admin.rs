@@ -153,6 +153,7 @@ impl<R: Rows> Store<R> {
     async fn scan_whole_store(&self, asked: PhysicalScanLockRequest) -> Result<PhysicalScanLockResponse, Refusal> {
         let stored = stored_keys(asked.context.as_ref());
         self.check_cluster(asked.context.as_ref())?;
+        self.check_timestamps([asked.max_ts])?;
         let range = KeyRange::new(asked.start_key, Bytes::new());
         let found = self.look(stored, ScanLock::new(range, asked.max_ts, asked.limit as usize)).wait().await?;
         match found {

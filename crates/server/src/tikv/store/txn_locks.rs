@@ -37,6 +37,7 @@ impl<R: Rows> Serve<rpc::KvPessimisticLock> for Store<R> {
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, keys())?;
         check_stored_sizes(keys())?;
+        self.check_timestamps([asked.start_version, asked.for_update_ts])?;
         self.txn_place(context, Access::Write)?.check_keys(keys())?;
         let locking = Locking::new(self.rows.mvcc(stored).clone(), Arc::clone(&self.waits), asked)?;
         Ok(match locking.try_once() {

@@ -20,6 +20,7 @@ impl<R: Rows> Serve<rpc::KvGet> for Store<R> {
         let (context, cmd) = (asked.context.as_ref(), Name("get"));
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, [&asked.key])?;
+        self.check_timestamps([asked.version])?;
         let place = self.txn_place(context, Access::Read)?;
         place.check_key(&asked.key)?;
         let at = read_at(context, asked.version, asked.need_commit_ts);
@@ -42,6 +43,7 @@ impl<R: Rows> Serve<rpc::KvBatchGet> for Store<R> {
         let (context, cmd) = (asked.context.as_ref(), Name("batch_get"));
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, &asked.keys)?;
+        self.check_timestamps([asked.version])?;
         let place = self.txn_place(context, Access::Read)?;
         place.check_keys(&asked.keys)?;
         let at = read_at(context, asked.version, asked.need_commit_ts);

@@ -21,6 +21,7 @@ impl<R: Rows> Serve<rpc::KvScan> for Store<R> {
         let (start, end) = (&asked.start_key, &asked.end_key);
         let (lower, upper) = if asked.reverse { (end, start) } else { (start, end) };
         self.api.admit_txn(cmd, context)?.check_range(cmd, start, end)?;
+        self.check_timestamps([asked.version])?;
         let place = self.txn_place(context, Access::Read)?;
         if !asked.reverse {
             place.check_start(lower)?;

@@ -46,6 +46,7 @@ impl<R: Rows> Serve<rpc::KvCheckTxnStatus> for Store<R> {
     fn serve(&self, asked: CheckTxnStatusRequest) -> Serving<CheckTxnStatusResponse> {
         let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_key(&asked.primary_key)?;
+        self.check_timestamps([asked.lock_ts, asked.caller_start_ts, asked.current_ts])?;
         let check = CheckTxnStatus {
             primary: asked.primary_key,
             start_ts: asked.lock_ts,
@@ -90,6 +91,7 @@ impl<R: Rows> Serve<rpc::KvCheckSecondaryLocks> for Store<R> {
     fn serve(&self, asked: CheckSecondaryLocksRequest) -> Serving<CheckSecondaryLocksResponse> {
         let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_keys(&asked.keys)?;
+        self.check_timestamps([asked.start_version])?;
         let check = CheckSecondaryLocks { keys: asked.keys, start_ts: asked.start_version };
         Ok(self.submit(stored, check.keys.len(), check).map(|found| {
             Ok(match found? {
@@ -141,6 +143,7 @@ impl<R: Rows> Serve<rpc::KvScanLock> for Store<R> {
     fn serve(&self, asked: ScanLockRequest) -> Serving<ScanLockResponse> {
         let stored = stored_keys(asked.context.as_ref());
         let place = self.txn_place(asked.context.as_ref(), Access::Read)?;
+        self.check_timestamps([asked.max_version])?;
         let (start, end) = place.clip(&asked.start_key, &asked.end_key)?;
         if start >= end && !end.is_empty() {
             return Ok(Soon::Ready(Ok(ScanLockResponse::default())));

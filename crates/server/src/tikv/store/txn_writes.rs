@@ -27,6 +27,7 @@ impl<R: Rows> Serve<rpc::KvPrewrite> for Store<R> {
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, keys())?;
         check_stored_sizes(keys())?;
+        self.check_timestamps([asked.start_version, asked.for_update_ts])?;
         let place = self.txn_place(context, Access::Write)?;
         place.check_keys(keys())?;
         self.check_values(&place, &asked.mutations)?;
@@ -90,6 +91,7 @@ impl<R: Rows> Serve<rpc::KvFlush> for Store<R> {
         self.check_cluster(context)?;
         self.api.admit_txn(cmd, context)?.check(cmd, keys())?;
         check_stored_sizes(keys())?;
+        self.check_timestamps([asked.start_ts])?;
         let place = self.txn_place(context, Access::Write)?;
         place.check_keys(keys())?;
         self.check_values(&place, &asked.mutations)?;

@@ -10,5 +10,6 @@ mod raw;
 mod restarts;
 mod streams;
 mod support;
+mod tls;
 mod txn;
 mod web;

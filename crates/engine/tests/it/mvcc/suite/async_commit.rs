@@ -83,6 +83,15 @@ fn a_key_that_was_locked_for_two_phases_has_the_others_locked_so() {
 }
 
 #[test]
+fn a_key_that_was_locked_is_not_committed_at_once_with_the_others() {
+    let store = Fixture::new();
+    store.run(asynchronous(of(10, "a"), &["b"])).unwrap();
+    let both = Prewrite::new(vec![put("a", "1"), put("b", "1")], "a".into(), 10);
+    assert_eq!(store.run(one_phase(both)), Ok(Prewritten::default()));
+    assert!(store.is_locked("a") && store.is_locked("b"));
+}
+
+#[test]
 fn that_it_is_too_late_may_come_of_that_it_is_committed() {
     let store = Fixture::new();
     let prewrite = Prewrite { skip_constraint_check: true, max_commit_ts: 30, ..of(10, "a") };

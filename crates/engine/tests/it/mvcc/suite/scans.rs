@@ -180,6 +180,20 @@ fn read_committed_with_a_check_is_refused_where_there_is_something_newer() {
 }
 
 #[test]
+fn something_newer_is_found_below_much_that_changes_nothing() {
+    let store = Fixture::new();
+    store.put(10, 11, "a", "1");
+    store.put(20, 21, "a", "2");
+    for ts in (30..60).step_by(2) {
+        store.prewrite(ts, vec![lock_only("a")]).unwrap();
+        store.commit(ts, ts + 1, &["a"]).unwrap();
+    }
+    let at = ReadAt { isolation: Isolation::ReadCommittedCheck, ..ReadAt::new(15) };
+    expect(&store, &at, &[("a", None)]);
+    expect(&store, &ReadAt::new(15), &[("a", Some("1"))]);
+}
+
+#[test]
 fn read_committed_with_a_check_backwards_over_many_versions() {
     let store = Fixture::new();
     for turn in 0..20 {

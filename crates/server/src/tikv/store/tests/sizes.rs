@@ -95,6 +95,7 @@ async fn a_value_from_before_the_limit_is_refused_with_its_status() {
     let smaller = Store::new(StoreParts {
         id: f.store.id,
         cluster: Arc::clone(&f.cluster),
+        pd: Arc::clone(&f.store.pd),
         rows: f.backend.rows().unwrap(),
         waits: Arc::default(),
         api: TikvApi::Any,

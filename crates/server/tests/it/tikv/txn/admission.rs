@@ -68,6 +68,35 @@ async fn keys_too_long_to_be_stored_are_refused() {
     assert!(refused.errors[0].abort.contains("KeyTooLarge"), "{refused:?}");
 }
 
+#[tokio::test]
+async fn timestamps_that_nobody_was_given_are_refused() {
+    let mut txns = Txns::start().await;
+    let now = txns.ts().await;
+    let ahead = |ms: u64| now + (ms << 18);
+    let get = |version| GetRequest { key: "a".into(), version, ..Default::default() };
+    for version in [now, ahead(50_000), u64::MAX] {
+        assert!(txns.ask::<rpc::KvGet>(get(version)).await.not_found);
+    }
+    for version in [ahead(70_000), u64::MAX - 1] {
+        let refused = txns.ask::<rpc::KvGet>(get(version)).await.error.unwrap().abort;
+        assert!(refused.contains("invalid max_ts update"), "{refused}");
+    }
+    let check = CheckTxnStatusRequest { primary_key: "a".into(), current_ts: ahead(70_000), ..Default::default() };
+    assert!(txns.ask::<rpc::KvCheckTxnStatus>(check).await.error.unwrap().abort.contains("invalid max_ts update"));
+    let start_ts = txns.ts().await;
+    let one = PrewriteRequest { try_one_pc: true, ..Txns::prewrite(start_ts, vec![put("a", "1")]) };
+    assert!(txns.ask::<rpc::KvPrewrite>(one).await.one_pc_commit_ts < ahead(60_000));
+}
+
+#[tokio::test]
+async fn a_key_too_long_to_be_locked_is_not_committed_either() {
+    let mut txns = Txns::start().await;
+    let too_long = "k".repeat(9_000);
+    let commit = CommitRequest { start_version: 1, commit_version: 2, keys: keys([&too_long]), ..Default::default() };
+    let refused = txns.ask::<rpc::KvCommit>(commit).await;
+    assert!(refused.error.unwrap().abort.contains("KeyTooLarge"));
+}
+
 /// Splits at a key, and gives the contexts of what lies before and behind it.
 async fn split(txns: &mut Txns, key: &'static str) -> [Context; 2] {
     let split = SplitRegionRequest { split_keys: keys([key]), ..Default::default() };

@@ -4,6 +4,7 @@ mod admin;
 mod admission;
 mod commits;
 mod crashes;
+mod durable;
 mod optimistic;
 mod pessimistic;
 mod support;
