@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +33,8 @@ pub(super) struct Core {
     /// Locks that are being done away with in the background: when their transactions began, and their keys.
     pub(super) resolving: Mutex<HashSet<(u64, Bytes)>>,
     pub(super) safe_point: SafePoint,
+    /// The greatest timestamp that PD has given for sure.
+    latest: AtomicU64,
     /// How much is being done that nobody waits for.
     background: watch::Sender<usize>,
 }
@@ -52,6 +55,7 @@ impl Core {
             statuses,
             resolving,
             safe_point: SafePoint::default(),
+            latest: AtomicU64::new(0),
             background: watch::Sender::new(0),
         }
     }
@@ -113,7 +117,22 @@ impl Core {
     /// A timestamp greater than all that were given before.
     pub(super) async fn timestamp(&self, deadline: Instant) -> Result<Timestamp, Error> {
         let pd = &self.reach("timestamp", deadline).await?.pd;
-        pd.timestamp(deadline).await.map_err(|failure| self.cluster.or_closed(failure).into())
+        let now = pd.timestamp(deadline).await.map_err(|failure| self.cluster.or_closed(failure))?;
+        self.latest.fetch_max(now.into(), Ordering::Relaxed);
+        Ok(now)
+    }
+
+    /// Refuses a timestamp that PD has not given yet: what is read at it would not stay so.
+    pub(super) async fn check_given(
+        &self,
+        operation: &'static str,
+        at: Timestamp,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        if u64::from(at) <= self.latest.load(Ordering::Relaxed) || at <= self.timestamp(deadline).await? {
+            return Ok(());
+        }
+        Err(Error::invalid(operation, format!("PD has not given the timestamp {} yet", u64::from(at))))
     }
 
     /// Which of the keys, by their indices, lie in the same region.
