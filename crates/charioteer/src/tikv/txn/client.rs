@@ -166,7 +166,9 @@ impl TxnClient {
     pub async fn timestamps(&self, count: u32) -> Result<RangeInclusive<Timestamp>, Error> {
         const NAME: &str = "timestamps";
         let (reached, deadline) = self.begin_call(NAME).await?;
-        reached.pd.timestamps(count, deadline).await.map_err(|failure| self.failed(NAME, failure))
+        let given = reached.pd.timestamps(count, deadline).await.map_err(|failure| self.failed(NAME, failure))?;
+        self.core.was_given(*given.end());
+        Ok(given)
     }
 
     /// The cluster's number.

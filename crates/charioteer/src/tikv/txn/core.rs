@@ -118,8 +118,13 @@ impl Core {
     pub(super) async fn timestamp(&self, deadline: Instant) -> Result<Timestamp, Error> {
         let pd = &self.reach("timestamp", deadline).await?.pd;
         let now = pd.timestamp(deadline).await.map_err(|failure| self.cluster.or_closed(failure))?;
-        self.latest.fetch_max(now.into(), Ordering::Relaxed);
+        self.was_given(now);
         Ok(now)
+    }
+
+    /// Takes note of a timestamp that PD has given.
+    pub(super) fn was_given(&self, at: Timestamp) {
+        self.latest.fetch_max(at.into(), Ordering::Relaxed);
     }
 
     /// Refuses a timestamp that PD has not given yet: what is read at it would not stay so.
