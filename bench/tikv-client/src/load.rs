@@ -18,6 +18,14 @@ const WARM_UP: Duration = Duration::from_millis(300);
 const KEYS: u32 = 10_000;
 const VALUE_BYTES: usize = 128;
 
+/// Rows that are scanned, and how many of them are put at a time.
+const ROWS: u32 = 1_000_000;
+const ROWS_AT_A_TIME: usize = 5_000;
+
+/// All of them lie before this key, which is not in the last region: from there the crate begins anew, and without an end it stops at that of
+/// the first region.
+const END_OF_ROWS: u8 = 0xf0;
+
 /// All keys and their values.
 type Pairs = Arc<[(Bytes, Bytes)]>;
 
@@ -30,6 +38,10 @@ pub(crate) enum Work {
     Get,
     /// Puts keys
     Put,
+    /// Puts a million rows over nearly the whole space of keys
+    FillRows,
+    /// Reads all of these, one page after the other; a row is a call
+    Scan,
 }
 
 #[derive(Args)]
@@ -59,6 +71,22 @@ async fn measure(options: &Options) -> Result<(), Error> {
         for number in 0..KEYS {
             client.put(&key(number), &value(number)).await?;
         }
+        return Ok(());
+    }
+    if options.work == Work::FillRows {
+        let rows: Vec<_> = (0..ROWS).map(|number| (spread_key(number), value(number))).collect();
+        for rows in rows.chunks(ROWS_AT_A_TIME) {
+            client.batch_put(rows).await?;
+        }
+        return Ok(());
+    }
+    if options.work == Work::Scan {
+        let before = Used::now();
+        let (rows, bytes) = client.scan_to(&[END_OF_ROWS]).await?;
+        if (rows, bytes) != (ROWS.into(), u64::from(ROWS) * VALUE_BYTES as u64) {
+            return Err(format!("{rows} rows with {bytes} bytes were found").into());
+        }
+        before.print(rows);
         return Ok(());
     }
     let pairs: Pairs = (0..KEYS).map(|number| (key(number), value(number))).collect();
@@ -100,6 +128,12 @@ fn key(number: u32) -> Bytes {
     format!("key {number:012}").into()
 }
 
+/// Keys of 16 bytes whose first bytes are spread evenly, as the regions of a new cluster are.
+fn spread_key(number: u32) -> Bytes {
+    let place = u64::from(number) * ((u64::from(END_OF_ROWS) << 56) / u64::from(ROWS));
+    [place.to_be_bytes(), u64::from(number).to_be_bytes()].concat().into()
+}
+
 fn value(number: u32) -> Bytes {
     format!("{number:0VALUE_BYTES$}").into()
 }
@@ -136,7 +170,15 @@ impl Used {
             "cpu_us": (now.processor - self.processor).as_secs_f64() * 1e6 / each,
             "allocations": (now.allocations - self.allocations) as f64 / each,
             "allocated_bytes": (now.allocated_bytes - self.allocated_bytes) as f64 / each,
+            "peak_mib": peak_mib(),
         });
         println!("{figures}");
     }
+}
+
+/// The most memory that the process has had.
+fn peak_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }

@@ -1,4 +1,4 @@
-//! Charioteer's client of raw TiKV beside the crate `tikv-client`, both against `charioteer serve --memory`.
+//! Charioteer's client of raw TiKV beside the crate `tikv-client` and client-go, all against `charioteer serve --memory`.
 //!
 //! See the README beside this workspace for what the figures mean.
 
@@ -21,7 +21,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
-#[command(about = "Charioteer's client of raw TiKV beside the crate tikv-client")]
+#[command(about = "Charioteer's client of raw TiKV beside the crate tikv-client and client-go")]
 struct Arguments {
     #[command(subcommand)]
     mode: Mode,
@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Mode {
-    /// Start a server, have both clients load it in turn, print the figures; fails when a bound is missed
+    /// Start servers, have two clients load them in turn, print the figures; fails when a bound is missed
     Run(run::Options),
     /// One load by one client; prints a line of JSON
     Load(load::Options),

@@ -17,12 +17,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(binary: &Path) -> Result<Self, Error> {
+    pub(crate) fn start(binary: &Path, regions: u32) -> Result<Self, Error> {
         let folder = tempfile::tempdir()?;
         let ready = folder.path().join("ready.json");
         let child = Command::new(binary)
             .args(["serve", "--memory", "--pegasus", "off", "--memcached", "off", "--http", "off"])
-            .args(["--tikv", "127.0.0.1:0", "--tikv-stores", "127.0.0.1:0", "--ready-file"])
+            .args(["--tikv", "127.0.0.1:0", "--tikv-stores", "127.0.0.1:0"])
+            .args(["--tikv-regions", &regions.to_string(), "--ready-file"])
             .arg(&ready)
             .stdout(Stdio::null())
             .spawn()

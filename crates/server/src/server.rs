@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::pegasus::{self, Cluster, Ports, Service, plain_table};
 use crate::port::Port;
 use crate::running::Running;
-use crate::tls::Handshakes;
+use crate::tls::{Handshakes, Protocols};
 use crate::{Data, Error, Limits, Options, PegasusOptions, UnixSocket};
 
 /// How long a scrape that is under way may take after everything else has stopped.
@@ -344,7 +344,7 @@ impl Starting {
             Some(over_tls) => {
                 let asks_who_it_is = asks_who_it_is || over_tls.tls.asks_who_it_is();
                 let listeners = self.bind_memcached(&over_tls.addresses, asks_who_it_is).await?;
-                (Some(Arc::new(Handshakes::new(over_tls.tls.clone())?)), listeners)
+                (Some(Arc::new(Handshakes::new(over_tls.tls.clone(), Protocols::Unnamed)?)), listeners)
             }
         };
         self.addresses.memcached = plain.iter().map(Listener::address).collect();

@@ -88,7 +88,7 @@ impl Tls {
         self.clients == ClientCertificates::Required
     }
 
-    fn config(&self) -> Result<ServerConfig, String> {
+    fn config(&self, protocols: Protocols) -> Result<ServerConfig, String> {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -98,9 +98,11 @@ impl Tls {
             None => builder.with_no_client_auth(),
         };
         let (certificates, key) = (self.certificate.certificates()?, self.key.key()?);
-        builder
+        let mut config = builder
             .with_single_cert(certificates, key)
-            .map_err(|error| format!("{} and {}: {error}", self.certificate, self.key))
+            .map_err(|error| format!("{} and {}: {error}", self.certificate, self.key))?;
+        config.alpn_protocols = protocols.names();
+        Ok(config)
     }
 
     fn verifier(
@@ -164,18 +166,39 @@ impl fmt::Debug for Pem {
     }
 }
 
+/// What can be spoken over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Protocols {
+    /// Something that TLS has no name for.
+    Unnamed,
+    /// gRPC, and HTTP/1.1 for pages.
+    GrpcAndHttp,
+}
+
+impl Protocols {
+    /// Their names, of which the first that the client names is chosen. gRPC's clients name `h2` alone, and Go's hang up where it is not
+    /// chosen; whoever names both, as curl does, wants pages, which are not served in HTTP/2.
+    fn names(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Unnamed => Vec::new(),
+            Self::GrpcAndHttp => vec![b"http/1.1".to_vec(), b"h2".to_vec()],
+        }
+    }
+}
+
 /// Agrees with clients on TLS, by files as they were when they were last read.
 pub(crate) struct Handshakes {
     tls: Tls,
+    protocols: Protocols,
     config: RwLock<Arc<ServerConfig>>,
     failed: AtomicU64,
 }
 
 impl Handshakes {
     /// Reads all files.
-    pub(crate) fn new(tls: Tls) -> Result<Self, Error> {
-        let config = tls.config().map_err(Error::Tls)?;
-        Ok(Self { tls, config: RwLock::new(Arc::new(config)), failed: AtomicU64::new(0) })
+    pub(crate) fn new(tls: Tls, protocols: Protocols) -> Result<Self, Error> {
+        let config = tls.config(protocols).map_err(Error::Tls)?;
+        Ok(Self { tls, protocols, config: RwLock::new(Arc::new(config)), failed: AtomicU64::new(0) })
     }
 
     pub(crate) const fn tls(&self) -> &Tls {
@@ -189,7 +212,7 @@ impl Handshakes {
 
     /// Reads the files again, for connections that come from now on. If that fails, what was read before is used on.
     pub(crate) fn refresh(&self) -> Result<(), String> {
-        let config = Arc::new(self.tls.config()?);
+        let config = Arc::new(self.tls.config(self.protocols)?);
         *self.config.write() = config;
         Ok(())
     }

@@ -23,6 +23,8 @@ pub(super) struct Reader {
     socket: stream::Reader,
     session: Arc<Mutex<Session>>,
     sealed: BytesMut,
+    /// What has come with the end of the handshake: in TLS 1.2 it is the server's, and one of HTTP/2 speaks first.
+    early: BytesMut,
 }
 
 /// The half that is written.
@@ -45,7 +47,12 @@ pub(super) async fn shake_hands(
 ) -> io::Result<Stream> {
     let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
     let session = Arc::new(Mutex::new(Session { tls, sealed: 0 }));
-    let mut reader = Reader { socket: stream.reader, session: Arc::clone(&session), sealed: BytesMut::new() };
+    let mut reader = Reader {
+        socket: stream.reader,
+        session: Arc::clone(&session),
+        sealed: BytesMut::new(),
+        early: BytesMut::new(),
+    };
     let writer = Writer { socket: stream.writer, session };
     let agreed = agree(&mut reader, &writer).await;
     if agreed.is_err() {
@@ -57,17 +64,15 @@ pub(super) async fn shake_hands(
 }
 
 async fn agree(reader: &mut Reader, writer: &Writer) -> io::Result<()> {
-    let mut input = BytesMut::new();
+    let mut early = BytesMut::new();
     loop {
         poll_fn(|cx| writer.poll_flush(cx)).await?;
         if !reader.session.lock().tls.is_handshaking() {
+            reader.early = early;
             return Ok(());
         }
-        if poll_fn(|cx| reader.poll_open(cx, &mut input)).await? == 0 {
+        if poll_fn(|cx| reader.poll_open(cx, &mut early)).await? == 0 {
             return Err(io::Error::new(ErrorKind::UnexpectedEof, "closed by the server before TLS was agreed on"));
-        }
-        if !input.is_empty() {
-            return Err(io::Error::new(ErrorKind::InvalidData, "the server spoke before it was asked"));
         }
     }
 }
@@ -75,6 +80,11 @@ async fn agree(reader: &mut Reader, writer: &Writer) -> io::Result<()> {
 impl Reader {
     /// Appends what has come; 0 is the end.
     pub(super) fn poll_read_buf(&mut self, cx: &mut Context<'_>, input: &mut BytesMut) -> Poll<io::Result<usize>> {
+        if !self.early.is_empty() {
+            let early = std::mem::take(&mut self.early);
+            input.extend_from_slice(&early);
+            return Poll::Ready(Ok(early.len()));
+        }
         let before = input.len();
         loop {
             let read = ready!(self.poll_open(cx, input))?;

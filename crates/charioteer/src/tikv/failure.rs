@@ -17,8 +17,6 @@ const fn cause(name: &'static str, at_once: u32, base_ms: u64, cap_ms: u64) -> C
 
 // The waits are those of client-go, but for the attempts at once: its replica selectors make those before they wait.
 
-/// The store could not be reached, or its connection was lost.
-pub(super) const RPC: Cause = cause("tikv_rpc", 1, 100, 2000);
 /// No PD that leads could be reached.
 pub(super) const PD: Cause = cause("pd_rpc", 1, 500, 3000);
 /// Another peer leads, or the region has changed, and it was told how: go there.

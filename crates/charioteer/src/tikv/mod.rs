@@ -12,8 +12,6 @@
 //! - `pd` is what the cluster's PD is asked for, `locate` what is known of regions, and learnt from their errors;
 //! - `rpc` is a store: commands of many callers travel in the messages of one stream;
 //! - `grpc` is the way to a server and back: calls over HTTP/2, without services.
-// What transactions need is there before they are.
-#![allow(dead_code, unused_imports)]
 
 mod cluster;
 mod failure;
@@ -25,6 +23,7 @@ mod raw;
 mod rpc;
 mod send;
 
+pub use charioteer_proto::tikv::timestamp::Timestamp;
 pub use options::{ApiVersion, Mode, Options, ReadFrom};
 pub use raw::{
     Checksum, CoprocessorReply, PutOptions, RawClient, RegionInfo, Row, ScanOptions, Scanner, StoreInfo, Swap, Ttl,

@@ -14,6 +14,7 @@ use charioteer_proto::tikv::rpc::{self, Method};
 use tokio::time::Instant;
 
 use super::cluster::Cluster;
+use super::grpc;
 use super::locate::{Locator, Place, ReadFrom};
 use super::rpc::StoreConnection;
 use crate::error::{ErrorKind, Failure};
@@ -162,7 +163,8 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
 impl Regions<'_> {
     /// Takes note of a store that could not be asked, or did not answer.
     fn not_answered(&self, place: &Place, failure: Failure) -> Failure {
-        if failure.retry.is_some() && failure.kind == ErrorKind::Unavailable {
+        let tells_of_store = failure.retry.is_some_and(|cause| *cause != grpc::APART);
+        if tells_of_store && failure.kind == ErrorKind::Unavailable {
             self.locator.store_failed(place);
         }
         self.cluster.or_closed(failure)

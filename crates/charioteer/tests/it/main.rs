@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say no more than that it went wrong")]
 
-#[cfg(any(feature = "memcached", feature = "pegasus"))]
 mod chaos;
 #[cfg(feature = "memcached")]
 mod memcached;

@@ -169,16 +169,26 @@ impl Messages {
     /// Room for so many bytes. While there is none, the client may send on as far as its window goes; the time for that does not count.
     async fn reserve(&mut self, room: Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Status> {
         let bytes = u32::try_from(bytes.clamp(1, self.limits.all_room)).unwrap_or(u32::MAX);
-        if let Ok(room) = Arc::clone(&room).try_acquire_many_owned(bytes) {
-            return Ok(room);
+        let reserved = match Arc::clone(&room).try_acquire_many_owned(bytes) {
+            Ok(reserved) => reserved,
+            Err(_) => self.wait_for_room(room, bytes).await?,
+        };
+        // Some may have been withheld by an earlier wait, which was given up for something else.
+        if let withheld @ 1.. = std::mem::take(&mut self.withheld) {
+            self.let_on(withheld);
         }
+        Ok(reserved)
+    }
+
+    async fn wait_for_room(&mut self, room: Arc<Semaphore>, bytes: u32) -> Result<OwnedSemaphorePermit, Status> {
+        self.begun = None;
         let room = room.acquire_many_owned(bytes);
         tokio::pin!(room);
         let mut has_more = true;
-        let room = loop {
+        loop {
             tokio::select! {
                 biased;
-                room = &mut room => break room,
+                room = &mut room => return room.map_err(|_| Status::new(Code::Unavailable, "the connection is closed")),
                 // A client that gives the call up ends this.
                 data = self.body.data(), if has_more => match data {
                     Some(data) => {
@@ -189,11 +199,7 @@ impl Messages {
                     None => has_more = false,
                 },
             }
-        };
-        self.begun = None;
-        let withheld = std::mem::take(&mut self.withheld);
-        self.let_on(withheld);
-        room.map_err(|_| Status::new(Code::Unavailable, "the connection is closed"))
+        }
     }
 
     fn read_prefix(&self, prefix: &[u8; PREFIX_BYTES]) -> Result<Announced, Status> {

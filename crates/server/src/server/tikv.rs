@@ -6,7 +6,7 @@ use super::Starting;
 use crate::backend::{EmbeddedRaw, aside};
 use crate::listener::Listener;
 use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store};
-use crate::tls::Handshakes;
+use crate::tls::{Handshakes, Protocols};
 use crate::{Error, Tls};
 
 impl Starting {
@@ -14,7 +14,7 @@ impl Starting {
     pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRaw>>, Error> {
         let Some(options) = self.options.tikv.clone() else { return Ok(None) };
         options.check()?;
-        let handshakes = options.tls.clone().map(Handshakes::new).transpose()?;
+        let handshakes = options.tls.clone().map(|tls| Handshakes::new(tls, Protocols::GrpcAndHttp)).transpose()?;
         let asks_who_it_is = options.tls.as_ref().is_some_and(Tls::asks_who_it_is);
         let pd = self.bind_asking("TiKV's PD", options.pd, asks_who_it_is).await?;
         let mut stores = Vec::new();

@@ -65,22 +65,29 @@ impl<R: Raw> Endpoint<R> {
         let stream = BatchStream::new(Arc::clone(self.service.store(self.store_number().unwrap_or(usize::MAX))?));
         let (waiting, answered, turns) = (FuturesUnordered::new(), Answered::default(), Vec::new());
         let mut under_way = UnderWay { stream, waiting, answered, turns };
-        let mut has_more = true;
         exchange.requests.allow(self.service.limits().frame_bytes.saturating_mul(MESSAGES_IN_ONE));
+        let ended = self.answer_all(&mut under_way, exchange).await;
+        // Whatever ends the stream, what was done until then is told.
+        let told = under_way.send(exchange).await;
+        ended.and(told)
+    }
+
+    async fn answer_all(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<(), Status> {
+        let mut has_more = true;
         while has_more || !under_way.waiting.is_empty() {
             tokio::select! {
                 biased;
-                Some(settled) = under_way.waiting.next() => self.settle(&mut under_way, exchange, settled).await?,
+                Some(settled) = under_way.waiting.next() => self.settle(under_way, exchange, settled).await?,
                 message = exchange.requests.next_weighed::<BatchCommandsRequest>(weight::of_commands), if has_more => match message? {
                     Some((message, room)) => {
-                        self.begin(&mut under_way, exchange, message, room).await?;
-                        has_more = self.begin_what_has_come(&mut under_way, exchange).await?;
+                        self.begin(under_way, exchange, message, room).await?;
+                        has_more = self.begin_what_has_come(under_way, exchange).await?;
                     }
                     None => has_more = false,
                 },
                 () = exchange.replies.given_up() => return Err(given_up()),
             }
-            self.settle_ready(&mut under_way, exchange).await?;
+            self.settle_ready(under_way, exchange).await?;
             under_way.send(exchange).await?;
         }
         Ok(())
@@ -109,10 +116,7 @@ impl<R: Raw> Endpoint<R> {
             match exchange.requests.next_weighed::<BatchCommandsRequest>(weight::of_commands).now_or_never() {
                 Some(Ok(Some((message, room)))) => self.begin(under_way, exchange, message, room).await?,
                 Some(Ok(None)) => return Ok(false),
-                Some(Err(status)) => {
-                    under_way.send(exchange).await?;
-                    return Err(status);
-                }
+                Some(Err(status)) => return Err(status),
                 None => break,
             }
         }

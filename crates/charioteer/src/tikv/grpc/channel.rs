@@ -50,10 +50,6 @@ impl Channel {
         self.0.target.dials.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn options(&self) -> &ChannelOptions {
-        &self.0.target.options
-    }
-
     /// A call with one message each way.
     ///
     /// May be dropped at any moment: what has not left is not sent then, and the server learns that nobody waits any more.

@@ -12,6 +12,9 @@ pub(crate) const CONNECTION: Cause =
 /// The server says that it can't answer now.
 pub(crate) const SERVER: Cause =
     Cause { name: "server", at_once: 0, base: Duration::from_millis(20), cap: Duration::from_secs(1) };
+/// The stream was ended for another command than this one. Nothing is wrong with the server.
+pub(crate) const APART: Cause =
+    Cause { name: "apart", at_once: 1, base: Duration::from_millis(10), cap: Duration::from_millis(500) };
 /// No answer came in time.
 const TIMEOUT: Cause =
     Cause { name: "timeout", at_once: 1, base: Duration::from_millis(10), cap: Duration::from_millis(500) };

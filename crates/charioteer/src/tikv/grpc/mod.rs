@@ -25,8 +25,8 @@ mod streaming;
 
 pub(crate) use channel::Channel;
 pub(crate) use connection::Connection;
-pub(crate) use failure::{CONNECTION, SERVER, closed, lost, timed_out, unreadable};
-pub(crate) use messages::{Body, Messages};
+pub(crate) use failure::{APART, CONNECTION, closed, lost, timed_out, unreadable};
+pub(crate) use messages::Body;
 pub(crate) use options::ChannelOptions;
 pub(crate) use renewed::{Renewable, Renewed};
 pub(crate) use status::is_unimplemented;

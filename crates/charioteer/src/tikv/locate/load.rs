@@ -162,6 +162,21 @@ impl Shared {
         Err(Failure::new(ErrorKind::Unavailable, message).retry(&failure::REGION_MISS))
     }
 
+    /// Asks PD for the regions of several keys, which are in order, and takes note of those that are news.
+    pub(super) async fn load_all(&self, keys: &[Bytes], deadline: Instant) -> Result<(), Failure> {
+        let mut ranges: Vec<_> =
+            keys.iter().map(|key| self.layout.pd_key(key)).map(|key| (key.clone(), behind(&key))).collect();
+        ranges.dedup();
+        let told = self.pd.batch_scan_regions(&ranges, ranges.len(), deadline).await?;
+        for info in told {
+            let Ok(region) = self.usable(info, deadline).await else { continue };
+            if self.regions.of_key(&region.start).is_none() {
+                self.regions.insert(region);
+            }
+        }
+        Ok(())
+    }
+
     /// The region that holds a key, and those that follow in the gap.
     async fn behind(&self, key: &Bytes, gap: &Gap, deadline: Instant) -> Result<Vec<RegionInfo>, Failure> {
         let start = self.layout.pd_key(key);
@@ -211,4 +226,9 @@ impl Shared {
         info.region.peers.retain(|peer| !gone.contains(&peer.store_id));
         Region::new(info, self.layout)
     }
+}
+
+/// The least key that is greater.
+fn behind(key: &Bytes) -> Bytes {
+    [key, &b"\0"[..]].concat().into()
 }

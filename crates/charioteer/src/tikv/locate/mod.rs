@@ -22,7 +22,6 @@ use bytes::Bytes;
 use charioteer_proto::tikv::key::Layout;
 use tokio::time::Instant;
 
-pub(crate) use lesson::Lesson;
 pub(crate) use place::{Place, ReadFrom};
 pub(crate) use region::Region;
 pub(crate) use store::Store;
@@ -37,8 +36,9 @@ use super::pd::Pd;
 use super::rpc::StoreOptions;
 use crate::error::{ErrorKind, Failure};
 
-/// How many regions a cache holds unless something else is said: a few hundred bytes each.
-pub(crate) const DEFAULT_REGIONS: usize = 100_000;
+/// How many regions are looked up ahead for one batch, and how many of them PD is asked for at a time. Client-go asks for as many.
+const AHEAD: usize = 4096;
+const RANGES: usize = 128;
 
 /// The cache of regions and stores. Clones share it.
 #[derive(Clone, Debug)]
@@ -74,28 +74,6 @@ impl Locator {
         self.place(Wanted::Below(bound.clone()), deadline).await
     }
 
-    /// The regions of a range in the order of their keys, at most so many; an empty end is beyond all. They lie side by side, and what
-    /// is missing of the range lies behind them.
-    pub(crate) async fn of_range(
-        &self,
-        start: &Bytes,
-        end: &Bytes,
-        limit: usize,
-        deadline: Instant,
-    ) -> Result<Vec<Place>, Failure> {
-        let mut places: Vec<Place> = Vec::new();
-        let mut next = start.clone();
-        while places.len() < limit {
-            let place = self.of_key(&next, deadline).await?;
-            next = place.end().clone();
-            places.push(place);
-            if next.is_empty() || (!end.is_empty() && next >= *end) {
-                break;
-            }
-        }
-        Ok(places)
-    }
-
     /// Which of the keys, by their indices, are where. Regions are in the order of their keys, and the indices of each ascend.
     pub(crate) async fn group<K: AsRef<[u8]> + Sync>(
         &self,
@@ -108,13 +86,21 @@ impl Locator {
             order.sort_by(|one, other| key(one).cmp(key(other)));
         }
         let mut groups: Vec<(Place, Vec<usize>)> = Vec::new();
-        for at in order {
+        let mut misses = 0;
+        for (turn, at) in order.iter().copied().enumerate() {
             match groups.last_mut() {
                 Some((place, group)) if place.holds(key(&at)) => group.push(at),
                 _ => {
                     let place = match self.look(key(&at)) {
                         Some(place) => place,
-                        None => self.of_key(&Bytes::copy_from_slice(key(&at)), deadline).await?,
+                        None => {
+                            misses += 1;
+                            // What lies behind the first miss has come with it.
+                            if misses == 2 {
+                                self.look_ahead(order[turn..].iter().map(key), deadline).await;
+                            }
+                            self.of_key(&Bytes::copy_from_slice(key(&at)), deadline).await?
+                        }
                     };
                     groups.push((place, vec![at]));
                 }
@@ -133,29 +119,36 @@ impl Locator {
     }
 
     /// The same for a read of the past, which the peer answers with what it has.
+    #[allow(dead_code, reason = "snapshots of transactions are to be read so")]
     pub(crate) fn read_stale_from(&self, place: Place, from: &ReadFrom) -> Place {
         self.0.replica(place, from, Manner::Stale)
     }
 
     /// A store that is not asked for a region.
+    #[allow(dead_code, reason = "the locks of transactions are looked for so")]
     pub(crate) async fn store(&self, id: u64, deadline: Instant) -> Result<Arc<Store>, Failure> {
         self.0.stores.find(&self.0.pd, id, deadline).await
-    }
-
-    /// All stores that have been asked so far.
-    pub(crate) fn stores(&self) -> Vec<Arc<Store>> {
-        self.0.stores.all()
-    }
-
-    /// How many regions are known.
-    pub(crate) fn known_regions(&self) -> usize {
-        self.0.regions.len()
     }
 
     /// Ends all connections, to stores and to PD, for good.
     pub(crate) fn close(&self) {
         self.0.stores.close();
         self.0.pd.close();
+    }
+
+    /// Has PD asked together for the regions of those keys, which are in order, that are not known. What does not come of it is asked for
+    /// by whoever needs it.
+    async fn look_ahead<'a>(&self, keys: impl Iterator<Item = &'a [u8]>, deadline: Instant) {
+        let unknown: Vec<Bytes> =
+            keys.filter(|key| self.look(key).is_none()).take(AHEAD).map(Bytes::copy_from_slice).collect();
+        // Each of them can still be asked for in the rest of the time.
+        let now = Instant::now();
+        let until = now + deadline.saturating_duration_since(now) / 4;
+        for keys in unknown.chunks(RANGES) {
+            if self.0.load_all(keys, until).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Where a key is, if that can be told without asking anybody.
@@ -174,23 +167,22 @@ impl Locator {
         })
     }
 
-    /// Has PD asked as often as others have to be waited for who ask for something else.
+    /// Has PD asked for the region, and for its store where that is not known.
     async fn find(&self, wanted: &Wanted, deadline: Instant) -> Result<Place, Failure> {
-        loop {
-            let region = self.0.region(wanted).await?;
-            if let Some(place) = self.0.place(Arc::clone(&region)) {
-                return Ok(place);
+        let region = self.0.region(wanted).await?;
+        if let Some(place) = self.0.place(Arc::clone(&region)) {
+            return Ok(place);
+        }
+        // The store is not known, or may have moved.
+        let Some(peer) = region.peers.get(region.ask) else { return Err(region::no_peer(region.id)) };
+        match self.0.stores.find(&self.0.pd, peer.store_id, deadline).await {
+            // Where PD does not tell it is the one that was known, which may be right.
+            Ok(store) => Ok(self.0.place(Arc::clone(&region)).unwrap_or_else(|| self.0.at(region.ask, store, region))),
+            Err(failure) if failure.kind == ErrorKind::NotFound => {
+                Regions::doubt(&region);
+                Err(Failure { kind: ErrorKind::Unavailable, ..failure }.retry(&failure::REGION_MISS))
             }
-            // The store is not known, or may have moved.
-            let Some(peer) = region.peers.get(region.ask) else { return Err(region::no_peer(region.id)) };
-            match self.0.stores.find(&self.0.pd, peer.store_id, deadline).await {
-                Ok(_) => {}
-                Err(failure) if failure.kind == ErrorKind::NotFound => {
-                    Regions::doubt(&region);
-                    return Err(Failure { kind: ErrorKind::Unavailable, ..failure }.retry(&failure::REGION_MISS));
-                }
-                Err(failure) => return Err(failure),
-            }
+            Err(failure) => Err(failure),
         }
     }
 }

@@ -57,11 +57,6 @@ impl Place {
         self.region.id
     }
 
-    /// The region, as it was known when this was looked up.
-    pub(crate) fn region(&self) -> &Region {
-        &self.region
-    }
-
     /// The region's first key, as keys travel; empty for the lowest of all.
     pub(crate) fn start(&self) -> &Bytes {
         &self.region.start
@@ -80,11 +75,6 @@ impl Place {
     /// The store to ask.
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.store
-    }
-
-    /// Which of all that was ever known of regions this is.
-    pub(crate) fn generation(&self) -> u64 {
-        self.region.generation
     }
 
     pub(crate) fn peer(&self) -> Peer {

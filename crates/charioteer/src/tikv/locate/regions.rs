@@ -74,6 +74,7 @@ impl Regions {
     }
 
     /// How many are known.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.known.read().by_start.len()
     }
@@ -156,15 +157,9 @@ impl Regions {
         known.epoch.version > told.epoch.version || of_the_same
     }
 
-    /// Forgets some that have not been used for long, and the one that has not been used for longest if there are too many.
+    /// Forgets some that have not been used for long, and the one of them that has not been used for longest if there are too many.
     fn sweep(&self, known: &mut Known, newest: &Bytes) {
-        let after = if known.swept.is_empty() { Bound::Unbounded } else { Bound::Excluded(known.swept.clone()) };
-        let looked_at: Vec<_> =
-            known.by_start.range((after, Bound::Unbounded)).take(SWEPT).map(|(_, region)| Arc::clone(region)).collect();
-        known.swept = match looked_at.last() {
-            Some(last) if looked_at.len() == SWEPT => last.start.clone(),
-            _ => Bytes::new(),
-        };
+        let looked_at = known.next_swept();
         let expiry = |region: &Arc<Region>| region.expires_ms.load(Ordering::Relaxed);
         let now = self.now_ms();
         for region in looked_at.iter().filter(|region| expiry(region) <= now) {
@@ -180,6 +175,16 @@ impl Regions {
 }
 
 impl Known {
+    /// The regions whose turn it is to be looked at: behind those of the last time, and from the lowest on where there are no more.
+    fn next_swept(&mut self) -> Vec<Arc<Region>> {
+        let after = if self.swept.is_empty() { Bound::Unbounded } else { Bound::Excluded(&self.swept[..]) };
+        let behind = self.by_start.range::<[u8], _>((after, Bound::Unbounded));
+        let turn = behind.chain(&self.by_start).take(SWEPT.min(self.by_start.len()));
+        let turn: Vec<_> = turn.map(|(_, region)| Arc::clone(region)).collect();
+        self.swept = turn.last().map(|last| last.start.clone()).unwrap_or_default();
+        turn
+    }
+
     /// The last region that begins at the key or before it.
     fn at(&self, key: &[u8]) -> Option<&Arc<Region>> {
         let up_to_key = (Bound::Unbounded, Bound::Included(key));

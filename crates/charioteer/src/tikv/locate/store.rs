@@ -44,7 +44,6 @@ const SLOW: i32 = 80;
 pub(crate) struct Store {
     id: u64,
     labels: Vec<(String, String)>,
-    version: String,
     connection: StoreConnection,
     /// Whether it did not answer the last time.
     is_lost: AtomicBool,
@@ -62,7 +61,6 @@ impl Store {
         Ok(Self {
             id: told.id,
             labels: told.labels.into_iter().map(|label| (label.key, label.value)).collect(),
-            version: told.version,
             connection: StoreConnection::new(&address, options.clone()),
             is_lost: AtomicBool::new(false),
             is_checked: AtomicBool::new(false),
@@ -70,7 +68,8 @@ impl Store {
         })
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn id(&self) -> u64 {
         self.id
     }
 
@@ -81,11 +80,6 @@ impl Store {
 
     pub(crate) fn connection(&self) -> &StoreConnection {
         &self.connection
-    }
-
-    /// TiKV's version, as it tells it, such as `8.5.0`.
-    pub(crate) fn version(&self) -> &str {
-        &self.version
     }
 
     /// Whether it has all of these labels.
@@ -191,16 +185,14 @@ impl Stores {
         }
         let store = Arc::new(Store::new(told, &self.options)?);
         if let Some(before) = known.insert(store.id, Arc::clone(&store)) {
+            // Calls that are under way may still be answered: its connections end with the last of them.
             debug!(store = store.id, before = %before.peer(), now = %store.peer(), "a store has moved");
-            before.connection.close();
         }
         Ok(store)
     }
 
     fn forget(&self, id: u64) -> Failure {
-        if let Some(store) = self.known.write().remove(&id) {
-            store.connection.close();
-        }
+        self.known.write().remove(&id);
         Failure::new(ErrorKind::NotFound, format!("store {id} is no more"))
     }
 
@@ -218,6 +210,7 @@ impl Stores {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn all(&self) -> Vec<Arc<Store>> {
         self.known.read().values().cloned().collect()
     }
@@ -242,7 +235,7 @@ async fn check(stores: Weak<Stores>, pd: Pd, store: Weak<Store>) {
         if checks % CHECKS_OF_ONE_ADDRESS == 1 {
             let told = pd.store(asked.id, Instant::now() + IN_THE_BACKGROUND).await;
             let Some(stores) = stores.upgrade() else { return };
-            // It is closed, or replaced by one at another address, for those who look it up from now on.
+            // It is replaced by one at another address, for those who look it up from now on.
             if told.is_ok_and(|told| stores.learn(told).is_ok_and(|now| !Arc::ptr_eq(&now, &asked))) {
                 return;
             }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use charioteer_proto::tikv::key::{KeyspaceId, Layout, Mode};
 use charioteer_proto::tikv::kvrpcpb::{RawGetRequest, RawPutRequest};
+use charioteer_proto::tikv::metapb;
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
 use charioteer_proto::tikv::rpc::{self, Call};
 use charioteer_server::testing::TestServer;
-use charioteer_server::testing::tikv::{Action, Fault, RegionError};
+use charioteer_server::testing::tikv::{Action, Fault, RegionError, Status};
 
 use super::*;
 use crate::backoff::{Cause, Waits};
@@ -31,7 +32,7 @@ async fn server(stores: usize, regions: usize) -> TestServer {
 async fn locator(server: &TestServer, layout: Layout) -> Locator {
     let pd = Address::from(server.addresses().tikv_pd.unwrap());
     let pd = Pd::connect(vec![pd], channel(), soon()).await.unwrap();
-    Locator::new(pd, layout, StoreOptions::new(channel()), DEFAULT_REGIONS)
+    Locator::new(pd, layout, StoreOptions::new(channel()), 100_000)
 }
 
 /// Reads a key until it succeeds, and tells how often it was tried. It waits as a client does, though never for long.
@@ -52,7 +53,7 @@ async fn read(locator: &Locator, place: Place, key: &'static str) -> Result<(), 
     let asked = place.store().connection().unary::<rpc::RawGet>(&request, soon(), &Progress::default()).await;
     let Ok(reply) = asked else {
         locator.store_failed(&place);
-        return Err(&failure::RPC);
+        return Err(&crate::tikv::grpc::CONNECTION);
     };
     assert_eq!(reply.error, "");
     match reply.region_error() {
@@ -67,11 +68,11 @@ async fn a_key_is_found_and_regions_behind_it_come_with_it() {
     server.tikv().split(["b", "d", "f"]).await.unwrap();
     let locator = locator(&server, V1).await;
     assert_eq!(get(&locator, "c").await, 1);
-    assert_eq!(locator.known_regions(), 3);
+    assert_eq!(locator.0.regions.len(), 3);
     let place = locator.of_key(&"e".into(), soon()).await.unwrap();
     assert_eq!((&place.start()[..], &place.end()[..]), (&b"d"[..], &b"f"[..]));
     assert_eq!(get(&locator, "a").await, 1);
-    assert_eq!((locator.known_regions(), server.tikv().requests(Call::ScanRegions)), (4, 2));
+    assert_eq!((locator.0.regions.len(), server.tikv().requests(Call::ScanRegions)), (4, 2));
 }
 
 #[tokio::test]
@@ -110,9 +111,26 @@ async fn keys_are_grouped_by_region_in_order() {
     let groups = locator.group(&["e", "a", "c", "d", "aa", "b"], soon()).await.unwrap();
     let groups: Vec<_> = groups.into_iter().map(|(place, keys)| (place.start().clone(), keys)).collect();
     assert_eq!(groups, [("".into(), vec![1, 4]), ("b".into(), vec![2, 5]), ("d".into(), vec![0, 3])]);
-    let range = locator.of_range(&"a".into(), &"d".into(), 10, soon()).await.unwrap();
-    assert_eq!(range.iter().map(|place| place.end().clone()).collect::<Vec<_>>(), ["b", "d"]);
-    assert_eq!(locator.of_range(&"".into(), &"".into(), 2, soon()).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn keys_that_lie_far_apart_are_looked_up_together_also_where_pd_does_not_know_how() {
+    let server = server(1, 1).await;
+    server.tikv().split((1..1000).map(|number| format!("{number:04}"))).await.unwrap();
+    let keys: Vec<_> = (0..1000).step_by(5).map(|number| format!("{number:04}")).collect();
+    for (is_old, scans) in [(false, 1), (true, 201)] {
+        let old = Fault::new(Action::Status(Status::Unimplemented("of another year".to_owned())));
+        let old = is_old.then(|| server.tikv().inject(old.on(Call::BatchScanRegions)));
+        let locator = locator(&server, V1).await;
+        let before = server.tikv().requests(Call::ScanRegions);
+        let groups = locator.group(&keys, soon()).await.unwrap();
+        assert!(
+            groups.iter().enumerate().all(|(at, (place, group))| *group == [at] && place.holds(keys[at].as_bytes()))
+        );
+        let asked = server.tikv().requests(Call::ScanRegions) - before;
+        assert!(asked <= scans, "{asked}");
+        drop(old);
+    }
 }
 
 #[tokio::test]
@@ -123,7 +141,7 @@ async fn a_split_is_learnt_from_the_store_without_asking_pd() {
     server.tikv().split(["b", "d"]).await.unwrap();
     assert_eq!(get(&locator, "c").await, 2);
     assert_eq!((get(&locator, "a").await, get(&locator, "e").await), (1, 1));
-    assert_eq!((locator.known_regions(), server.tikv().requests(Call::ScanRegions)), (3, 1));
+    assert_eq!((locator.0.regions.len(), server.tikv().requests(Call::ScanRegions)), (3, 1));
     let regions = server.tikv().regions().unwrap();
     server.tikv().merge(regions[0].id, regions[1].id).await.unwrap();
     assert_eq!(get(&locator, "c").await, 2);
@@ -155,7 +173,7 @@ async fn a_store_that_is_gone_is_passed_over_until_it_is_back() {
     assert!(get(&locator, "a").await <= 4);
     assert_eq!(get(&locator, "a").await, 1);
     let place = locator.of_key(&"a".into(), soon()).await.unwrap();
-    let lost = locator.stores().into_iter().find(|store| !store.is_reachable()).unwrap();
+    let lost = locator.0.stores.all().into_iter().find(|store| !store.is_reachable()).unwrap();
     assert_ne!(lost.id(), place.store().id());
     server.tikv().start_store(0).await.unwrap();
     tokio::time::timeout(Duration::from_secs(10), async {
@@ -216,6 +234,99 @@ async fn replicas_are_read_from_and_the_leader_where_one_of_them_can_not() {
     read(&locator, anywhere, "a").await.unwrap();
 }
 
+/// How a read of a key fares that goes to a place, and where it goes when it is tried again.
+async fn read_again(locator: &Locator, place: Place, choose: impl Fn(Place) -> Place) -> Place {
+    read(locator, place, "a").await.unwrap_err();
+    choose(locator.of_key(&"a".into(), soon()).await.unwrap())
+}
+
+#[tokio::test]
+async fn a_stale_read_goes_to_the_leader_where_the_peer_has_not_got_so_far_and_back_after_a_while() {
+    let server = server(3, 1).await;
+    let locator = locator(&server, V1).await;
+    let leader = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let stale = |place| locator.read_stale_from(place, &ReadFrom::Follower);
+    let first = stale(leader.clone());
+    assert!(first.context().stale_read && !first.context().replica_read);
+    let number = |place: &Place| {
+        let address = place.store().peer().to_string();
+        server.tikv().stores().iter().position(|store| store.to_string() == address).unwrap()
+    };
+    let lagging = server.tikv().lag_follower(number(&first)).unwrap();
+    let again = read_again(&locator, first, stale).await;
+    assert_eq!(lagging.refused(), 1);
+    assert_eq!(again.store().id(), leader.store().id());
+    assert!(!again.context().stale_read && !again.context().replica_read);
+    read(&locator, again, "a").await.unwrap();
+    lagging.catch_up();
+    let follows = async {
+        while stale(locator.of_key(&"a".into(), soon()).await.unwrap()).store().id() == leader.store().id() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), follows).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_follower_that_can_not_read_yet_or_is_gone_is_not_waited_for() {
+    let server = server(3, 1).await;
+    let locator = locator(&server, V1).await;
+    let leader = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let follower = |place| locator.read_from(place, &ReadFrom::Follower);
+    let not_ready = Fault::new(Action::Answer(RegionError::ReadIndexNotReady)).replica_reads().times(1);
+    let not_ready = server.tikv().inject(not_ready);
+    let again = read_again(&locator, follower(leader.clone()), follower).await;
+    assert_eq!((not_ready.hits(), again.store().id()), (1, leader.store().id()));
+
+    let locator = self::locator(&server, V1).await;
+    let leader = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let follower = |place| locator.read_from(place, &ReadFrom::Follower);
+    let gone = follower(leader.clone());
+    let address = gone.store().peer().to_string();
+    let number = server.tikv().stores().iter().position(|store| store.to_string() == address).unwrap();
+    server.tikv().stop_store(number).await.unwrap();
+    let other = read_again(&locator, gone.clone(), follower).await;
+    assert!(other.store().id() != gone.store().id() && other.store().id() != leader.store().id());
+    // What happens to followers says nothing of the leader.
+    assert_eq!(locator.of_key(&"a".into(), soon()).await.unwrap().store().id(), leader.store().id());
+    read(&locator, other, "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_closest_has_all_of_the_labels_and_is_within_reach() {
+    let server = server(3, 1).await;
+    let locator = locator(&server, V1).await;
+    let leader = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let zones = ["a", "b", "b"];
+    let racks = ["1", "1", "2"];
+    let mut stores = locator.0.pd.all_stores(soon()).await.unwrap();
+    stores.sort_unstable_by_key(|store| store.id);
+    let ids: Vec<_> = stores.iter().map(|store| store.id).collect();
+    for (at, mut told) in stores.into_iter().enumerate() {
+        let labels = [("zone", zones[at]), ("rack", racks[at])];
+        told.labels = labels.map(|(key, value)| metapb::StoreLabel { key: key.into(), value: value.into() }).into();
+        locator.0.stores.learn(told).unwrap();
+    }
+    let closest = |labels: &[(String, String)]| {
+        let from = ReadFrom::Closest(labels.into());
+        let chosen = (0..40).map(|_| locator.read_from(leader.clone(), &from));
+        let mut chosen: Vec<_> = chosen.map(|place| place.store().id()).collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
+    };
+    assert_eq!(closest(&[label("zone", "a")]), ids[..1]);
+    assert_eq!(closest(&[label("zone", "b")]), ids[1..]);
+    assert_eq!(closest(&[label("zone", "b"), label("rack", "2")]), ids[2..]);
+    assert_eq!(closest(&[label("zone", "c")]), ids, "none is closer than the others");
+    // Better one that is far than one that is gone.
+    let near = locator.0.stores.get(ids[0]).unwrap();
+    server.tikv().stop_store(0).await.unwrap();
+    locator.0.stores.lost(&locator.0.pd, &near);
+    assert_eq!(closest(&[label("zone", "a")]), ids[1..]);
+}
+
 #[tokio::test]
 async fn keys_of_a_keyspace_are_found_by_their_boundaries_in_pds_encoding() {
     let layout = Layout::V2(Mode::Raw, KeyspaceId::DEFAULT);
@@ -248,6 +359,42 @@ async fn what_is_known_serves_on_while_pd_is_gone_and_what_is_not_is_told_in_tim
     assert!(failure.retry.is_some(), "{failure:?}");
     server.tikv().start_pd().await.unwrap();
     assert_eq!(get(&locator, "a").await, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_may_have_moved_is_asked_where_it_was_while_pd_does_not_tell() {
+    let server = server(1, 1).await;
+    let locator = locator(&server, V1).await;
+    let place = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let asked = server.tikv().requests(Call::GetStore);
+    let status = Status::Unknown("out of order".to_owned());
+    let _fault = server.tikv().inject(Fault::new(Action::Status(status)).on(Call::GetStore));
+    Stores::doubt(&place.store);
+    let again = locator.of_key(&"a".into(), Instant::now() + Duration::from_secs(2)).await.unwrap();
+    assert_eq!(again.store().peer(), place.store().peer());
+    assert_eq!(server.tikv().requests(Call::GetStore), asked + 1);
+}
+
+#[tokio::test]
+async fn calls_under_way_are_answered_by_a_store_that_is_told_anew_and_its_connection_ends_with_them() {
+    let server = server(1, 1).await;
+    let locator = locator(&server, V1).await;
+    let place = locator.of_key(&"a".into(), soon()).await.unwrap();
+    let held = server.tikv().inject(Fault::new(Action::Hold).on(Call::RawGet));
+    let request = RawGetRequest { context: Some(place.context()), key: "a".into(), ..RawGetRequest::default() };
+    let progress = Progress::default();
+    let asked = place.store().connection().batched::<rpc::RawGet>(request, soon(), &progress);
+    let told_anew = async {
+        server.tikv().arrived(Call::RawGet, 1).await;
+        let labels = vec![metapb::StoreLabel { key: "zone".to_owned(), value: "b".to_owned() }];
+        let (id, address) = (place.store().id(), place.store().peer().to_string());
+        locator.0.stores.learn(metapb::Store { id, address, labels, ..metapb::Store::default() }).unwrap();
+        held.release();
+    };
+    let (reply, ()) = tokio::join!(asked, told_anew);
+    assert!(reply.unwrap().not_found);
+    drop(place);
+    server.tikv().until(|seen| seen.connections() <= 1).await;
 }
 
 #[tokio::test]

@@ -13,8 +13,9 @@ use crate::exec::{Backend, Effect, Operation};
 use crate::net::Progress;
 use crate::tikv::failure;
 
-/// What a member says that leads no more, whatever the status.
-const LEADS_NO_MORE: [&str; 4] = ["not leader", "no leader", "mismatch leader id", "not served"];
+/// What a member says that leads no more, or has just begun to and gives no timestamps yet, whatever the status.
+const DOES_NOT_LEAD: [&str; 5] =
+    ["not leader", "no leader", "mismatch leader id", "not served", "generate timestamp failed"];
 
 /// A method of PD: what it is called, and where its headers are.
 pub(crate) trait Ask: Method + Send + Sync + 'static {
@@ -52,7 +53,6 @@ macro_rules! asks {
 asks! {
     GetRegion = "get_region", Reads;
     GetPrevRegion = "get_prev_region", Reads;
-    GetRegionById = "get_region_by_id", Reads;
     ScanRegions = "scan_regions", Reads;
     BatchScanRegions = "batch_scan_regions", Reads;
     GetStore = "get_store", Reads;
@@ -126,7 +126,7 @@ impl Pd {
         if failure.message.contains("mismatch cluster id") {
             return Failure { kind: ErrorKind::InvalidConfig, retry: None, ..failure };
         }
-        let leads_no_more = LEADS_NO_MORE.iter().any(|words| failure.message.contains(words));
-        if failure.retry.is_some() || leads_no_more { failure.retry(&failure::PD) } else { failure }
+        let does_not_lead = DOES_NOT_LEAD.iter().any(|words| failure.message.contains(words));
+        if failure.retry.is_some() || does_not_lead { failure.retry(&failure::PD) } else { failure }
     }
 }

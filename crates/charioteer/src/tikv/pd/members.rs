@@ -29,15 +29,6 @@ const INTERVAL: Duration = Duration::from_millis(20);
 /// How long the members are believed to be the same.
 const BELIEVED: Duration = Duration::from_secs(60);
 
-/// A member, as people are told of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(crate) name: String,
-    pub(crate) client_urls: Vec<String>,
-    pub(crate) version: String,
-    pub(crate) leads: bool,
-}
-
 /// The members that are known.
 #[derive(Debug)]
 pub(super) struct Members {
@@ -54,7 +45,8 @@ pub(super) struct Members {
 #[derive(Debug, Default)]
 struct Known {
     leader: Option<Leader>,
-    members: Vec<Member>,
+    /// Where each of them is to be found.
+    members: Vec<Vec<String>>,
     /// A channel to each that was ever asked and may be again.
     channels: Vec<(Address, Channel)>,
     generation: u64,
@@ -162,7 +154,7 @@ impl Members {
     /// Whom to ask who leads: those that are known as members, and those that were given.
     fn candidates(&self) -> Vec<Address> {
         let mut candidates = self.given.clone();
-        for url in self.known.read().members.iter().flat_map(|member| &member.client_urls) {
+        for url in self.known.read().members.iter().flatten() {
             candidates.extend(address(url).filter(|address| !candidates.contains(address)));
         }
         candidates
@@ -215,44 +207,22 @@ impl Members {
         if urls.iter().all(|url| known.unreached.contains(url)) {
             known.unreached.clear();
         }
-        known.members = reply.members.iter().map(|member| Member::new(member, leading.member_id)).collect();
+        known.members = reply.members.iter().map(|member| member.client_urls.clone()).collect();
         drop(known);
         self.forget_others();
         Ok(leader)
     }
 
-    /// Lets go of channels to members that are none any more.
+    /// Lets go of channels to members that are none any more; they end with the last call on them.
     fn forget_others(&self) {
         let candidates = self.candidates();
         let mut known = self.known.write();
         let leader = known.leader.as_ref().map(|leader| leader.address.clone());
-        known.channels.retain(|(address, channel)| {
-            let is_used = candidates.contains(address) || leader.as_ref() == Some(address);
-            if !is_used {
-                channel.close();
-            }
-            is_used
-        });
-    }
-}
-
-impl Member {
-    fn new(told: &pdpb::Member, leader: u64) -> Self {
-        Self {
-            name: told.name.clone(),
-            client_urls: told.client_urls.clone(),
-            version: told.binary_version.clone(),
-            leads: told.member_id == leader,
-        }
+        known.channels.retain(|(address, _)| candidates.contains(address) || leader.as_ref() == Some(address));
     }
 }
 
 impl Pd {
-    /// The members, as they were told of last.
-    pub(crate) fn members(&self) -> Vec<Member> {
-        self.0.members.known.read().members.clone()
-    }
-
     /// The member that leads, for which all are asked if need be.
     pub(super) async fn leader(&self) -> Result<Leader, Failure> {
         if let Some(leader) = self.0.members.leader() {

@@ -11,6 +11,7 @@ mod changes;
 mod keyspaces;
 mod members;
 mod regions;
+#[allow(dead_code, reason = "transactions are to collect their garbage with it")]
 mod safe_points;
 mod timestamps;
 
@@ -24,11 +25,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 pub(crate) use ask::Ask;
-pub(crate) use changes::{Operator, Split};
-pub(crate) use keyspaces::Keyspace;
-pub(crate) use members::Member;
 pub(crate) use regions::RegionInfo;
-pub(crate) use safe_points::{Advanced, Barrier, GcState, Scope};
+#[allow(unused_imports, reason = "transactions are to collect their garbage with it")]
+pub(crate) use safe_points::{Barrier, Scope};
 
 use ask::Question;
 use members::Members;
@@ -38,7 +37,7 @@ use super::grpc::ChannelOptions;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Effect, Operation, Terms};
 use crate::net::Address;
-use crate::stats::{CallStats, OperationStats};
+use crate::stats::OperationStats;
 
 /// Where PD listens unless something else is said.
 pub(crate) const DEFAULT_PORT: u16 = 2379;
@@ -116,13 +115,6 @@ impl Pd {
     fn stats(&self, name: &'static str) -> Arc<OperationStats> {
         let mut calls = self.0.calls.lock();
         Arc::clone(calls.entry(name).or_insert_with(|| Arc::new(OperationStats::new(SYSTEM, name))))
-    }
-
-    /// What was asked so far, by name.
-    pub(crate) fn call_stats(&self) -> Vec<(&'static str, CallStats)> {
-        let mut stats: Vec<_> = self.0.calls.lock().iter().map(|(name, stats)| (*name, stats.read())).collect();
-        stats.sort_unstable_by_key(|(name, _)| *name);
-        stats
     }
 
     /// Ends all connections, for good.

@@ -56,11 +56,6 @@ impl Pd {
         RegionInfo::told(self.question::<rpc::GetPrevRegion>(request, deadline).await)
     }
 
-    pub(crate) async fn region_by_id(&self, id: u64, deadline: Instant) -> Result<RegionInfo, Failure> {
-        let request = pdpb::GetRegionByIdRequest { region_id: id, ..pdpb::GetRegionByIdRequest::default() };
-        RegionInfo::told(self.question::<rpc::GetRegionById>(request, deadline).await)
-    }
-
     /// The regions of a range in the order of their keys, from the one that holds its start; 0 for no limit.
     pub(crate) async fn scan_regions(
         &self,

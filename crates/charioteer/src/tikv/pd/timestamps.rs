@@ -39,7 +39,15 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(super) struct Timestamps {
     stream: Mutex<Option<Stream>>,
-    last: Arc<Mutex<Timestamp>>,
+    last: Arc<Mutex<Last>>,
+}
+
+/// The greatest timestamp that was ever given.
+#[derive(Debug, Default)]
+struct Last {
+    timestamp: Timestamp,
+    /// The leader that gave it.
+    generation: u64,
 }
 
 #[derive(Debug)]
@@ -145,7 +153,7 @@ impl Backend<Take> for Pd {
 struct Worker {
     leader: Leader,
     cluster_id: u64,
-    last: Arc<Mutex<Timestamp>>,
+    last: Arc<Mutex<Last>>,
     /// Those who wait for answers, in the order in which these come.
     under_way: VecDeque<Batch>,
 }
@@ -230,12 +238,16 @@ impl Worker {
         let range = check(reply, batch.count)?;
         {
             let mut last = self.last.lock();
-            if range.start() <= &*last {
-                let (first, last) = (u64::from(*range.start()), u64::from(*last));
+            let generation = self.leader.generation;
+            if *range.start() <= last.timestamp {
+                if generation != last.generation {
+                    return Err(again("another PD has given greater timestamps meanwhile"));
+                }
+                let (first, last) = (u64::from(*range.start()), u64::from(last.timestamp));
                 let message = format!("PD gives the timestamp {first} after it has given {last}");
                 return Err(Failure::new(ErrorKind::Corrupt, message));
             }
-            *last = *range.end();
+            *last = Last { timestamp: *range.end(), generation };
         }
         let mut next = u64::from(*range.start());
         for caller in self.under_way.pop_front().map_or_else(Vec::new, |batch| batch.callers) {

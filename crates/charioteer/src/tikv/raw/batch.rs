@@ -4,6 +4,7 @@
 //! one says nothing of the others, so that each key gets an answer of its own. A group that no longer is one when it is its turn, because
 //! its region was split meanwhile, is grouped again.
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,87 +29,97 @@ const MOST_KEYS: usize = 512;
 /// No further key goes into a request that has so many bytes, so that others are answered in between.
 const MANY_BYTES: usize = 256 << 10;
 
+/// Keys are copied before anything is waited for. So the futures are [`Send`] whatever the keys are lent from, which the compiler does not see
+/// by itself of an iterator that outlives a wait.
 impl RawClient {
     /// The values of several keys, each in the place of its key, with `None` for those that there are not.
-    pub async fn batch_get<K: AsRef<[u8]>>(
+    pub fn batch_get<K: AsRef<[u8]>>(
         &self,
         keys: impl IntoIterator<Item = K>,
-    ) -> Vec<Result<Option<Bytes>, Error>> {
-        let begun = match self.begin(BatchGet::NAME).await {
-            Ok(begun) => begun,
-            Err(error) => return keys.into_iter().map(|_| Err(error.clone())).collect(),
-        };
-        let items = keys.into_iter().map(|key| Item::key(begun.wire_key(key)));
-        let family = &self.terms.family;
-        self.in_groups(begun, items, |group| BatchGet {
-            keys: group.iter().map(|item| item.key.clone()).collect(),
-            family: family.clone(),
-        })
-        .await
+    ) -> impl Future<Output = Vec<Result<Option<Bytes>, Error>>> + Send {
+        let keys = copied(keys);
+        async move {
+            let begun = match self.begin(BatchGet::NAME).await {
+                Ok(begun) => begun,
+                Err(error) => return vec![Err(error); keys.len()],
+            };
+            let items = keys.into_iter().map(|key| Item::key(begun.wire_key_of(key))).collect();
+            self.in_groups(begun, items, BatchGet::of).await
+        }
     }
 
     /// Puts values under several keys, which do not expire. Of those with the same key the last stays. What came of each is in its place.
-    pub async fn batch_put<K: AsRef<[u8]>, V: Into<Bytes>>(
+    pub fn batch_put<K: AsRef<[u8]>, V: Into<Bytes>>(
         &self,
         pairs: impl IntoIterator<Item = (K, V)>,
-    ) -> Vec<Result<(), Error>> {
-        self.batch_put_with(pairs, PutOptions::default()).await
+    ) -> impl Future<Output = Vec<Result<(), Error>>> + Send {
+        self.batch_put_with(pairs, PutOptions::default())
     }
 
     /// The same with one time to live for all.
-    pub async fn batch_put_with<K: AsRef<[u8]>, V: Into<Bytes>>(
+    pub fn batch_put_with<K: AsRef<[u8]>, V: Into<Bytes>>(
         &self,
         pairs: impl IntoIterator<Item = (K, V)>,
         options: PutOptions,
-    ) -> Vec<Result<(), Error>> {
-        self.batch_put_with_ttls(pairs.into_iter().map(|(key, value)| (key, value, options.ttl))).await
+    ) -> impl Future<Output = Vec<Result<(), Error>>> + Send {
+        self.batch_put_with_ttls(pairs.into_iter().map(move |(key, value)| (key, value, options.ttl)))
     }
 
     /// The same with a time to live for each, or `None` for those that do not expire.
-    pub async fn batch_put_with_ttls<K: AsRef<[u8]>, V: Into<Bytes>>(
+    pub fn batch_put_with_ttls<K: AsRef<[u8]>, V: Into<Bytes>>(
         &self,
         rows: impl IntoIterator<Item = (K, V, Option<Duration>)>,
-    ) -> Vec<Result<(), Error>> {
-        let begun = self.begin(BatchPut::NAME).await;
-        let mut refused = Vec::new();
-        let mut items = Vec::new();
-        for (at, (key, value, ttl)) in rows.into_iter().enumerate() {
-            let item = begun.as_ref().map_err(Clone::clone).and_then(|begun| {
-                let ttl = ttl::seconds(BatchPut::NAME, ttl)?;
-                let (key, value) = (begun.wire_key(key), value.into());
-                self.check_size(BatchPut::NAME, &key, &value)?;
-                Ok(Item::value(key, value, ttl))
-            });
-            match item {
-                Ok(item) => items.push(item),
-                Err(error) => refused.push((at, error)),
+    ) -> impl Future<Output = Vec<Result<(), Error>>> + Send {
+        let row = |(key, value, ttl): (K, V, _)| (Bytes::copy_from_slice(key.as_ref()), value.into(), ttl);
+        let rows: Vec<(Bytes, Bytes, _)> = rows.into_iter().map(row).collect();
+        async move {
+            let begun = match self.begin(BatchPut::NAME).await {
+                Ok(begun) => begun,
+                Err(error) => return vec![Err(error); rows.len()],
+            };
+            let (mut items, mut refused) = (Vec::with_capacity(rows.len()), Vec::new());
+            for (at, (key, value, ttl)) in rows.into_iter().enumerate() {
+                match self.item(begun, key, value, ttl) {
+                    Ok(item) => items.push(item),
+                    Err(error) => refused.push((at, error)),
+                }
             }
+            let mut done = self.in_groups(begun, items, BatchPut::of).await;
+            // In ascending order, so that each comes to stand where it was.
+            refused.into_iter().for_each(|(at, error)| done.insert(at, Err(error)));
+            done
         }
-        let mut done = match begun {
-            Ok(begun) => self.in_groups(begun, items, |group| BatchPut::of(self, group)).await,
-            Err(_) => Vec::new(),
-        };
-        // In ascending order, so that each comes to stand where it was.
-        refused.into_iter().for_each(|(at, error)| done.insert(at, Err(error)));
-        done
     }
 
     /// Deletes several keys. Those that are not there are no error. What came of each is in its place.
-    pub async fn batch_delete<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Vec<Result<(), Error>> {
-        let begun = match self.begin(BatchDelete::NAME).await {
-            Ok(begun) => begun,
-            Err(error) => return keys.into_iter().map(|_| Err(error.clone())).collect(),
-        };
-        let items = keys.into_iter().map(|key| Item::key(begun.wire_key(key)));
-        self.in_groups(begun, items, |group| BatchDelete::of(self, group)).await
+    pub fn batch_delete<K: AsRef<[u8]>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> impl Future<Output = Vec<Result<(), Error>>> + Send {
+        let keys = copied(keys);
+        async move {
+            let begun = match self.begin(BatchDelete::NAME).await {
+                Ok(begun) => begun,
+                Err(error) => return vec![Err(error); keys.len()],
+            };
+            let items = keys.into_iter().map(|key| Item::key(begun.wire_key_of(key))).collect();
+            self.in_groups(begun, items, BatchDelete::of).await
+        }
+    }
+
+    fn item(&self, begun: Begun<'_>, key: Bytes, value: Bytes, ttl: Option<Duration>) -> Result<Item<Value>, Error> {
+        let ttl = ttl::seconds(BatchPut::NAME, ttl)?;
+        let key = begun.wire_key_of(key);
+        self.check_size(BatchPut::NAME, &key, &value)?;
+        Ok(Item::value(key, value, ttl))
     }
 
     /// Carries out an operation on groups of the items, and gives what came of each, in their order.
     async fn in_groups<P, O, T>(
         &self,
         begun: Begun<'_>,
-        items: impl IntoIterator<Item = Item<P>>,
-        operation: impl Fn(&[&Item<P>]) -> O,
+        items: Vec<Item<P>>,
+        operation: fn(&Self, &[&Item<P>]) -> O,
     ) -> Vec<Result<T, Error>>
     where
         O: RegionOperation<Reply = Grouped<T>>,
@@ -126,9 +137,10 @@ impl RawClient {
             };
             let asked = groups.into_iter().map(|group| {
                 let members: Vec<_> = group.iter().map(|at| &items.items[*at]).collect();
-                let operation = operation(&members);
+                let operation = operation(self, &members);
                 async move { (self.run(begun, &operation).await, group) }
             });
+            let asked: Vec<_> = asked.collect();
             let answered: Vec<Answered<T>> = stream::iter(asked).buffer_unordered(self.concurrency()).collect().await;
             results.take(answered);
         }
@@ -201,7 +213,7 @@ struct Unique<P> {
 
 impl<P> Unique<P> {
     /// Of those with the same key the last stays.
-    fn of(items: impl IntoIterator<Item = Item<P>>) -> Self {
+    fn of(items: Vec<Item<P>>) -> Self {
         let mut given: Vec<(usize, Item<P>)> = items.into_iter().enumerate().collect();
         given.sort_by(|(_, one), (_, other)| one.key.cmp(&other.key));
         let mut places = vec![0; given.len()];
@@ -291,9 +303,19 @@ fn scattered<T>(is_group: bool) -> Option<Grouped<T>> {
     (!is_group).then_some(Grouped::Scattered)
 }
 
+fn copied<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = K>) -> Vec<Bytes> {
+    keys.into_iter().map(|key| Bytes::copy_from_slice(key.as_ref())).collect()
+}
+
 struct BatchGet {
     keys: Vec<Bytes>,
     family: String,
+}
+
+impl BatchGet {
+    fn of(client: &RawClient, group: &[&Item<()>]) -> Self {
+        Self { keys: group.iter().map(|item| item.key.clone()).collect(), family: client.terms.family.clone() }
+    }
 }
 
 impl Operation for BatchGet {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use charioteer_proto::tikv::key::Layout;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind, Failure};
@@ -253,6 +254,14 @@ impl RawClient {
 impl Begun<'_> {
     pub(super) fn wire_key(&self, key: impl AsRef<[u8]>) -> Bytes {
         self.reached.layout.wire_key(key.as_ref())
+    }
+
+    /// The same of a key that need not be copied where it travels as it is.
+    pub(super) fn wire_key_of(&self, key: Bytes) -> Bytes {
+        match self.reached.layout {
+            Layout::V1(_) | Layout::V1Ttl => key,
+            Layout::V2(..) => self.wire_key(key),
+        }
     }
 }
 

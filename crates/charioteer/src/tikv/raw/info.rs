@@ -1,11 +1,12 @@
-//! What PD tells of regions and stores, for people.
+//! What PD tells of regions, stores and time, and does to regions, for people.
 
 use bytes::Bytes;
 use charioteer_proto::tikv::metapb::{self, StoreState};
+use charioteer_proto::tikv::timestamp::Timestamp;
 
 use super::client::{Begun, RawClient};
 use super::range::{check_range, is_over};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Failure};
 use crate::tikv::{failure, pd};
 
 /// How many regions PD is asked for at a time.
@@ -103,6 +104,63 @@ impl RawClient {
                 _ => return Ok(regions),
             }
         }
+    }
+
+    /// A timestamp of PD's clock, greater than all that were given before, to whomever.
+    ///
+    /// # Errors
+    /// When no PD answers in time.
+    pub async fn timestamp(&self) -> Result<Timestamp, Error> {
+        const NAME: &str = "timestamp";
+        let begun = self.begin(NAME).await?;
+        let looked_up = self.look_up(begun, || begun.reached.pd.timestamp(begun.deadline)).await;
+        looked_up.map_err(|error| error.during(NAME))
+    }
+
+    /// Has PD split regions, so that one begins at each of these keys, and tells the numbers of the regions that have come of it. Where one
+    /// begins already nothing is done. It helps before many rows are put at once; later, regions split by themselves.
+    ///
+    /// # Errors
+    /// When PD could not do all of it, or does not answer in time; then some may have been split.
+    pub async fn split_regions<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Result<Vec<u64>, Error> {
+        const NAME: &str = "split_regions";
+        let keys: Vec<_> = keys.into_iter().map(|key| Bytes::copy_from_slice(key.as_ref())).collect();
+        let begun = self.begin(NAME).await?;
+        let layout = begun.reached.layout;
+        let keys: Vec<_> = keys.into_iter().map(|key| layout.pd_key(&begun.wire_key_of(key))).collect();
+        let split = self.look_up(begun, || begun.reached.pd.split_regions(keys.clone(), begun.deadline)).await;
+        let split = split.map_err(|error| error.during(NAME).unknown())?;
+        if split.finished_percent < 100 {
+            // What begins a region already counts as not done.
+            for key in &keys {
+                let region = self.look_up(begun, || begun.reached.pd.region_by_key(key, begun.deadline)).await;
+                if region.map_err(|error| error.during(NAME).unknown())?.region.start_key != *key {
+                    let message = format!("PD has done {} % of it", split.finished_percent);
+                    let failure = Failure::new(ErrorKind::Unavailable, message).passing().unknown();
+                    return Err(Error::from(failure).during(NAME));
+                }
+            }
+        }
+        Ok(split.regions)
+    }
+
+    /// Has PD spread regions evenly over the stores, and waits until that is done.
+    ///
+    /// # Errors
+    /// When PD can't, or it takes longer than a call may.
+    pub async fn scatter_regions(&self, regions: &[u64]) -> Result<(), Error> {
+        const NAME: &str = "scatter_regions";
+        /// Regions of one name are spread evenly among themselves.
+        const GROUP: &str = "charioteer";
+        let begun = self.begin(NAME).await?;
+        let (pd, deadline) = (&begun.reached.pd, begun.deadline);
+        let asked = self.look_up(begun, || pd.scatter_regions(regions.to_vec(), GROUP, deadline)).await;
+        asked.map_err(|error| error.during(NAME))?;
+        for region in regions {
+            let done = self.look_up(begun, || pd.scattered(*region, deadline)).await;
+            done.map_err(|error| error.during(NAME))?;
+        }
+        Ok(())
     }
 
     /// All stores that the cluster has, or had.

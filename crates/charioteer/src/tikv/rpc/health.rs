@@ -14,13 +14,11 @@ pub(super) struct Health {
     slow_score: AtomicI32,
     /// The number of what it has said last; it grows.
     said: AtomicU64,
-    /// How busy it is with messages, as it says.
-    load: AtomicU64,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { slow_score: AtomicI32::new(BEST), said: AtomicU64::new(0), load: AtomicU64::new(0) }
+        Self { slow_score: AtomicI32::new(BEST), said: AtomicU64::new(0) }
     }
 }
 
@@ -30,20 +28,12 @@ impl Health {
         self.slow_score.load(Ordering::Relaxed)
     }
 
-    pub(super) fn load(&self) -> u64 {
-        self.load.load(Ordering::Relaxed)
-    }
-
     /// Takes note of what it says, unless it has said something newer before.
     pub(super) fn note(&self, feedback: &HealthFeedback) {
         let said = feedback.feedback_seq_no;
         if self.said.fetch_max(said, Ordering::Relaxed) < said {
             self.slow_score.store(feedback.slow_score.clamp(BEST, WORST), Ordering::Relaxed);
         }
-    }
-
-    pub(super) fn note_load(&self, load: u64) {
-        self.load.store(load, Ordering::Relaxed);
     }
 }
 

@@ -9,6 +9,10 @@
 //! A command walks like this: its caller waits for room, takes a slot in the table, and appends the request to those that wait, under the
 //! slot's number. The rider hands all of them to HTTP/2 in one message, when it has let those run who are ready to; there is no timer. An
 //! answer finds its slot by its number, and its caller decodes it. A number is not used again while an answer to it can come.
+//!
+//! A server may end the whole stream for one of its commands: that it does not know, or whose answer is too long. Nobody can tell which one
+//! it was, so that all are told to try again, and for a moment commands travel by themselves. The same goes for an answer that makes no
+//! sense, where several wait.
 
 mod health;
 mod rider;

@@ -19,9 +19,6 @@ use crate::error::Failure;
 use crate::net::{CallId, Delivered, ROUND, count};
 use crate::tikv::grpc::{self, Body, Connection, Replies, Requests};
 
-/// What an idle stream keeps of its buffer.
-const MAX_KEPT_BYTES: usize = 256 * 1024;
-
 /// An answer of fewer bytes is copied, so that what is kept of it does not keep the answers to others.
 const FEW_BYTES: usize = 16 * 1024;
 
@@ -85,7 +82,6 @@ impl Rider {
         if let Some(feedback) = &self.answers.health {
             self.shared.health.note(feedback);
         }
-        self.shared.health.note_load(self.answers.load);
         let counters = self.shared.connection.counters();
         for (id, packed) in self.answers.iter() {
             match CallId::try_from(id) {

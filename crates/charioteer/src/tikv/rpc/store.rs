@@ -59,7 +59,14 @@ struct Link {
     stream: Arc<Renewed<BatchStream>>,
     /// The number of the connection on which the store took no batches; it may have been replaced by another one since.
     without_batches: AtomicU64,
+    began: Instant,
+    /// Until when commands travel by themselves, in milliseconds since then; 0 if they need not.
+    apart_until_ms: AtomicU64,
 }
+
+/// How long commands travel by themselves after a stream was ended for one of them: those that were on it are tried again, and that one
+/// is not to end another stream.
+const APART_MS: u64 = 1000;
 
 /// The number of no connection.
 const NONE: u64 = u64::MAX;
@@ -71,6 +78,8 @@ impl StoreConnection {
             channel: Channel::new(address.clone(), options.channel.clone()),
             stream: Renewed::new(patience),
             without_batches: AtomicU64::new(NONE),
+            began: Instant::now(),
+            apart_until_ms: AtomicU64::new(0),
         };
         let links = (0..options.connections.max(1)).map(|_| link()).collect();
         Self { links, turn: AtomicUsize::new(0), options, health: Arc::default(), liveness: Mutex::default() }
@@ -130,11 +139,6 @@ impl StoreConnection {
         self.health.slow_score()
     }
 
-    /// How busy the store is with messages, as it says itself.
-    pub(crate) fn load(&self) -> u64 {
-        self.health.load()
-    }
-
     /// Ends all connections, for good.
     pub(crate) fn close(&self) {
         for link in &self.links {
@@ -157,6 +161,9 @@ impl StoreConnection {
         let reply = stream.call::<M>(request, deadline, progress).await;
         if reply.as_ref().is_err_and(grpc::is_unimplemented) && !stream.has_answered() {
             link.without_batches.store(link.channel.number(), Ordering::Relaxed);
+        }
+        if reply.is_err() && stream.ended_for_one() {
+            link.go_apart();
         }
         reply
     }
@@ -191,7 +198,17 @@ impl Link {
     /// Whether the store takes batches, as far as is known.
     fn takes_batches(&self) -> bool {
         let without = self.without_batches.load(Ordering::Relaxed);
-        without == NONE || without != self.channel.number()
+        let apart_until = self.apart_until_ms.load(Ordering::Relaxed);
+        (without == NONE || without != self.channel.number()) && (apart_until == 0 || self.millis() >= apart_until)
+    }
+
+    /// Has commands travel by themselves for a while.
+    fn go_apart(&self) {
+        self.apart_until_ms.store(self.millis() + APART_MS, Ordering::Relaxed);
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

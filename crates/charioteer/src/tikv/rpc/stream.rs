@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) silent_since: Option<Instant>,
     /// What has ended it.
     end: Option<Failure>,
+    /// Whether that may as well be another call's than that of any of those who waited then.
+    blames_nobody: bool,
 }
 
 /// An answer that has not been decoded.
@@ -87,6 +89,7 @@ impl BatchStream {
             has_answered: false,
             silent_since: None,
             end: None,
+            blames_nobody: false,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -129,6 +132,11 @@ impl BatchStream {
     /// Whether anything was answered.
     pub(super) fn has_answered(&self) -> bool {
         self.shared().state.lock().has_answered
+    }
+
+    /// Whether it was ended for one of its commands; which of them is not known.
+    pub(super) fn ended_for_one(&self) -> bool {
+        self.shared().state.lock().end.as_ref().is_some_and(is_for_one)
     }
 
     /// `mine` is told of this request alone.
@@ -211,26 +219,41 @@ impl Shared {
     fn lost(&self, stage: Stage) -> Failure {
         let state = self.state.lock();
         let end = state.end.clone().unwrap_or_else(|| grpc::lost("the stream is over", true));
-        let has_never_begun = grpc::is_unimplemented(&end) && !state.has_answered;
-        let is_sent = stage != Stage::Queued && !has_never_begun;
-        let outcome = if is_sent { Outcome::Unknown } else { Outcome::NotApplied };
-        Failure { outcome, ..end }
+        if grpc::is_unimplemented(&end) && !state.has_answered {
+            return Failure { outcome: Outcome::NotApplied, ..end };
+        }
+        let is_sent = stage != Stage::Queued;
+        let makes_no_sense = end.kind == ErrorKind::Protocol && (state.blames_nobody || stage == Stage::Queued);
+        if is_for_one(&end) || makes_no_sense {
+            let message = format!("the stream was ended for one of its commands: {}", end.message);
+            let failure = Failure::new(ErrorKind::Unavailable, message).retry(&grpc::APART);
+            return if is_sent { failure.unknown() } else { failure };
+        }
+        Failure { outcome: if is_sent { Outcome::Unknown } else { Outcome::NotApplied }, ..end }
     }
 
     /// An answer of another kind than the question: there is no relying on any of them.
     fn mistaken(&self, asked: u32, answered: u32) -> Failure {
         let message = format!("the server answered command {asked} as if it had been {answered}");
         let failure = Failure::new(ErrorKind::Protocol, message).unknown();
-        self.end(failure.clone());
+        self.end_for(failure.clone(), 0);
         failure
     }
 
-    /// Ends the stream, and wakes everybody who waits.
+    /// Ends the stream, and wakes everybody who waits. If that is a single call, what has ended the stream is its own affair.
     pub(super) fn end(&self, failure: Failure) {
+        self.end_for(failure, 1);
+    }
+
+    /// The same, where it is the affair of those who wait if they are so many at most.
+    fn end_for(&self, failure: Failure, at_most: usize) {
         self.ended.store(true, Ordering::Release);
         let mut state = self.state.lock();
         let reason = Arc::from(&*failure.message);
-        state.end.get_or_insert(failure);
+        if state.end.is_none() {
+            state.blames_nobody = state.pending.under_way() > at_most;
+            state.end = Some(failure);
+        }
         let mut waiting = state.pending.end(&reason);
         waiting.extend(state.room.end());
         waiting.extend(state.rider.take());
@@ -266,6 +289,12 @@ impl Shared {
         }
         Some(stage)
     }
+}
+
+/// Whether a stream may have ended like this because of one of its commands, or the answer to it: the server does not take the command,
+/// or the answer is longer than it sends or this client takes.
+fn is_for_one(end: &Failure) -> bool {
+    end.retry.is_none() && (end.server_code.is_some() || end.kind == ErrorKind::TooLarge)
 }
 
 fn wake_rider(mut state: MutexGuard<'_, State>) {

@@ -10,9 +10,9 @@ use charioteer_server::testing::{Action, Call, Fault, Pegasus, TestServer};
 use tokio::task::JoinSet;
 
 use super::chaos::disturber::{Disturber, faults};
-use super::chaos::ledger::{Ledger, Told, Verdict};
 use super::chaos::worker::{Group, Office, Worker};
-use crate::chaos::{seed, setting};
+use crate::chaos::ledger::{Ledger, Told, Verdict};
+use crate::chaos::{lateness, seed, setting};
 
 const PARTITIONS: u32 = 8;
 const WORKERS: usize = 32;
@@ -61,18 +61,8 @@ impl Trial {
 
     async fn verify(&self, ledger: &mut Ledger) -> Verdict {
         let patient = self.office.table.clone().with_timeout(Duration::from_secs(20));
-        ledger.verify(&patient, self.office.now()).await
+        ledger.verify(self.office.now(), async |key| patient.get(key, "").await.unwrap()).await
     }
-}
-
-/// By how much a timer comes late at most, until then.
-async fn lateness(until: Instant) -> Duration {
-    let mut ticks = tokio::time::interval(Duration::from_millis(5));
-    let mut longest = Duration::ZERO;
-    while Instant::now() < until {
-        longest = longest.max(ticks.tick().await.elapsed());
-    }
-    longest
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

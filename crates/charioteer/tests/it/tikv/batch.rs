@@ -144,3 +144,16 @@ async fn without_a_cluster_each_key_has_the_error() {
     let put = client.batch_put_with_ttls([("a", "1", None), ("b", "2", None)]).await;
     assert!(put.len() == 2 && put.iter().all(Result::is_err), "{put:?}");
 }
+
+/// That the compiler takes it is what is shown.
+#[tokio::test]
+async fn batches_of_keys_that_are_lent_can_be_spawned() {
+    let (_server, client) = raw().await;
+    let rows: Vec<(String, u32)> = (0..20).map(|number| (format!("k{number}"), number)).collect();
+    let found = tokio::spawn(async move {
+        client.batch_put(rows.iter().map(|(key, number)| (key, number.to_string()))).await;
+        client.batch_delete(rows.iter().skip(10).map(|(key, _)| key)).await;
+        client.batch_get(rows.iter().map(|(key, _)| key)).await
+    });
+    assert_eq!(found.await.unwrap().into_iter().filter(|value| value.as_ref().unwrap().is_some()).count(), 10);
+}

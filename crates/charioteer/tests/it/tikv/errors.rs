@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use charioteer::tikv::{ApiVersion, RawClient};
 use charioteer::{ErrorKind, Outcome};
+use charioteer_server::Limits;
 use charioteer_server::testing::TestServer;
 use charioteer_server::testing::tikv::{Action, Call, Fault, RegionError};
 
-use super::support::{APIS, options, raw, strict};
+use super::support::{APIS, options, raw, raw_of, strict};
 
 #[tokio::test]
 async fn a_cluster_of_another_api_version_says_so_at_once() {
@@ -25,8 +26,17 @@ async fn a_cluster_of_another_api_version_says_so_at_once() {
                 client.put("k", "v").await.unwrap_err(),
                 client.batch_get(["k"]).await.remove(0).unwrap_err(),
                 client.scan("", "").unwrap().next().await.unwrap_err(),
+                client.reverse_scan("", "").unwrap().next().await.unwrap_err(),
+                client.batch_put([("k", "v")]).await.remove(0).unwrap_err(),
+                client.delete("k").await.unwrap_err(),
+                client.batch_delete(["k"]).await.remove(0).unwrap_err(),
+                client.delete_range("a", "z").await.unwrap_err(),
+                client.get_ttl("k").await.unwrap_err(),
+                client.checksum("a", "z").await.unwrap_err(),
+                client.clone().with_atomic(true).compare_and_swap("k", None, "v").await.unwrap_err(),
             ] {
                 assert_eq!((error.kind(), error.attempts()), (ErrorKind::Unsupported, 1), "{error}");
+                assert_eq!(error.outcome(), Outcome::NotApplied, "{error}");
                 assert!(error.to_string().contains("API version"), "{error}");
             }
         }
@@ -70,6 +80,42 @@ async fn keys_and_values_that_are_too_large_are_refused_by_the_store_at_once() {
         assert!(error.attempts() <= 1 && !error.is_retryable(), "{error}");
     }
     assert_eq!(client.get("k").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn keys_that_are_too_long_are_refused_in_every_call_that_writes_them_and_found_by_none_that_reads() {
+    for (served, api) in APIS {
+        let (_server, client) = strict(served, api, &["m"]).await;
+        let long = vec![b'k'; 8193];
+        let atomic = client.clone().with_atomic(true);
+        for error in [
+            client.put(&long, "v").await.unwrap_err(),
+            client.batch_put([(&long, "v")]).await.remove(0).unwrap_err(),
+            atomic.put(&long, "v").await.unwrap_err(),
+            atomic.compare_and_swap(&long, None, "v").await.unwrap_err(),
+        ] {
+            let told = (error.kind(), error.outcome(), error.attempts());
+            assert_eq!(told, (ErrorKind::TooLarge, Outcome::NotApplied, 1), "{error}");
+        }
+        assert_eq!(client.scan("", "").unwrap().next().await.unwrap(), None);
+        // Of a batch it fails alone only where another region holds it; a store refuses a request as a whole.
+        let mixed = client.batch_put([(&b"z"[..], "v"), (&long, "v")]).await;
+        assert!(mixed[0].is_ok() && mixed[1].is_err(), "{mixed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_for_the_server_fails_alone() {
+    let limits = Limits { frame_bytes: 1 << 20, ..Limits::default() };
+    let (_server, client) = raw_of(TestServer::builder().limits(limits).tikv_regions(1)).await;
+    let small = (0..200).map(|number| client.put(format!("k{number}"), "v"));
+    // A message with several commands may be eight times as long as others.
+    let large = client.put("large", vec![0; 10 << 20]);
+    let (small, large) = tokio::join!(futures_util::future::join_all(small), large);
+    small.into_iter().for_each(|put| put.unwrap());
+    let error = large.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+    assert_eq!(client.batch_get((0..200).map(|number| format!("k{number}"))).await.len(), 200);
 }
 
 #[tokio::test]

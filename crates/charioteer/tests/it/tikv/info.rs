@@ -1,5 +1,7 @@
 //! regions, stores, cluster_id, counters.
 
+use std::time::Duration;
+
 use super::support::{APIS, raw, split_at, strict};
 
 #[tokio::test]
@@ -27,6 +29,34 @@ async fn stores_are_told_with_their_addresses() {
     let told: Vec<_> = client.stores().await.unwrap().into_iter().map(|store| store.address).collect();
     let listening: Vec<_> = server.tikv().stores().iter().map(ToString::to_string).collect();
     assert_eq!(told, listening);
+}
+
+#[tokio::test]
+async fn timestamps_grow() {
+    let (server, client) = raw().await;
+    let first = client.timestamp().await.unwrap();
+    let second = client.timestamp().await.unwrap();
+    assert!(first < second && first.physical_ms() > 1_600_000_000_000, "{first:?} {second:?}");
+    server.tikv().stop_pd().await.unwrap();
+    let error = client.with_timeout(Duration::from_millis(200)).timestamp().await.unwrap_err();
+    assert_eq!(error.operation(), Some("timestamp"), "{error}");
+}
+
+#[tokio::test]
+async fn regions_are_split_where_they_are_told_to_and_spread_in_each_api_version() {
+    for (served, api) in APIS {
+        let (_server, client) = strict(served, api, &[]).await;
+        let split = client.split_regions(["b", "d"]).await.unwrap();
+        assert!(!split.is_empty());
+        let told = client.regions("b", "e").await.unwrap();
+        let starts: Vec<_> = told.iter().map(|region| &region.start[..]).collect();
+        assert_eq!(starts, [b"b", b"d"], "{api:?}");
+        client.scatter_regions(&split).await.unwrap();
+        client.put("c", "v").await.unwrap();
+        // What has been split already is left alone.
+        client.split_regions(["b", "d"]).await.unwrap();
+        assert_eq!(client.regions("b", "e").await.unwrap().len(), 2, "{api:?}");
+    }
 }
 
 #[tokio::test]

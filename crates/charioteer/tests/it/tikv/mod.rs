@@ -1,8 +1,10 @@
 //! The client of TiKV.
 
 mod batch;
+mod chaos;
 mod disturbed;
 mod errors;
+mod examples;
 mod info;
 mod options;
 mod range;

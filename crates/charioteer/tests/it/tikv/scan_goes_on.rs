@@ -1,13 +1,16 @@
 //! Scans that outlive what happens to the cluster meanwhile.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use charioteer::ErrorKind;
-use charioteer::tikv::{RawClient, ScanOptions, Scanner};
+use charioteer::tikv::{ApiVersion, RawClient, ScanOptions, Scanner};
+use charioteer_server::TikvApi;
 use charioteer_server::testing::TestServer;
 use charioteer_server::testing::tikv::{Action, Call, Fault, RegionError, Status};
 
-use super::support::{LONG, fill, row, split_at};
+use super::support::{APIS, LONG, all, fill, pd_key, row, split_at, strict};
 
 const ROWS: usize = 300;
 
@@ -185,5 +188,58 @@ async fn a_call_to_next_that_is_given_up_loses_no_row() {
         held.release();
         drop(held);
         begun.goes_on().await;
+    }
+}
+
+/// A server of an API version with many rows in sixteen regions.
+async fn sixteen_regions(served: TikvApi, api: ApiVersion, rows: usize) -> (TestServer, RawClient) {
+    let borders: Vec<_> = (1..16).map(|border| row(border * rows / 16).0).collect();
+    let borders: Vec<_> = borders.iter().map(String::as_str).collect();
+    let (server, client) = strict(served, api, &borders).await;
+    fill(&client, 0..rows).await;
+    (server, client.with_timeout(LONG))
+}
+
+/// Splits and merges regions and moves their leaders, until it is told to end.
+async fn change(server: &TestServer, api: ApiVersion, rows: usize, ended: &AtomicBool) -> usize {
+    let (tikv, mut dice, mut changes) = (server.tikv(), fastrand::Rng::with_seed(7), 0);
+    while !ended.load(Ordering::Relaxed) {
+        let regions = tikv.regions().unwrap();
+        let at = dice.usize(1..regions.len());
+        match dice.u32(..3) {
+            0 if regions.len() < 32 => tikv.split([pd_key(api, &row(dice.usize(..rows)).0)]).await.unwrap(),
+            1 if regions.len() > 8 => tikv.merge(regions[at].id, regions[at - 1].id).await.unwrap(),
+            _ => tikv.transfer_leader(regions[at].id, dice.usize(..2)).await.unwrap(),
+        }
+        changes += 1;
+        // As often as anything else runs.
+        tokio::task::yield_now().await;
+    }
+    changes
+}
+
+#[tokio::test]
+async fn a_scan_of_thousands_of_rows_is_whole_while_its_regions_change_all_the_time_in_each_api_version() {
+    const MANY: usize = 3000;
+    for (served, api) in APIS {
+        let (server, client) = sixteen_regions(served, api, MANY).await;
+        let ended = AtomicBool::new(false);
+        let scans = async {
+            for (reverse, batch_size) in [(false, 4096), (true, 4096), (false, 37), (true, 37)] {
+                let mut options = ScanOptions::default();
+                (options.batch_size, options.reverse) = (batch_size, reverse);
+                let rows = all(client.scan_with("", "", &options).unwrap()).await;
+                let expected = (0..MANY).map(row).map(|(key, value)| (key.into(), value.into()));
+                let mut expected: Vec<(Bytes, Bytes)> = expected.collect();
+                if reverse {
+                    expected.reverse();
+                }
+                let found: Vec<_> = rows.into_iter().map(|row| (row.key, row.value)).collect();
+                assert!(found == expected, "{api:?}, {reverse}, {batch_size}: {} rows", found.len());
+            }
+            ended.store(true, Ordering::Relaxed);
+        };
+        let ((), changes) = tokio::join!(scans, change(&server, api, MANY, &ended));
+        assert!(changes > 50, "{changes}");
     }
 }

@@ -7,7 +7,9 @@ use charioteer_proto::tikv::kvrpcpb::{Context, RawGetRequest, RawPutRequest};
 use charioteer_proto::tikv::rpc::{self, Answer, Command};
 use charioteer_proto::tikv::tikvpb::{BatchCommandsEmptyRequest, BatchCommandsRequest};
 
-use super::support::{Batches, Ended, Tikv, command};
+use charioteer_server::Limits;
+
+use super::support::{Batches, Ended, Sent, Tikv, command};
 
 fn get(context: &Context, key: impl Into<bytes::Bytes>) -> Command {
     command::<rpc::RawGet>(RawGetRequest { context: Some(context.clone()), key: key.into(), ..Default::default() })
@@ -130,7 +132,9 @@ async fn commands_of_transactions_end_the_stream_while_others_go_on() {
     let context = tikv.context(b"a").await;
     let mut raw = Batches::open(&mut tikv.store).await;
     let mut transactional = Batches::open(&mut tikv.store).await;
-    transactional.send([(1, command::<rpc::KvGet>(Default::default()))]).await;
+    let put = put(&context, "b".to_owned(), "value".to_owned());
+    transactional.send([(1, put), (2, command::<rpc::KvGet>(Default::default()))]).await;
+    assert_eq!(transactional.reply::<rpc::RawPut>(1).await, Default::default(), "what was done is told");
     assert_eq!(transactional.call.end().await.code(), 12);
     raw.send([(1, get(&context, "a"))]).await;
     assert!(raw.reply::<rpc::RawGet>(1).await.not_found);
@@ -160,4 +164,24 @@ async fn what_was_sent_before_the_end_is_answered_before_the_end() {
         }
     };
     assert_eq!((seen.len(), ended), (300, Ended::OK));
+}
+
+#[tokio::test]
+async fn messages_that_wait_for_room_while_others_are_answered_go_on_to_be_read() {
+    let mut tikv = Tikv::with(|options| {
+        options.limits = Limits { frame_bytes: 1 << 20, in_flight_bytes: 1 << 20, ..Limits::default() };
+        // Each holds its room for a while, so that the next one has to wait for it.
+        options.latency = Duration::from_millis(30);
+    })
+    .await;
+    let context = tikv.context(b"a").await;
+    let mut batches = Batches::open(&mut tikv.store).await;
+    for number in 0..6 {
+        let large = put(&context, format!("a{number}"), "v".repeat(900_000));
+        assert_eq!(batches.send([(number, large)]).await, Sent::All);
+    }
+    for number in 0..6 {
+        assert_eq!(batches.reply::<rpc::RawPut>(number).await, Default::default());
+    }
+    assert_eq!(batches.end().await, Ended::OK);
 }

@@ -10,4 +10,5 @@ mod raw;
 mod restarts;
 mod streams;
 mod support;
+mod tls;
 mod web;

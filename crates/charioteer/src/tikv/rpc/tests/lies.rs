@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use charioteer_proto::tikv::tikvpb::{BatchCommandsResponse, batch_commands_response};
+use charioteer_proto::tikv::tikvpb::{BatchCommandsRequest, BatchCommandsResponse, batch_commands_response};
 use charioteer_proto::tikv::{Message, rpc};
 
 use super::liar::{Caught, framed, liar, trailers, values};
@@ -30,7 +30,17 @@ async fn lies_once(lie: impl Fn(Vec<u64>) -> Bytes + Clone + Send + Sync + 'stat
 
 async fn tells_the_truth(mut caught: Caught) {
     let send = caught.begin();
+    if caught.path.ends_with("RawGet") {
+        return answers_alone(caught, send, b"\x1a\x04true").await;
+    }
     goes_on(caught, send).await;
+}
+
+/// Answers a call of one message.
+async fn answers_alone(mut caught: Caught, mut send: h2::SendStream<Bytes>, said: &[u8]) {
+    caught.next().await;
+    send.send_data(framed(said), false).unwrap();
+    send.send_trailers(trailers("0")).unwrap();
 }
 
 async fn goes_on(mut caught: Caught, mut send: h2::SendStream<Bytes>) {
@@ -85,8 +95,41 @@ async fn an_answer_that_is_no_message_is_its_caller_s_failure_alone() {
 async fn a_message_announced_as_too_long_is_not_waited_for() {
     let subject = lies_once(|_| Bytes::from_static(b"\0\xff\xff\xff\xff")).await;
     let failure = subject.get("key").await.unwrap_err();
-    assert_eq!((failure.kind, failure.outcome), (ErrorKind::TooLarge, Outcome::Unknown));
+    assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::Unknown));
+    assert!(failure.message.contains("4294967295 bytes"), "{failure:?}");
     says_the_truth_again(&subject).await;
+}
+
+#[tokio::test]
+async fn those_who_share_a_stream_that_is_ended_for_one_of_them_try_again_by_themselves() {
+    for (code, message) in [("8", "Sent message larger than max (11 vs. 10)"), ("3", "no such thing"), ("2", "")] {
+        let subject = ends_streams(code, message).await;
+        for failure in futures_util::future::join_all((0..3).map(|_| subject.get("key"))).await {
+            let failure = failure.unwrap_err();
+            assert_eq!((failure.kind, failure.outcome), (ErrorKind::Unavailable, Outcome::Unknown), "{failure:?}");
+            assert!(failure.retry.is_some());
+        }
+        says_the_truth_again(&subject).await;
+    }
+}
+
+/// Ends every stream so when it has three commands, and answers calls by themselves.
+async fn ends_streams(code: &'static str, message: &'static str) -> Subject {
+    let address = liar(move |mut caught: Caught| async move {
+        let mut send = caught.begin();
+        if caught.path.ends_with("RawGet") {
+            return answers_alone(caught, send, b"\x1a\x04true").await;
+        }
+        let mut asked = 0;
+        while asked < 3 {
+            asked += caught.next_ids().await.len();
+        }
+        let mut ended = trailers(code);
+        ended.insert("grpc-message", message.parse().unwrap());
+        send.send_trailers(ended).unwrap();
+    })
+    .await;
+    Subject::to(address, options())
 }
 
 #[tokio::test]
@@ -102,6 +145,81 @@ async fn an_answer_of_another_kind_ends_the_stream() {
     let failure = subject.get("key").await.unwrap_err();
     assert_eq!((failure.kind, failure.outcome), (ErrorKind::Protocol, Outcome::Unknown), "{failure:?}");
     says_the_truth_again(&subject).await;
+}
+
+/// Ends a stream, or a call, on which there is a message of so many bytes, and says that it is too large.
+async fn refuses_what_is_large(mut caught: Caught) {
+    const MOST: usize = 100 << 10;
+    let mut send = caught.begin();
+    while let Some(message) = caught.next().await {
+        if message.len() > MOST {
+            let mut trailers = trailers("8");
+            trailers.insert("grpc-message", "received message larger than max".parse().unwrap());
+            return send.send_trailers(trailers).unwrap();
+        }
+        if !caught.path.ends_with("BatchCommands") {
+            send.send_data(framed(b""), false).unwrap();
+            return send.send_trailers(trailers("0")).unwrap();
+        }
+        let request_ids = BatchCommandsRequest::decode(message).unwrap().request_ids;
+        let cmd = Some(rpc::Answer::RawPut(kvrpcpb::RawPutResponse::default()));
+        let responses = vec![batch_commands_response::Response { cmd }; request_ids.len()];
+        let reply = BatchCommandsResponse { responses, request_ids, ..BatchCommandsResponse::default() };
+        send.send_data(framed(&reply.encode_to_vec()), false).unwrap();
+    }
+}
+
+/// Puts as callers do, who try again what may be tried again.
+async fn put(subject: &Subject, bytes: usize) -> (u32, Result<(), Failure>) {
+    for attempts in 1..10 {
+        match subject.put("key", vec![0; bytes]).await {
+            Err(failure) if failure.retry.is_some() => assert_eq!(failure.outcome, Outcome::Unknown, "{failure:?}"),
+            result => return (attempts, result),
+        }
+    }
+    panic!("it is tried again and again");
+}
+
+#[tokio::test]
+async fn who_travels_with_a_message_that_is_too_large_is_not_blamed_for_it() {
+    let subject = Subject::to(liar(refuses_what_is_large).await, options());
+    // The second time it travels by itself.
+    let (attempts, failed) = put(&subject, 200 << 10).await;
+    assert_eq!((attempts, failed.unwrap_err().kind), (2, ErrorKind::TooLarge));
+
+    let small = futures_util::future::join_all((0..20).map(|_| put(&subject, 10)));
+    let large = futures_util::future::join_all((0..2).map(|_| put(&subject, 200 << 10)));
+    let (small, large) = tokio::join!(small, large);
+    for (attempts, put) in small {
+        put.unwrap();
+        assert!(attempts <= 3, "{attempts}");
+    }
+    for (_, put) in large {
+        assert_eq!(put.unwrap_err().kind, ErrorKind::TooLarge);
+    }
+    assert_eq!(subject.stats().connections_opened, 1);
+}
+
+#[tokio::test]
+async fn those_who_wait_beside_an_answer_that_makes_no_sense_are_not_blamed_for_it() {
+    type Lie = fn(Vec<u64>) -> Bytes;
+    let garbage: Lie = |_| framed(b"\xff\xff\xff");
+    let too_long: Lie = |_| Bytes::from_static(b"\0\xff\xff\xff\xff");
+    // The first of them is answered as if it had been something else.
+    let mistaken: Lie = |ids| {
+        let cmd = Some(rpc::Answer::RawPut(kvrpcpb::RawPutResponse::default()));
+        let responses = vec![batch_commands_response::Response { cmd }];
+        let reply = BatchCommandsResponse { responses, request_ids: ids[..1].to_vec(), ..Default::default() };
+        framed(&reply.encode_to_vec())
+    };
+    for (lie, blamed) in [(garbage, 0), (too_long, 0), (mistaken, 1)] {
+        let subject = lies_once(lie).await;
+        let together = (0..5).map(|_| subject.get("key"));
+        let failures = futures_util::future::join_all(together).await.into_iter().map(Result::unwrap_err);
+        let for_good = failures.filter(|failure| failure.retry.is_none()).count();
+        assert_eq!(for_good, blamed);
+        assert_eq!(subject.stats().connections_opened, 1);
+    }
 }
 
 #[tokio::test]
@@ -122,9 +240,7 @@ async fn a_command_that_the_server_does_not_know_in_a_batch_is_asked_by_itself()
     let address = liar(|mut caught: Caught| async move {
         let mut send = caught.begin();
         if caught.path.ends_with("RawGet") {
-            caught.next().await;
-            send.send_data(framed(b"\x1a\x05alone"), false).unwrap();
-            return send.send_trailers(trailers("0")).unwrap();
+            return answers_alone(caught, send, b"\x1a\x05alone").await;
         }
         loop {
             let request_ids = caught.next_ids().await;
@@ -139,6 +255,34 @@ async fn a_command_that_the_server_does_not_know_in_a_batch_is_asked_by_itself()
     .await;
     let subject = Subject::to(address, options());
     assert_eq!(subject.get("key").await.unwrap().unwrap(), "alone");
+}
+
+#[tokio::test]
+async fn a_command_on_a_stream_that_ends_for_an_unknown_one_may_have_been_carried_out_and_is_not_sent_twice() {
+    let alone = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&alone);
+    let address = liar(move |mut caught: Caught| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let mut send = caught.begin();
+            if caught.path.ends_with("RawPut") {
+                seen.fetch_add(1, Ordering::Relaxed);
+                return answers_alone(caught, send, b"").await;
+            }
+            let ids = caught.next_ids().await;
+            send.send_data(values(ids.into_iter().map(|id| (id, "true".to_owned()))), false).unwrap();
+            caught.next_ids().await;
+            send.send_trailers(trailers("12")).unwrap();
+        }
+    })
+    .await;
+    let subject = Subject::to(address, options());
+    says_the_truth_again(&subject).await;
+    let failure = subject.put("key", "value").await.unwrap_err();
+    assert_eq!((failure.outcome, failure.retry.is_some()), (Outcome::Unknown, true), "{failure:?}");
+    assert_eq!(alone.load(Ordering::Relaxed), 0);
+    subject.put("key", "value").await.unwrap();
+    assert_eq!(alone.load(Ordering::Relaxed), 1, "it travels by itself from now on");
 }
 
 #[tokio::test]

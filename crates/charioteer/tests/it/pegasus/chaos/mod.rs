@@ -2,7 +2,5 @@
 
 pub(super) mod caller;
 pub(super) mod disturber;
-pub(super) mod history;
-pub(super) mod ledger;
 pub(super) mod swapper;
 pub(super) mod worker;

@@ -10,8 +10,8 @@ use charioteer::pegasus::Table;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::history::{Operation, State, What};
-use super::ledger::{Ledger, Told, number};
+use crate::chaos::history::{Operation, State, What};
+use crate::chaos::ledger::{Ledger, Told, number};
 
 /// What a call may take.
 pub(in crate::pegasus) const TIMEOUT: Duration = Duration::from_millis(500);
@@ -99,12 +99,7 @@ impl Worker {
         let Some((key, told)) = self.dice.choice(&self.ledger.rows).cloned() else { return };
         let office = Arc::clone(&self.office);
         let Ok(value) = self.call(office.table.get(&key, "")).await else { return };
-        let right = match told {
-            Told::Acknowledged => value.as_deref() == Some(key.as_bytes()),
-            Told::NotApplied => value.is_none(),
-            Told::Unknown => value.is_none_or(|value| value == key.as_bytes()),
-        };
-        if !right {
+        if !told.allows(&key, value.as_deref()) {
             self.ledger.wrong.push(format!("{key}: {told:?}, and then read otherwise"));
         }
     }
@@ -141,7 +136,7 @@ impl Worker {
         if let Ok((exchanged, actual)) = answer {
             *self.group.seen.lock() = (row, if exchanged { Some(desired) } else { actual });
         }
-        self.note(key, called, told, What::Exchange(expected, desired, answer.unwrap_or_default()));
+        self.note(key, called, told, What::Exchange(expected, Some(desired), answer.unwrap_or_default()));
     }
 
     fn note_read(&mut self, key: String, called: u64, result: Result<Option<Bytes>, Error>) {

@@ -11,27 +11,29 @@ use std::collections::HashSet;
 const LONGEST: usize = 64;
 
 /// What a row holds: a number, or nothing.
-pub(in crate::pegasus) type State = Option<i64>;
+pub(crate) type State = Option<i64>;
 
 /// One operation on a row.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::pegasus) struct Operation {
+pub(crate) struct Operation {
     /// When it was called, by a clock that all callers share.
-    pub(in crate::pegasus) called: u64,
+    pub(crate) called: u64,
     /// When it was answered; `None` when nobody knows whether it has taken effect.
-    pub(in crate::pegasus) answered: Option<u64>,
-    pub(in crate::pegasus) what: What,
+    pub(crate) answered: Option<u64>,
+    pub(crate) what: What,
 }
 
 /// What an operation does, and what it was told if it was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pegasus) enum What {
+pub(crate) enum What {
     /// Reads, and was told this.
     Read(State),
+    /// Has the row hold this from now on.
+    Write(State),
     /// Adds 1, and was told the sum.
     Add(i64),
-    /// Sets the row to the second if it is the first, and was told whether it was, and what it was.
-    Exchange(State, i64, (bool, State)),
+    /// Has the row hold the second if it holds the first, and was told whether it did, and what it held.
+    Exchange(State, State, (bool, State)),
 }
 
 impl Operation {
@@ -40,13 +42,14 @@ impl Operation {
         let is_known = self.answered.is_some();
         match self.what {
             What::Read(found) => (found == state || !is_known).then_some(state),
+            What::Write(desired) => Some(desired),
             What::Add(total) => {
                 let sum = state.unwrap_or(0) + 1;
                 (total == sum || !is_known).then_some(Some(sum))
             }
             What::Exchange(expected, desired, told) => {
                 let exchanged = state == expected;
-                let after = if exchanged { Some(desired) } else { state };
+                let after = if exchanged { desired } else { state };
                 (told == (exchanged, state) || !is_known).then_some(after)
             }
         }
@@ -54,7 +57,7 @@ impl Operation {
 }
 
 /// Whether a history can have come about, of a row that held nothing before.
-pub(in crate::pegasus) fn is_linearizable(history: &[Operation]) -> bool {
+pub(crate) fn is_linearizable(history: &[Operation]) -> bool {
     assert!(history.len() <= LONGEST, "a history of {} operations is too long to be searched", history.len());
     let mut search = Search { history, dead_ends: HashSet::new() };
     search.goes_on(0, None)
@@ -117,13 +120,25 @@ fn what_came_together_may_have_come_in_any_order() {
 
 #[test]
 fn a_lost_update_is_refused() {
-    let first = known(1, 4, What::Exchange(None, 10, (true, None)));
-    let second = known(2, 5, What::Exchange(None, 20, (true, None)));
+    let first = known(1, 4, What::Exchange(None, Some(10), (true, None)));
+    let second = known(2, 5, What::Exchange(None, Some(20), (true, None)));
     assert!(!is_linearizable(&[first, second]), "both found nothing");
-    let told = known(2, 5, What::Exchange(None, 20, (false, Some(10))));
+    let told = known(2, 5, What::Exchange(None, Some(20), (false, Some(10))));
     assert!(is_linearizable(&[first, told]));
     assert!(!is_linearizable(&[known(1, 4, What::Add(1)), known(2, 5, What::Add(1))]), "two sums that are the same");
     assert!(!is_linearizable(&[first, known(6, 7, What::Read(None))]), "an acknowledged write that is gone");
+}
+
+#[test]
+fn what_was_written_stays_until_something_else_is() {
+    let written = [known(1, 2, What::Write(Some(7))), known(3, 4, What::Exchange(Some(7), None, (true, Some(7))))];
+    let read = |found| [written[0], written[1], known(5, 6, What::Read(found))];
+    assert!(is_linearizable(&read(None)));
+    assert!(!is_linearizable(&read(Some(7))), "what was deleted is there again");
+    let late = [unknown(1, What::Write(Some(8))), written[0], written[1]];
+    let read = |found| [late[0], late[1], late[2], known(5, 6, What::Read(found))];
+    assert!(is_linearizable(&read(Some(8))) && is_linearizable(&read(None)));
+    assert!(!is_linearizable(&read(Some(7))));
 }
 
 #[test]

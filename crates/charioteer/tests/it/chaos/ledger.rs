@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use charioteer::pegasus::Table;
+use bytes::Bytes;
 use charioteer::{Error, Outcome};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
@@ -16,14 +16,23 @@ const AT_A_TIME: usize = 64;
 
 /// What became of a write, as far as the writer was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pegasus) enum Told {
+pub(crate) enum Told {
     Acknowledged,
     NotApplied,
     Unknown,
 }
 
 impl Told {
-    pub(in crate::pegasus) fn of<T>(result: &Result<T, Error>) -> Self {
+    /// Whether a row that was set once may hold this now.
+    pub(crate) fn allows(self, key: &str, value: Option<&[u8]>) -> bool {
+        match self {
+            Self::Acknowledged => value == Some(key.as_bytes()),
+            Self::NotApplied => value.is_none(),
+            Self::Unknown => value.is_none_or(|value| value == key.as_bytes()),
+        }
+    }
+
+    pub(crate) fn of<T>(result: &Result<T, Error>) -> Self {
         match result {
             Ok(_) => Self::Acknowledged,
             Err(error) if error.outcome() == Outcome::NotApplied => Self::NotApplied,
@@ -34,39 +43,39 @@ impl Told {
 
 /// What workers have been told.
 #[derive(Debug, Default)]
-pub(in crate::pegasus) struct Ledger {
+pub(crate) struct Ledger {
     /// Rows that were set once, to their own keys.
-    pub(in crate::pegasus) rows: Vec<(String, Told)>,
+    pub(crate) rows: Vec<(String, Told)>,
     /// Operations on the rows that workers share.
-    pub(in crate::pegasus) histories: HashMap<String, Vec<Operation>>,
-    pub(in crate::pegasus) calls: u64,
-    pub(in crate::pegasus) failed: u64,
+    pub(crate) histories: HashMap<String, Vec<Operation>>,
+    pub(crate) calls: u64,
+    pub(crate) failed: u64,
     /// By how much a call took longer than it had time.
-    pub(in crate::pegasus) longest_overrun: Duration,
+    pub(crate) longest_overrun: Duration,
     /// What was wrong as soon as it was told.
-    pub(in crate::pegasus) wrong: Vec<String>,
+    pub(crate) wrong: Vec<String>,
 }
 
 /// What was found in the end.
 #[derive(Debug, Default)]
-pub(in crate::pegasus) struct Verdict {
-    pub(in crate::pegasus) acknowledged: usize,
-    pub(in crate::pegasus) not_applied: usize,
-    pub(in crate::pegasus) unknown: usize,
-    pub(in crate::pegasus) histories: usize,
+pub(crate) struct Verdict {
+    pub(crate) acknowledged: usize,
+    pub(crate) not_applied: usize,
+    pub(crate) unknown: usize,
+    pub(crate) histories: usize,
     /// Operations in histories of which nobody knows what became.
-    pub(in crate::pegasus) open: usize,
+    pub(crate) open: usize,
     /// Acknowledged, and not there.
-    pub(in crate::pegasus) missing: Vec<String>,
+    pub(crate) missing: Vec<String>,
     /// Said not to be applied, and there.
-    pub(in crate::pegasus) untold: Vec<String>,
+    pub(crate) untold: Vec<String>,
     /// Histories that can't have come about.
-    pub(in crate::pegasus) impossible: Vec<String>,
+    pub(crate) impossible: Vec<String>,
 }
 
 impl Ledger {
     /// Takes over what another one has noted.
-    pub(in crate::pegasus) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.rows.extend(other.rows);
         for (key, operations) in other.histories {
             self.histories.entry(key).or_default().extend(operations);
@@ -78,16 +87,16 @@ impl Ledger {
     }
 
     /// Compares everything with what is there now that all is quiet. `now` is later than all that was noted.
-    pub(in crate::pegasus) async fn verify(&mut self, table: &Table, now: u64) -> Verdict {
+    pub(crate) async fn verify(&mut self, now: u64, read: impl AsyncFn(&str) -> Option<Bytes>) -> Verdict {
         let mut verdict = Verdict { histories: self.histories.len(), ..Verdict::default() };
-        let found = iter(&self.rows).map(async |(key, told)| (key, told, table.get(key, "").await.unwrap()));
+        let found = iter(&self.rows).map(async |(key, told)| (key, told, read(key).await));
         let mut found = found.buffer_unordered(AT_A_TIME);
         while let Some((key, told, value)) = found.next().await {
             verdict.judge(key, *told, value.as_deref());
         }
         let keys: Vec<_> = self.histories.keys().cloned().collect();
         let last = iter(keys).map(async |key| {
-            let value = table.get(&key, "").await.unwrap();
+            let value = read(&key).await;
             (key, value.map(|value| number(&value)))
         });
         let mut last = last.buffer_unordered(AT_A_TIME);
@@ -119,7 +128,7 @@ impl Verdict {
     }
 
     /// Whether all that was told is true.
-    pub(in crate::pegasus) fn is_right(&self) -> bool {
+    pub(crate) fn is_right(&self) -> bool {
         self.missing.is_empty() && self.untold.is_empty() && self.impossible.is_empty()
     }
 }
@@ -138,6 +147,6 @@ impl fmt::Display for Verdict {
 }
 
 /// A row that holds a number.
-pub(in crate::pegasus) fn number(value: &[u8]) -> i64 {
+pub(crate) fn number(value: &[u8]) -> i64 {
     str::from_utf8(value).unwrap().parse().unwrap()
 }
