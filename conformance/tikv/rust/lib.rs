@@ -1,1 +1,1 @@
-//! The crate tikv-client against a cluster: see `tests/raw.rs`.
+//! The crate tikv-client against a cluster: see `tests/raw.rs` and `tests/txn.rs`.

@@ -1,12 +1,14 @@
 //! Where the data is: the one trait that the protocols know.
 //!
 //! A backend runs operations whose rules are [`charioteer_engine::table`]'s; it brings rows to them and takes writes from them.
-//! [`Embedded`] does that over the embedded store. [`Raw`] is the same for the rules of [`charioteer_engine::raw`]. The protocols
-//! never learn which one they speak to.
+//! [`Embedded`] does that over the embedded store. [`Raw`] is the same for the rules of [`charioteer_engine::raw`], and
+//! [`Mvcc`] for those of [`charioteer_engine::mvcc`]. The protocols never learn which one they speak to.
 
 mod embedded;
+mod mvcc;
 mod raw;
 mod readers;
+mod rows;
 mod soon;
 
 use std::fmt;
@@ -19,8 +21,11 @@ use charioteer_engine::table::{
 
 pub(crate) use embedded::aside;
 pub use embedded::{Embedded, EmbeddedTable};
+pub(crate) use mvcc::collect_garbage;
+pub use mvcc::{EmbeddedMvcc, Mvcc};
 pub use raw::{EmbeddedRaw, Raw};
 pub(crate) use readers::Readers;
+pub use rows::{EmbeddedRows, Rows};
 pub use soon::Soon;
 
 /// Tables, and where they come from.

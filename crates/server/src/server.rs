@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::backend::{Backend, Embedded, EmbeddedRaw, aside};
+use crate::backend::{Backend, Embedded, EmbeddedRows, aside};
 use crate::control::Control;
 use crate::http::{self, Answer, Asked, Posts, not_found, text};
 use crate::listener::{Listener, UnixPort};
@@ -50,7 +50,7 @@ pub struct Server {
     limits: Limits,
     pegasus: Option<Arc<Ports<Embedded>>>,
     memcached: Option<Arc<memcached::Served>>,
-    tikv: Option<Arc<crate::tikv::Ports<EmbeddedRaw>>>,
+    tikv: Option<Arc<crate::tikv::Ports<EmbeddedRows>>>,
     serving: Arc<Running>,
     observing: Running,
 }
@@ -147,7 +147,7 @@ impl Server {
     }
 
     /// PD and the stores, where TiKV is served.
-    pub(crate) const fn tikv(&self) -> Option<&Arc<crate::tikv::Ports<EmbeddedRaw>>> {
+    pub(crate) const fn tikv(&self) -> Option<&Arc<crate::tikv::Ports<EmbeddedRows>>> {
         self.tikv.as_ref()
     }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use charioteer_engine::table::{
     self, AdminError, CreateTable, Done, Operation, Scan, ScanBatch, TableInfo, TableSettings, Tables, Walk, Walking,
 };
-use charioteer_engine::{Clock, Db};
+use charioteer_engine::{Clock, Db, raw::Keys};
 use parking_lot::Mutex;
 
+use super::mvcc::EmbeddedMvcc;
 use super::raw::EmbeddedRaw;
 use super::readers::Readers;
+use super::rows::EmbeddedRows;
 use super::{Backend, EnvChange, Error, Table};
 
 /// Tables in the embedded store.
@@ -33,8 +35,8 @@ pub struct Embedded {
     clock: Clock,
     /// `None` in memory, where no read waits.
     readers: Option<Arc<Readers>>,
-    /// `None` until somebody has asked for raw rows: their keyspaces are made then.
-    raw: Arc<Mutex<Option<EmbeddedRaw>>>,
+    /// `None` until somebody has asked for TiKV's rows: their keyspaces are made then.
+    rows: Arc<Mutex<Option<EmbeddedRows>>>,
 }
 
 /// One table in the embedded store.
@@ -52,20 +54,22 @@ impl Embedded {
     pub fn open(db: Db, clock: Clock) -> Result<Self, charioteer_engine::Error> {
         let readers = if db.is_on_disk() { Some(Arc::new(start_readers()?)) } else { None };
         let tables = Arc::new(Tables::open(db.clone(), clock.clone())?);
-        Ok(Self { tables, db, clock, readers, raw: Arc::default() })
+        Ok(Self { tables, db, clock, readers, rows: Arc::default() })
     }
 
-    /// The raw rows, opened when they are asked for the first time.
+    /// TiKV's rows, opened when they are asked for the first time.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn raw(&self) -> Result<EmbeddedRaw, charioteer_engine::Error> {
-        let mut opened = self.raw.lock();
-        if let Some(raw) = &*opened {
-            return Ok(raw.clone());
+    pub fn rows(&self) -> Result<EmbeddedRows, charioteer_engine::Error> {
+        let mut opened = self.rows.lock();
+        if let Some(rows) = &*opened {
+            return Ok(rows.clone());
         }
         let raw = EmbeddedRaw::open(self.db.clone(), self.clock.clone(), self.readers.clone())?;
-        Ok(opened.insert(raw).clone())
+        let mvcc = |keys| EmbeddedMvcc::open(keys, self.db.clone(), self.readers.clone());
+        let (plain, prefixed) = (mvcc(Keys::Plain)?, mvcc(Keys::Prefixed)?);
+        Ok(opened.insert(EmbeddedRows { raw, plain, prefixed }).clone())
     }
 
     /// The store.
@@ -155,9 +159,9 @@ impl Backend for Embedded {
 
     async fn tidy(&self) -> Result<(), Error> {
         self.change(|tables| Ok(tables.tidy()?)).await?;
-        let raw = self.raw.lock().clone();
-        match raw {
-            Some(raw) => raw.tidy().await,
+        let rows = self.rows.lock().clone();
+        match rows {
+            Some(rows) => rows.raw.tidy().await,
             None => Ok(()),
         }
     }

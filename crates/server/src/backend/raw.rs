@@ -32,15 +32,15 @@ pub trait Raw: Clone + Send + Sync + 'static {
     fn delete_range(&self, keys: Keys, family: Family, range: DeleteRange) -> Soon<Result<(), Error>>;
 }
 
-/// Raw rows in the embedded store: see [`Embedded::raw`](super::Embedded::raw).
+/// Raw rows in the embedded store: see [`Embedded::rows`](super::Embedded::rows).
 ///
 /// ```
 /// use charioteer_engine::raw::{Family, Get, Keys};
 /// use charioteer_engine::{Clock, Db};
-/// use charioteer_server::backend::{Embedded, Raw, Soon};
+/// use charioteer_server::backend::{Embedded, Raw, Rows, Soon};
 ///
-/// let raw = Embedded::open(Db::memory(), Clock::system())?.raw()?;
-/// let read = raw.run(Keys::Plain, Family::Default, Get::new("key".into()));
+/// let rows = Embedded::open(Db::memory(), Clock::system())?.rows()?;
+/// let read = rows.raw().run(Keys::Plain, Family::Default, Get::new("key".into()));
 /// assert!(matches!(read, Soon::Ready(Ok(None))));
 /// # Ok::<(), charioteer_engine::Error>(())
 /// ```

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use charioteer_engine::raw::Keys;
+
 use super::Starting;
-use crate::backend::{EmbeddedRaw, aside};
+use crate::backend::{EmbeddedRows, Rows, aside};
 use crate::listener::Listener;
-use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store};
+use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store, StoreParts, collect};
 use crate::tls::{Handshakes, Protocols};
 use crate::{Error, Tls};
 
 impl Starting {
     /// Serves TiKV on the embedded store.
-    pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRaw>>, Error> {
+    pub(super) async fn tikv(&mut self) -> Result<Option<Ports<EmbeddedRows>>, Error> {
         let Some(options) = self.options.tikv.clone() else { return Ok(None) };
         options.check()?;
         let handshakes = options.tls.clone().map(|tls| Handshakes::new(tls, Protocols::GrpcAndHttp)).transpose()?;
@@ -30,18 +32,36 @@ impl Starting {
         let opened = aside(move || {
             let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, &options)?);
             let pd = Pd::open(Arc::clone(&cluster), &clock)?;
-            Ok((cluster, pd, backend.raw()?))
+            let rows = backend.rows()?;
+            for keys in [Keys::Plain, Keys::Prefixed] {
+                rows.mvcc(keys).commit_behind(pd.last_timestamp().into());
+            }
+            Ok((cluster, pd, rows))
         });
-        let (cluster, pd_service, raw) = opened.await.map_err(Error::Store)?;
+        let (cluster, pd_service, rows) = opened.await.map_err(Error::Store)?;
+        let pd_service = Arc::new(pd_service);
+        let waits = Arc::default();
         let store = |number| {
             let (cluster, clock) = (Arc::clone(&cluster), self.options.clock.clone());
             let frame_bytes = self.options.limits.frame_bytes;
-            Arc::new(Store::new(cluster.store_id_at(number), cluster, raw.clone(), api, clock, frame_bytes))
+            let (rows, waits, pd) = (rows.clone(), Arc::clone(&waits), Arc::clone(&pd_service));
+            Arc::new(Store::new(StoreParts {
+                id: cluster.store_id_at(number),
+                cluster,
+                pd,
+                rows,
+                waits,
+                api,
+                clock,
+                frame_bytes,
+            }))
         };
+        let collecting = collect(Arc::clone(&pd_service), rows.clone(), self.serving.stop.clone());
+        self.serving.tasks.spawn(collecting);
         let service = Service::new(Parts {
             stores: (0..store_count).map(store).collect(),
             cluster: Arc::clone(&cluster),
-            pd: Arc::new(pd_service),
+            pd: pd_service,
             limits: self.options.limits.clone(),
             latency: self.options.latency,
             handshakes,

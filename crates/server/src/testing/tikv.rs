@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use super::{Error, Injected};
-use crate::backend::{EmbeddedRaw, aside};
+use crate::backend::{EmbeddedRows, Mvcc, Rows, aside};
 pub use crate::tikv::hooks::{Action, Fault, RegionError, Seen, Status};
 use crate::tikv::hooks::{Asked, Hooks};
-use crate::tikv::{ChangeError, Cluster, Ports};
+use crate::tikv::{ChangeError, Cluster, Ports, Store};
 use crate::{Addresses, Server};
 use bytes::Bytes;
+use charioteer_engine::mvcc;
+use charioteer_engine::raw::Keys;
 pub use charioteer_proto::tikv::rpc::Call;
 
 /// What a test can do to TiKV; clones do it to the same.
@@ -37,7 +39,7 @@ pub use charioteer_proto::tikv::rpc::Call;
 pub struct Tikv {
     hooks: Arc<Hooks>,
     /// Weak, so that a server that has stopped lets go of its data.
-    ports: Weak<Ports<EmbeddedRaw>>,
+    ports: Weak<Ports<EmbeddedRows>>,
     addresses: Addresses,
 }
 
@@ -119,6 +121,37 @@ pub struct Region {
     pub leader: Option<usize>,
     /// The stores of all peers.
     pub stores: Vec<usize>,
+}
+
+/// A lock of a transaction, as it lies in the store at a moment.
+///
+/// ```
+/// use charioteer_server::testing::TestServer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = TestServer::start().await;
+/// assert_eq!(server.tikv().locks().await?, [], "there is no client here");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lock {
+    /// Its key, as it travels.
+    pub key: Bytes,
+    /// The key whose fate is the transaction's.
+    pub primary: Bytes,
+    /// When the transaction started.
+    pub start_ts: u64,
+    /// How long it may be taken for alive, in milliseconds from then.
+    pub ttl_ms: u64,
+    /// Whether the transaction is still running, and has not begun to commit.
+    pub is_pessimistic: bool,
+    /// Whether the transaction is committed once all its locks are there.
+    pub use_async_commit: bool,
+    /// The transaction commits at this timestamp or later; 0 says nothing.
+    pub min_commit_ts: u64,
 }
 
 impl Tikv {
@@ -256,6 +289,37 @@ impl Tikv {
         })
     }
 
+    /// All locks of transactions that lie in the store, in the order of their keys, those of API version 2 last. They are over when the
+    /// [clock](super::TestServer::clock) says so.
+    ///
+    /// # Errors
+    /// When the store fails, or the whole server has stopped.
+    pub async fn locks(&self) -> Result<Vec<Lock>, Error> {
+        let ports = self.ports()?;
+        let lock = |lock: mvcc::LockInfo| Lock {
+            key: lock.key,
+            primary: lock.primary,
+            start_ts: lock.start_ts,
+            ttl_ms: lock.ttl_ms,
+            is_pessimistic: lock.kind == mvcc::LockKind::Pessimistic,
+            use_async_commit: lock.use_async_commit,
+            min_commit_ts: lock.min_commit_ts,
+        };
+        let mut locks = Vec::new();
+        for keys in [Keys::Plain, Keys::Prefixed] {
+            locks.extend(locks_among(first_store(&ports)?.rows().mvcc(keys)).await?.into_iter().map(lock));
+        }
+        Ok(locks)
+    }
+
+    /// How many requests wait for locks that others hold.
+    ///
+    /// # Errors
+    /// When the whole server has stopped.
+    pub fn lock_waits(&self) -> Result<usize, Error> {
+        Ok(first_store(&*self.ports()?)?.waits().entries().len())
+    }
+
     /// Has a fault take effect, for as long as what is returned lives.
     pub fn inject(&self, fault: Fault) -> Injected {
         self.hooks.faults.inject(fault)
@@ -303,9 +367,26 @@ impl Tikv {
         }
     }
 
-    fn ports(&self) -> Result<Arc<Ports<EmbeddedRaw>>, Error> {
+    fn ports(&self) -> Result<Arc<Ports<EmbeddedRows>>, Error> {
         self.ports.upgrade().ok_or(Error::Stopped)
     }
+}
+
+async fn locks_among(mvcc: &impl Mvcc) -> Result<Vec<mvcc::LockInfo>, Error> {
+    loop {
+        let scan = mvcc::ScanLock::new(mvcc::KeyRange::all(), u64::MAX, 0);
+        match mvcc.read(scan).wait().await {
+            Ok(Ok(found)) => return Ok(found),
+            // One that is being written will be there soon.
+            Ok(Err(_)) => tokio::task::yield_now().await,
+            Err(error) => return Err(Error::Tikv(error.to_string())),
+        }
+    }
+}
+
+/// Any store: all have the same rows.
+fn first_store(ports: &Ports<EmbeddedRows>) -> Result<&Arc<Store<EmbeddedRows>>, Error> {
+    ports.service().store(0).map_err(|_| Error::NoStore(0))
 }
 
 /// Whether a store has a peer of a region that does not lead it.

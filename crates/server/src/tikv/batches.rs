@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::hooks::{Asked, Ending, Fault, RegionError, under};
 use super::service::Endpoint;
 use super::store::{Answered, BatchStream, Begun};
-use crate::backend::{Raw, Soon};
+use crate::backend::{Rows, Soon};
 use crate::grpc::{Exchange, Room, Status, given_up};
 use crate::hooks::Rule;
 
@@ -48,7 +48,7 @@ struct UnderWay<R> {
     turns: Vec<Turn>,
 }
 
-impl<R: Raw> UnderWay<R> {
+impl<R: Rows> UnderWay<R> {
     /// Sends all answers that are there.
     async fn send(&mut self, exchange: &mut Exchange) -> Result<(), Status> {
         while let Some(message) = self.stream.message(&mut self.answered) {
@@ -59,7 +59,7 @@ impl<R: Raw> UnderWay<R> {
     }
 }
 
-impl<R: Raw> Endpoint<R> {
+impl<R: Rows> Endpoint<R> {
     /// Answers what comes on a stream of batches.
     pub(super) async fn batches(&self, exchange: &mut Exchange) -> Result<(), Status> {
         let stream = BatchStream::new(Arc::clone(self.service.store(self.store_number().unwrap_or(usize::MAX))?));

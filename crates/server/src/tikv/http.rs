@@ -4,10 +4,10 @@ use hyper::StatusCode;
 
 use super::pd::Dialled;
 use super::service::{Endpoint, Role};
-use crate::backend::Raw;
+use crate::backend::Rows;
 use crate::http::{Answer, Asked, json, not_found, text};
 
-impl<R: Raw> Endpoint<R> {
+impl<R: Rows> Endpoint<R> {
     /// Answers what is asked over HTTP.
     pub(super) fn answer_http(&self, asked: &Asked<'_>) -> Answer {
         let Role::Store(number) = self.role else {

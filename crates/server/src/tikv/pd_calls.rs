@@ -6,7 +6,7 @@ use charioteer_proto::tikv::rpc::{self, Call};
 
 use super::pd::Dialled;
 use super::service::{Endpoint, only_request};
-use crate::backend::Raw;
+use crate::backend::Rows;
 use crate::grpc::{Exchange, Status};
 
 /// Whoever asks gets an answer, so that there is nothing else to say.
@@ -25,7 +25,7 @@ macro_rules! answer {
     };
 }
 
-impl<R: Raw> Endpoint<R> {
+impl<R: Rows> Endpoint<R> {
     /// Answers a call at PD's port.
     pub(super) async fn answer_pd(&self, call: Call, exchange: &mut Exchange) -> Result<(), Status> {
         let pd = self.service.pd();

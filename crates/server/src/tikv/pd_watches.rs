@@ -4,10 +4,10 @@ use charioteer_proto::tikv::rpc::{self, Method};
 
 use super::pd::Told;
 use super::service::{Endpoint, only_request};
-use crate::backend::Raw;
+use crate::backend::Rows;
 use crate::grpc::{Exchange, Status};
 
-impl<R: Raw> Endpoint<R> {
+impl<R: Rows> Endpoint<R> {
     /// Tells of keyspaces: first of all there are, then of those that change.
     pub(super) async fn watch_keyspaces(&self, exchange: &mut Exchange) -> Result<(), Status> {
         let request = self.watched::<rpc::WatchKeyspaces>(exchange).await?;

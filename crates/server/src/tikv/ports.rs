@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::service::{Endpoint, Role, Service};
-use crate::backend::Raw;
+use crate::backend::Rows;
 use crate::connection::Ended;
 use crate::listener::Listener;
 use crate::opening::first_bytes;
@@ -19,13 +19,13 @@ use crate::running::Running;
 use crate::{grpc, http as web};
 
 /// All ports, and the service behind them.
-pub(crate) struct Ports<R: Raw> {
+pub(crate) struct Ports<R: Rows> {
     service: Arc<Service<R>>,
     pd: Port,
     stores: Vec<Port>,
 }
 
-impl<R: Raw> Ports<R> {
+impl<R: Rows> Ports<R> {
     /// Serves what comes to these listeners.
     pub(crate) fn open(
         service: Arc<Service<R>>,
@@ -57,7 +57,7 @@ impl<R: Raw> Ports<R> {
 }
 
 /// Serves what comes to a port.
-fn serve<R: Raw>(
+fn serve<R: Rows>(
     service: &Arc<Service<R>>,
     role: Role,
     serving: &Arc<Running>,
@@ -74,7 +74,7 @@ fn serve<R: Raw>(
 }
 
 /// Serves one connection, over TLS where that is spoken.
-async fn connection<R: Raw>(
+async fn connection<R: Rows>(
     service: Arc<Service<R>>,
     role: Role,
     stream: TcpStream,
@@ -100,7 +100,7 @@ async fn connection<R: Raw>(
 }
 
 /// Speaks gRPC or plain HTTP, told apart by the first four bytes.
-async fn speak<R: Raw>(
+async fn speak<R: Rows>(
     endpoint: Arc<Endpoint<R>>,
     mut reader: impl AsyncRead + Unpin + Send,
     writer: impl AsyncWrite + Unpin + Send,
@@ -135,14 +135,14 @@ async fn speak<R: Raw>(
     }
 }
 
-fn note_end<R: Raw>(service: &Service<R>, peer: SocketAddr, ended: &Ended) {
+fn note_end<R: Rows>(service: &Service<R>, peer: SocketAddr, ended: &Ended) {
     if let Some(reason) = ended.reason() {
         service.metrics().cut("tikv", reason);
         debug!(%peer, reason, "connection closed");
     }
 }
 
-impl<R: Raw> fmt::Debug for Ports<R> {
+impl<R: Rows> fmt::Debug for Ports<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entry(&self.pd).entries(&self.stores).finish()
     }

@@ -14,7 +14,7 @@ use super::hooks::{Asked, Ending, Fault, Hooks, RegionError, under};
 use super::pd::Pd;
 use super::store::Store;
 use crate::Limits;
-use crate::backend::Raw;
+use crate::backend::Rows;
 use crate::grpc::{self, Code, Exchange, Room, Status, given_up};
 use crate::hooks::Rule;
 use crate::metrics::Metrics;
@@ -55,7 +55,7 @@ pub(crate) struct Endpoint<R> {
     pub(crate) local: SocketAddr,
 }
 
-impl<R: Raw> Service<R> {
+impl<R: Rows> Service<R> {
     pub(crate) const fn new(parts: Parts<R>) -> Self {
         Self { parts }
     }
@@ -118,7 +118,7 @@ impl<R: Raw> Service<R> {
     }
 }
 
-impl<R: Raw> Endpoint<R> {
+impl<R: Rows> Endpoint<R> {
     /// The number of the store that this is.
     pub(crate) const fn store_number(&self) -> Option<usize> {
         match self.role {
@@ -242,7 +242,7 @@ async fn deliver<M: Method>(exchange: &mut Exchange, ending: Ending<M::Reply>) -
     }
 }
 
-impl<R: Raw> grpc::Service for Endpoint<R> {
+impl<R: Rows> grpc::Service for Endpoint<R> {
     async fn answer(self: Arc<Self>, exchange: &mut Exchange) -> Result<(), Status> {
         let Some(call) = Call::from_path(exchange.path()) else {
             return Err(Status::unimplemented(format!("unknown method {}", exchange.path())));

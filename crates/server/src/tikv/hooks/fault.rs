@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use charioteer_proto::tikv::rpc::Call;
@@ -166,6 +167,34 @@ impl Fault {
     /// For reads only that a follower is asked to answer with what was known at an earlier time.
     pub fn stale_reads(self) -> Self {
         self.only(|asked| asked.context.is_some_and(|context| context.stale_read))
+    }
+
+    /// From the first call of this kind on, that one included: for whatever comes, unless another word says otherwise. This is how a
+    /// client crashes between two phases: nothing of it is done any more.
+    ///
+    /// ```
+    /// use charioteer_server::testing::tikv::{Action, Call, Fault};
+    ///
+    /// // It has locked its keys, and dies before it commits.
+    /// let crash = Fault::new(Action::Drop).from(Call::KvCommit);
+    /// // The commit is done, nobody hears of it, and nothing comes after it.
+    /// let unheard = Fault::new(Action::DropReply).on(Call::KvCommit).times(1);
+    /// let crash_behind = Fault::new(Action::Drop).after(Call::KvCommit);
+    /// ```
+    pub fn from(self, call: Call) -> Self {
+        let has_come = AtomicBool::new(false);
+        self.only(move |asked| {
+            if asked.call == call {
+                has_come.store(true, Ordering::SeqCst);
+            }
+            has_come.load(Ordering::SeqCst)
+        })
+    }
+
+    /// The same, without the call itself.
+    pub fn after(self, call: Call) -> Self {
+        let has_come = AtomicBool::new(false);
+        self.only(move |asked| has_come.swap(asked.call == call || has_come.load(Ordering::SeqCst), Ordering::SeqCst))
     }
 
     turns_of_a_fault!();

@@ -26,6 +26,7 @@ pub(crate) use dialled::Dialled;
 use etcd::Etcd;
 use external_timestamp::ExternalTimestamp;
 use gc::Gc;
+pub(crate) use gc::SafeRange;
 pub(crate) use global_config::Told;
 use keyspaces::Keyspaces;
 use remembered::Remembered;

@@ -109,6 +109,11 @@ fn failed(why: &str) -> Status {
 }
 
 impl Pd {
+    /// A timestamp before which, or at which, all are that were handed out.
+    pub(crate) fn last_timestamp(&self) -> Timestamp {
+        self.tso.oracle.lock().last
+    }
+
     /// Timestamps, for one message of the stream.
     pub(crate) async fn tso(&self, request: pdpb::TsoRequest) -> Result<pdpb::TsoResponse, Status> {
         self.check(request.header.as_ref())?;

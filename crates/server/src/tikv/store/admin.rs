@@ -1,13 +1,15 @@
 //! What is not about rows by their keys: splits, ranges of whatever there is, safe points, health.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use charioteer_engine::mvcc::{self, KeyRange};
 use charioteer_engine::raw::{DeleteRange, Family};
 use charioteer_proto::tikv::kvrpcpb::{
-    GetHealthFeedbackRequest, GetHealthFeedbackResponse, GetLockWaitInfoRequest, GetLockWaitInfoResponse,
-    RawCoprocessorRequest, RawCoprocessorResponse, SplitRegionRequest, SplitRegionResponse, StoreSafeTsResponse,
-    UnsafeDestroyRangeRequest, UnsafeDestroyRangeResponse,
+    GetHealthFeedbackRequest, GetHealthFeedbackResponse, RawCoprocessorRequest, RawCoprocessorResponse,
+    SplitRegionRequest, SplitRegionResponse, StoreSafeTsResponse, UnsafeDestroyRangeRequest,
+    UnsafeDestroyRangeResponse,
 };
 use charioteer_proto::tikv::timestamp::Timestamp;
 use charioteer_proto::tikv::{memcomparable, metapb, rpc};
@@ -17,10 +19,10 @@ use super::api::{Rule, Version};
 use super::place::pd_key;
 use super::refusal::Refusal;
 use super::{Serve, Serving, Store};
-use crate::backend::{Raw, Soon, aside};
+use crate::backend::{Raw, Rows, Soon, aside};
 
-impl<R: Raw> Store<R> {
-    /// Up to which time nothing can change any more for readers. No transaction is served, so that none can commit below now.
+impl<R: Rows> Store<R> {
+    /// Up to which time readers may ask any peer. All read the same rows, and mind the locks there.
     pub(crate) fn get_store_safe_ts(&self) -> StoreSafeTsResponse {
         let now = u64::try_from(self.clock.now().as_millis()).ok();
         let safe_ts = now.and_then(|now| Timestamp::new(now, 0)).map_or(0, u64::from);
@@ -28,7 +30,7 @@ impl<R: Raw> Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::GetHealthFeedback> for Store<R> {
+impl<R: Rows> Serve<rpc::GetHealthFeedback> for Store<R> {
     fn serve(&self, asked: GetHealthFeedbackRequest) -> Serving<GetHealthFeedbackResponse> {
         self.check_cluster(asked.context.as_ref())?;
         let health_feedback = Some(self.health.feedback());
@@ -36,15 +38,7 @@ impl<R: Raw> Serve<rpc::GetHealthFeedback> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::GetLockWaitInfo> for Store<R> {
-    /// Nobody waits for a lock where there are no transactions.
-    fn serve(&self, asked: GetLockWaitInfoRequest) -> Serving<GetLockWaitInfoResponse> {
-        self.check_cluster(asked.context.as_ref())?;
-        Ok(Soon::Ready(Ok(GetLockWaitInfoResponse::default())))
-    }
-}
-
-impl<R: Raw> Serve<rpc::RawCoprocessor> for Store<R> {
+impl<R: Rows> Serve<rpc::RawCoprocessor> for Store<R> {
     /// As a store answers that has no folder of plug-ins.
     fn serve(&self, asked: RawCoprocessorRequest) -> Serving<RawCoprocessorResponse> {
         self.check_cluster(asked.context.as_ref())?;
@@ -52,8 +46,8 @@ impl<R: Raw> Serve<rpc::RawCoprocessor> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::UnsafeDestroyRange> for Store<R> {
-    /// Removes what lies in a range of any regions, in all families. As in the original the range is one of memcomparable keys, so that
+impl<R: Rows> Serve<rpc::UnsafeDestroyRange> for Store<R> {
+    /// Removes what lies in a range of any regions, raw and of transactions, in all families. As in the original the range is one of memcomparable keys, so that
     /// where keys are stored as they come, those are removed that lie between the encodings of the bounds.
     fn serve(&self, asked: UnsafeDestroyRangeRequest) -> Serving<UnsafeDestroyRangeResponse> {
         let context = asked.context.as_ref();
@@ -63,13 +57,16 @@ impl<R: Raw> Serve<rpc::UnsafeDestroyRange> for Store<R> {
             return Err(Rule::Other("a range to be destroyed has a start and an end".to_owned()).into());
         }
         let range = match version {
-            Version::V2 => DeleteRange::new(asked.start_key, asked.end_key),
+            Version::V2 => DeleteRange::new(asked.start_key.clone(), asked.end_key.clone()),
             Version::V1 | Version::V1Ttl => {
                 DeleteRange::new(memcomparable::encode(&asked.start_key), memcomparable::encode(&asked.end_key))
             }
         };
-        let raw = self.raw.clone();
+        let rows = KeyRange { start: asked.start_key.clone(), end: asked.end_key.clone() };
+        let rows = self.submit_pieces(version.keys(), mvcc::DeleteRange::new(rows), Ok);
+        let raw = self.rows.raw().clone();
         Ok(Soon::later(async move {
+            let _: Result<(), Infallible> = rows.wait().await?;
             for family in Family::ALL {
                 raw.delete_range(version.keys(), family, range.clone()).wait().await?;
             }
@@ -78,7 +75,7 @@ impl<R: Raw> Serve<rpc::UnsafeDestroyRange> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::SplitRegion> for Store<R> {
+impl<R: Rows> Serve<rpc::SplitRegion> for Store<R> {
     fn serve(&self, asked: SplitRegionRequest) -> Serving<SplitRegionResponse> {
         let context = asked.context.as_ref();
         self.check_cluster(context)?;

@@ -28,6 +28,12 @@ pub(crate) struct Name(pub(super) &'static str);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Named(i32);
 
+impl Named {
+    pub(super) const fn new(version: i32) -> Self {
+        Self(version)
+    }
+}
+
 /// A rule that a request breaks. `Debug` is what the original's errors of keys say, so that names are its names.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Rule {

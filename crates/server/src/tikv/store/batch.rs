@@ -12,7 +12,7 @@ use charioteer_proto::tikv::tikvpb::{
 };
 
 use super::{Started, Store};
-use crate::backend::{Raw, Soon};
+use crate::backend::{Rows, Soon};
 use crate::grpc::Status;
 
 /// How many answers a message has at most.
@@ -60,7 +60,7 @@ impl Answered {
     }
 }
 
-impl<R: Raw> BatchStream<R> {
+impl<R: Rows> BatchStream<R> {
     pub(crate) const fn new(store: Arc<Store<R>>) -> Self {
         Self { store, told_health_at: None }
     }
@@ -131,7 +131,7 @@ const MANY_BYTES: usize = 1 << 20;
 /// What a message needs for an answer and its number besides, at most.
 const BYTES_AROUND: usize = 16;
 
-fn begin<R: Raw>(store: &Store<R>, command: Command) -> Soon<Result<Response, Status>> {
+fn begin<R: Rows>(store: &Store<R>, command: Command) -> Soon<Result<Response, Status>> {
     store.start(command).map(|answer| Ok(Response { cmd: Some(answer?) }))
 }
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::super::TikvApi;
 use super::Store;
-use crate::backend::Raw;
+use crate::backend::Rows;
 
-impl<R: Raw> Store<R> {
+impl<R: Rows> Store<R> {
     /// The answer to a GET; `None` for a path that means nothing.
     pub(crate) fn http(&self, path: &str) -> Option<(StatusCode, Value)> {
         match path {

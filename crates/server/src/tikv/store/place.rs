@@ -10,16 +10,17 @@ use super::super::cluster::{Access, Region};
 use super::Store;
 use super::api::{Name, Rule, Version};
 use super::refusal::Refusal;
-use crate::backend::Raw;
+use crate::backend::Rows;
 
 /// The region of a command.
 #[derive(Debug)]
 pub(super) struct Place {
     region: Arc<Region>,
-    version: Version,
+    /// Whether keys are compared with the region's bounds as they travel.
+    is_literal: bool,
 }
 
-impl<R: Raw> Store<R> {
+impl<R: Rows> Store<R> {
     /// Checks whether a request is for this cluster.
     pub(super) fn check_cluster(&self, context: Option<&Context>) -> Result<(), Refusal> {
         let (asked, ours) = (context.map_or(0, |context| context.cluster_id), self.cluster.id());
@@ -34,7 +35,13 @@ impl<R: Raw> Store<R> {
 
     /// The region in which a command is to run.
     pub(super) fn place(&self, version: Version, context: Option<&Context>, access: Access) -> Result<Place, Refusal> {
-        Ok(Place { region: self.cluster.admit(self.id, context, access)?, version })
+        Ok(Place { region: self.cluster.admit(self.id, context, access)?, is_literal: is_literal(version) })
+    }
+
+    /// The region in which a command of a transaction is to run, whose keys are memcomparable in all versions.
+    pub(super) fn txn_place(&self, context: Option<&Context>, access: Access) -> Result<Place, Refusal> {
+        self.check_cluster(context)?;
+        Ok(Place { region: self.cluster.admit(self.id, context, access)?, is_literal: false })
     }
 }
 
@@ -46,7 +53,7 @@ impl Place {
 
     /// Refuses a key that is not the region's.
     pub(super) fn check_key(&self, key: &Bytes) -> Result<(), Refusal> {
-        if is_literal(self.version) {
+        if self.is_literal {
             self.region.check_key(key)?;
         } else if !self.region.is_whole() {
             self.region.check_key(&memcomparable::encode(key))?;
@@ -61,7 +68,7 @@ impl Place {
 
     /// Refuses a key that is neither the region's nor just behind it, where a scan can begin.
     pub(super) fn check_start(&self, start: &Bytes) -> Result<(), Refusal> {
-        if !self.region.is_whole() && pd_key(self.version, start) == self.region.end {
+        if !self.region.is_whole() && self.pd_key(start) == self.region.end {
             return Ok(());
         }
         self.check_key(start)
@@ -76,7 +83,7 @@ impl Place {
         if end.is_empty() {
             return Ok(self.region.check_key(beyond)?);
         }
-        let end = pd_key(self.version, end);
+        let end = self.pd_key(end);
         if end <= *beyond { Ok(()) } else { Ok(self.region.check_key(&end)?) }
     }
 
@@ -85,15 +92,26 @@ impl Place {
         Ok((self.key_of(&self.region.start)?, self.key_of(&self.region.end)?))
     }
 
+    /// As much of a range of keys as the region has; an empty end is behind all keys.
+    pub(super) fn clip(&self, start: &Bytes, end: &Bytes) -> Result<(Bytes, Bytes), Refusal> {
+        let (first, beyond) = self.bounds()?;
+        let ends_here = !end.is_empty() && (beyond.is_empty() || *end < beyond);
+        Ok((first.max(start.clone()), if ends_here { end.clone() } else { beyond }))
+    }
+
+    fn pd_key(&self, key: &Bytes) -> Bytes {
+        if self.is_literal { key.clone() } else { memcomparable::encode(key) }
+    }
+
     fn key_of(&self, boundary: &Bytes) -> Result<Bytes, Refusal> {
-        if boundary.is_empty() || is_literal(self.version) {
+        if boundary.is_empty() || self.is_literal {
             return Ok(boundary.clone());
         }
         match memcomparable::decode(boundary) {
             Ok((key, [])) => Ok(key.into()),
             _ => {
                 let why = format!(
-                    "region {} ends or begins at {boundary:?}, which is no key of API V2: split there by a client of API V1",
+                    "region {} ends or begins at {boundary:?}, which is no memcomparable key: split there by a client of raw keys of API V1",
                     self.region.id
                 );
                 Err(Rule::Other(why).into())

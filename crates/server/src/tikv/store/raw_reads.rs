@@ -11,9 +11,9 @@ use super::super::cluster::Access;
 use super::api::Name;
 use super::refusal::Refusal;
 use super::{Serve, Serving, Store};
-use crate::backend::Raw;
+use crate::backend::{Raw, Rows};
 
-impl<R: Raw> Serve<rpc::RawGet> for Store<R> {
+impl<R: Rows> Serve<rpc::RawGet> for Store<R> {
     fn serve(&self, asked: RawGetRequest) -> Serving<RawGetResponse> {
         let (context, cmd) = (asked.context.as_ref(), Name("raw_get"));
         let version = self.version(cmd, context)?;
@@ -22,7 +22,7 @@ impl<R: Raw> Serve<rpc::RawGet> for Store<R> {
         place.check_key(&asked.key)?;
         let family = version.family(&asked.cf)?;
         let (region_id, most) = (place.region_id(), self.most_bytes);
-        Ok(self.raw.run(version.keys(), family, Get::new(asked.key)).map(move |found| match found? {
+        Ok(self.rows.raw().run(version.keys(), family, Get::new(asked.key)).map(move |found| match found? {
             Some(value) if value.len() > most => Err(Refusal::TooLarge { region_id, most }),
             Some(value) => Ok(RawGetResponse { value, ..RawGetResponse::default() }),
             None => Ok(RawGetResponse { not_found: true, ..RawGetResponse::default() }),
@@ -30,14 +30,14 @@ impl<R: Raw> Serve<rpc::RawGet> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::RawGetKeyTtl> for Store<R> {
+impl<R: Rows> Serve<rpc::RawGetKeyTtl> for Store<R> {
     fn serve(&self, asked: RawGetKeyTtlRequest) -> Serving<RawGetKeyTtlResponse> {
         let (context, cmd) = (asked.context.as_ref(), Name("raw_get_key_ttl"));
         let version = self.version(cmd, context)?;
         version.check_keys(cmd, [&asked.key])?;
         self.place(version, context, Access::Read)?.check_key(&asked.key)?;
         let family = version.family(&asked.cf)?;
-        Ok(self.raw.run(version.keys(), family, Ttl::new(asked.key)).map(|found| {
+        Ok(self.rows.raw().run(version.keys(), family, Ttl::new(asked.key)).map(|found| {
             Ok(match found? {
                 Some(left) => RawGetKeyTtlResponse { ttl: left.seconds(), ..RawGetKeyTtlResponse::default() },
                 None => RawGetKeyTtlResponse { not_found: true, ..RawGetKeyTtlResponse::default() },
@@ -46,7 +46,7 @@ impl<R: Raw> Serve<rpc::RawGetKeyTtl> for Store<R> {
     }
 }
 
-impl<R: Raw> Serve<rpc::RawBatchGet> for Store<R> {
+impl<R: Rows> Serve<rpc::RawBatchGet> for Store<R> {
     fn serve(&self, asked: RawBatchGetRequest) -> Serving<RawBatchGetResponse> {
         let (context, cmd) = (asked.context.as_ref(), Name("raw_batch_get"));
         let version = self.version(cmd, context)?;
@@ -58,7 +58,7 @@ impl<R: Raw> Serve<rpc::RawBatchGet> for Store<R> {
         let get = BatchGet::new(asked.keys).max_bytes(most);
         // The keys have been looked at, so that there is nothing to be kept outside.
         let everything = Default::default();
-        Ok(self.raw.walk(version.keys(), family, everything, get).map(move |found| {
+        Ok(self.rows.raw().walk(version.keys(), family, everything, get).map(move |found| {
             let pairs = into_pairs(found?, region_id, most)?;
             Ok(RawBatchGetResponse { pairs, ..RawBatchGetResponse::default() })
         }))

@@ -12,9 +12,9 @@ use super::super::cluster::Access;
 use super::api::{Name, Rule};
 use super::raw_reads::into_pairs;
 use super::{Serve, Serving, Store};
-use crate::backend::{Raw, Soon};
+use crate::backend::{Raw, Rows, Soon};
 
-impl<R: Raw> Serve<rpc::RawScan> for Store<R> {
+impl<R: Rows> Serve<rpc::RawScan> for Store<R> {
     fn serve(&self, asked: RawScanRequest) -> Serving<RawScanResponse> {
         let (context, cmd) = (asked.context.as_ref(), Name("raw_scan"));
         let version = self.version(cmd, context)?;
@@ -29,14 +29,14 @@ impl<R: Raw> Serve<rpc::RawScan> for Store<R> {
         let begin = if asked.reverse { Scan::backward } else { Scan::forward };
         let scan = begin(asked.start_key, asked.end_key, asked.limit as usize).max_bytes(most);
         let scan = if asked.key_only { scan.keys_only() } else { scan };
-        Ok(self.raw.walk(version.keys(), family, place.bounds()?, scan).map(move |found| {
+        Ok(self.rows.raw().walk(version.keys(), family, place.bounds()?, scan).map(move |found| {
             let kvs = into_pairs(found?, region_id, most)?;
             Ok(RawScanResponse { kvs, ..RawScanResponse::default() })
         }))
     }
 }
 
-impl<R: Raw> Serve<rpc::RawBatchScan> for Store<R> {
+impl<R: Rows> Serve<rpc::RawBatchScan> for Store<R> {
     fn serve(&self, asked: RawBatchScanRequest) -> Serving<RawBatchScanResponse> {
         let (context, cmd) = (asked.context.as_ref(), Name("raw_batch_scan"));
         let version = self.version(cmd, context)?;
@@ -52,14 +52,14 @@ impl<R: Raw> Serve<rpc::RawBatchScan> for Store<R> {
             .map_err(|_| Rule::Other("Invalid KeyRanges".to_owned()))?;
         let (region_id, most) = (place.region_id(), self.most_bytes);
         let scan = if asked.key_only { scan.keys_only() } else { scan };
-        Ok(self.raw.walk(version.keys(), family, place.bounds()?, scan.max_bytes(most)).map(move |found| {
+        Ok(self.rows.raw().walk(version.keys(), family, place.bounds()?, scan.max_bytes(most)).map(move |found| {
             let kvs = into_pairs(found?, region_id, most)?;
             Ok(RawBatchScanResponse { kvs, ..RawBatchScanResponse::default() })
         }))
     }
 }
 
-impl<R: Raw> Serve<rpc::RawChecksum> for Store<R> {
+impl<R: Rows> Serve<rpc::RawChecksum> for Store<R> {
     fn serve(&self, asked: RawChecksumRequest) -> Serving<RawChecksumResponse> {
         let (context, cmd) = (asked.context.as_ref(), Name("raw_checksum"));
         self.check_cluster(context)?;
@@ -71,7 +71,7 @@ impl<R: Raw> Serve<rpc::RawChecksum> for Store<R> {
         let place = self.place(version, context, Access::Read)?;
         asked.ranges.iter().try_for_each(|range| place.check_start(&range.start_key))?;
         let ranges = asked.ranges.into_iter().map(|range| (range.start_key, range.end_key)).collect();
-        let sum = self.raw.walk(version.keys(), Family::Default, place.bounds()?, Checksum::new(ranges));
+        let sum = self.rows.raw().walk(version.keys(), Family::Default, place.bounds()?, Checksum::new(ranges));
         Ok(sum.map(|sum| {
             let sum = sum?;
             Ok(RawChecksumResponse {

@@ -17,9 +17,9 @@ use super::api::{Name, Rule, check_key_sizes};
 use super::place::Place;
 use super::refusal::{Refusal, entry_too_large};
 use super::{Serve, Serving, Store};
-use crate::backend::Raw;
+use crate::backend::{Raw, Rows};
 
-impl<R: Raw> Serve<rpc::RawPut> for Store<R> {
+impl<R: Rows> Serve<rpc::RawPut> for Store<R> {
     fn serve(&self, asked: RawPutRequest) -> Serving<RawPutResponse> {
         let (context, cmd) = (asked.context.as_ref(), named("raw_put", asked.for_cas));
         let version = self.version(cmd, context)?;
@@ -31,14 +31,14 @@ impl<R: Raw> Serve<rpc::RawPut> for Store<R> {
         place.check_key(&asked.key)?;
         self.check_row(&place, &asked.key, &asked.value)?;
         let put = Put::new(asked.key, asked.value).with_ttl(asked.ttl);
-        Ok(self.raw.run(version.keys(), family, put).map(|done| {
+        Ok(self.rows.raw().run(version.keys(), family, put).map(|done| {
             done?;
             Ok(RawPutResponse::default())
         }))
     }
 }
 
-impl<R: Raw> Serve<rpc::RawBatchPut> for Store<R> {
+impl<R: Rows> Serve<rpc::RawBatchPut> for Store<R> {
     fn serve(&self, asked: RawBatchPutRequest) -> Serving<RawBatchPutResponse> {
         let (context, cmd) = (asked.context.as_ref(), named("raw_batch_put", asked.for_cas));
         let keys = || asked.pairs.iter().map(|pair| &pair.key);
@@ -54,7 +54,7 @@ impl<R: Raw> Serve<rpc::RawBatchPut> for Store<R> {
         place.check_keys(keys())?;
         asked.pairs.iter().try_for_each(|pair| self.check_row(&place, &pair.key, &pair.value))?;
         let puts = BatchPut::new(puts(asked.pairs, &asked.ttls));
-        Ok(self.raw.run(version.keys(), family, puts).map(|done| {
+        Ok(self.rows.raw().run(version.keys(), family, puts).map(|done| {
             done?;
             Ok(RawBatchPutResponse::default())
         }))
@@ -72,7 +72,7 @@ fn puts(pairs: Vec<KvPair>, ttls: &[u64]) -> Vec<Put> {
     puts.map(|(index, pair)| Put::new(pair.key, pair.value).with_ttl(ttl_of(index))).collect()
 }
 
-impl<R: Raw> Serve<rpc::RawDelete> for Store<R> {
+impl<R: Rows> Serve<rpc::RawDelete> for Store<R> {
     fn serve(&self, asked: RawDeleteRequest) -> Serving<RawDeleteResponse> {
         let (context, cmd) = (asked.context.as_ref(), named("raw_delete", asked.for_cas));
         let version = self.version(cmd, context)?;
@@ -80,14 +80,14 @@ impl<R: Raw> Serve<rpc::RawDelete> for Store<R> {
         check_key_sizes([&asked.key])?;
         let family = version.family(&asked.cf)?;
         self.place(version, context, Access::Write)?.check_key(&asked.key)?;
-        Ok(self.raw.run(version.keys(), family, Delete::new(asked.key)).map(|done| {
+        Ok(self.rows.raw().run(version.keys(), family, Delete::new(asked.key)).map(|done| {
             done?;
             Ok(RawDeleteResponse::default())
         }))
     }
 }
 
-impl<R: Raw> Serve<rpc::RawBatchDelete> for Store<R> {
+impl<R: Rows> Serve<rpc::RawBatchDelete> for Store<R> {
     fn serve(&self, asked: RawBatchDeleteRequest) -> Serving<RawBatchDeleteResponse> {
         let (context, cmd) = (asked.context.as_ref(), named("raw_batch_delete", asked.for_cas));
         let version = self.version(cmd, context)?;
@@ -95,14 +95,14 @@ impl<R: Raw> Serve<rpc::RawBatchDelete> for Store<R> {
         let family = version.family(&asked.cf)?;
         check_key_sizes(&asked.keys)?;
         self.place(version, context, Access::Write)?.check_keys(&asked.keys)?;
-        Ok(self.raw.run(version.keys(), family, BatchDelete::new(asked.keys)).map(|done| {
+        Ok(self.rows.raw().run(version.keys(), family, BatchDelete::new(asked.keys)).map(|done| {
             done?;
             Ok(RawBatchDeleteResponse::default())
         }))
     }
 }
 
-impl<R: Raw> Serve<rpc::RawDeleteRange> for Store<R> {
+impl<R: Rows> Serve<rpc::RawDeleteRange> for Store<R> {
     fn serve(&self, asked: RawDeleteRangeRequest) -> Serving<RawDeleteRangeResponse> {
         let (context, cmd) = (asked.context.as_ref(), Name("raw_delete_range"));
         let (start, end) = (&asked.start_key, &asked.end_key);
@@ -120,14 +120,14 @@ impl<R: Raw> Serve<rpc::RawDeleteRange> for Store<R> {
         place.check_key(start)?;
         place.check_end(end)?;
         let range = DeleteRange::new(asked.start_key, asked.end_key);
-        Ok(self.raw.delete_range(version.keys(), family, range).map(|done| {
+        Ok(self.rows.raw().delete_range(version.keys(), family, range).map(|done| {
             done?;
             Ok(RawDeleteRangeResponse::default())
         }))
     }
 }
 
-impl<R: Raw> Serve<rpc::RawCompareAndSwap> for Store<R> {
+impl<R: Rows> Serve<rpc::RawCompareAndSwap> for Store<R> {
     fn serve(&self, asked: RawCasRequest) -> Serving<RawCasResponse> {
         let (context, cmd) = (asked.context.as_ref(), Name("raw_compare_and_swap"));
         let version = self.version(cmd, context)?;
@@ -144,7 +144,7 @@ impl<R: Raw> Serve<rpc::RawCompareAndSwap> for Store<R> {
         } else {
             CompareAndSwap::put(asked.key, expected, asked.value).with_ttl(asked.ttl)
         };
-        Ok(self.raw.run(version.keys(), family, swap).map(|swap| {
+        Ok(self.rows.raw().run(version.keys(), family, swap).map(|swap| {
             let swap = swap?;
             Ok(RawCasResponse {
                 succeed: swap.succeeded,
@@ -156,7 +156,7 @@ impl<R: Raw> Serve<rpc::RawCompareAndSwap> for Store<R> {
     }
 }
 
-impl<R: Raw> Store<R> {
+impl<R: Rows> Store<R> {
     /// Refuses a row that could never be read again, because an answer with it would be too large.
     fn check_row(&self, place: &Place, key: &Bytes, value: &Bytes) -> Result<(), Refusal> {
         let size = key.len() + value.len();

@@ -4,16 +4,19 @@
 //! |---|---|
 //! | the region is not here, or not as the request has it | `region_error` |
 //! | a rule is broken | `error`; where a reply has none, as of a batch of gets or a scan, the only pair's `error.abort` |
+//! | the same in a transaction | the error of a key: `error` or `errors`, with `abort`; of a scan, also the first pair's |
 //! | the store failed | `error`; where a reply has none, `region_error` without a kind: an error of a pair passes for a row with some clients |
 //! | the disk is full | `region_error.disk_full` |
 //! | the answer is too large | alone, the status of the call; in a batch `region_error.raft_entry_too_large`, the one that is neither tried again nor passed over |
 //! | another cluster is meant | the status of the call, or of the whole stream |
 
 use charioteer_engine::Error;
+use charioteer_engine::raw::MAX_KEY_BYTES;
 use charioteer_proto::tikv::regional::RegionalReply;
-use charioteer_proto::tikv::{errorpb, kvrpcpb};
+use charioteer_proto::tikv::{errorpb, kvrpcpb, memcomparable};
 
 use super::api::Rule;
+use super::txn_errors;
 use crate::backend;
 use crate::grpc::{Code, Status};
 
@@ -65,18 +68,31 @@ impl Refusal {
                 Failure::DiskFull { why } => T::refused(disk_full(why)),
                 Failure::Other { why } => T::failed(why),
             }),
-            Self::TooLarge { region_id, most } => {
-                let why = format!("sent message larger than max (more than {most} vs. {most}): ask for less at a time");
-                match way {
-                    Way::Alone => Err(Status::new(Code::ResourceExhausted, why)),
-                    Way::InBatch => Ok(T::refused(entry_too_large(region_id, most, why))),
-                }
+            Self::TooLarge { region_id, most } if way == Way::InBatch => {
+                Ok(T::refused(entry_too_large(region_id, most, too_large(most))))
             }
-            Self::OtherCluster { asked, ours } => {
-                Err(Status::invalid(format!("cluster of request={asked} does not match TiKV cluster id={ours}")))
-            }
+            other => Err(other.into_status()),
         }
     }
+
+    /// The status that says so, for a call without a place for errors of regions.
+    pub(super) fn into_status(self) -> Status {
+        match self {
+            Self::TooLarge { most, .. } => Status::new(Code::ResourceExhausted, too_large(most)),
+            Self::OtherCluster { asked, ours } => {
+                Status::invalid(format!("cluster of request={asked} does not match TiKV cluster id={ours}"))
+            }
+            Self::Region(error) => Status::new(Code::Unknown, error.message),
+            Self::Rule(rule) => Status::new(Code::Unknown, rule.to_string()),
+            Self::Store(failure) => match *failure {
+                Failure::DiskFull { why } | Failure::Other { why } => Status::new(Code::Unknown, why),
+            },
+        }
+    }
+}
+
+fn too_large(most: usize) -> String {
+    format!("sent message larger than max (more than {most} vs. {most}): ask for less at a time")
 }
 
 impl From<errorpb::Error> for Refusal {
@@ -101,6 +117,9 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let why = error.to_string();
         Self::Store(Box::new(match error {
+            Error::MvccKey { len } => {
+                return Rule::KeyTooLarge { size: memcomparable::encoded_len(len), limit: MAX_KEY_BYTES }.into();
+            }
             Error::DiskFull { .. } => Failure::DiskFull { why },
             _ => Failure::Other { why },
         }))
@@ -183,12 +202,62 @@ macro_rules! with_region_error {
     )*};
 }
 
+/// What has one error of a key tells it there.
+macro_rules! with_key_error {
+    ($($reply:ident)*) => {$(
+        impl Refusable for kvrpcpb::$reply {
+            fn against(rule: &Rule) -> Self {
+                Self { error: Some(Box::new(txn_errors::broken(rule))), ..Self::default() }
+            }
+
+            fn failed(why: String) -> Self {
+                Self::refused(without_a_kind(why))
+            }
+        }
+    )*};
+}
+
+/// What has errors of several keys has one then.
+macro_rules! with_key_errors {
+    ($($reply:ident)*) => {$(
+        impl Refusable for kvrpcpb::$reply {
+            fn against(rule: &Rule) -> Self {
+                Self { errors: vec![txn_errors::broken(rule)], ..Self::default() }
+            }
+
+            fn failed(why: String) -> Self {
+                Self::refused(without_a_kind(why))
+            }
+        }
+    )*};
+}
+
+impl Refusable for kvrpcpb::ScanResponse {
+    /// Also in a pair, where clients of old look.
+    fn against(rule: &Rule) -> Self {
+        txn_errors::refused_scan(txn_errors::broken(rule))
+    }
+
+    fn failed(why: String) -> Self {
+        Self::refused(without_a_kind(why))
+    }
+}
+
 with_error! {
     RawGetResponse RawPutResponse RawBatchPutResponse RawDeleteResponse RawBatchDeleteResponse RawDeleteRangeResponse
     RawGetKeyTtlResponse RawCasResponse RawChecksumResponse RawCoprocessorResponse UnsafeDestroyRangeResponse
-    GetLockWaitInfoResponse
+    GetLockWaitInfoResponse DeleteRangeResponse PrepareFlashbackToVersionResponse FlashbackToVersionResponse
+    MvccGetByKeyResponse MvccGetByStartTsResponse
 }
 
 with_pairs! { RawBatchGetResponse.pairs RawScanResponse.kvs RawBatchScanResponse.kvs }
+
+with_key_error! {
+    GetResponse BatchGetResponse BufferBatchGetResponse CommitResponse CleanupResponse BatchRollbackResponse
+    TxnHeartBeatResponse CheckTxnStatusResponse CheckSecondaryLocksResponse ScanLockResponse ResolveLockResponse
+    GcResponse
+}
+
+with_key_errors! { PrewriteResponse FlushResponse PessimisticLockResponse PessimisticRollbackResponse }
 
 with_region_error! { SplitRegionResponse GetHealthFeedbackResponse }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::super::TikvOptions;
 use super::super::cluster::Region;
 use super::*;
-use crate::backend::{Embedded, EmbeddedRaw};
+use crate::backend::{Embedded, EmbeddedRows};
 use crate::grpc::Code;
 
 mod admin;
@@ -30,7 +30,7 @@ const FRAME_BYTES: usize = 1 << 20;
 
 /// A store, the only one of its cluster unless more are asked for, and what it stands on.
 struct Fixture {
-    store: Arc<Store<EmbeddedRaw>>,
+    store: Arc<Store<EmbeddedRows>>,
     cluster: Arc<Cluster>,
     backend: Embedded,
     clock: Clock,
@@ -71,9 +71,18 @@ impl Fixture {
         let cluster = Cluster::open(&db, &clock, addresses, &options).unwrap();
         let cluster = Arc::new(cluster);
         let backend = Embedded::open(db, clock.clone()).unwrap();
-        let raw = backend.raw().unwrap();
+        let rows = backend.rows().unwrap();
         let id = cluster.store_id_at(0);
-        let store = Store::new(id, Arc::clone(&cluster), raw, api, clock.clone(), FRAME_BYTES);
+        let store = Store::new(StoreParts {
+            id,
+            cluster: Arc::clone(&cluster),
+            pd: Arc::new(Pd::open(Arc::clone(&cluster), &clock).unwrap()),
+            rows,
+            waits: Arc::default(),
+            api,
+            clock: clock.clone(),
+            frame_bytes: FRAME_BYTES,
+        });
         Self { store: Arc::new(store), cluster, backend, clock, _folder: folder }
     }
 
@@ -102,7 +111,7 @@ impl Fixture {
 
     async fn call<M: Method>(&self, request: M::Request) -> Result<M::Reply, Status>
     where
-        Store<EmbeddedRaw>: Serve<M>,
+        Store<EmbeddedRows>: Serve<M>,
         M::Reply: Refusable + Send,
     {
         self.store.call::<M>(request).wait().await
@@ -110,7 +119,7 @@ impl Fixture {
 
     async fn ask<M: Method>(&self, request: M::Request) -> M::Reply
     where
-        Store<EmbeddedRaw>: Serve<M>,
+        Store<EmbeddedRows>: Serve<M>,
         M::Reply: Refusable + Send,
     {
         self.call::<M>(request).await.unwrap()

@@ -127,15 +127,15 @@ async fn commands_without_numbers_end_the_stream() {
 }
 
 #[tokio::test]
-async fn commands_of_transactions_end_the_stream_while_others_go_on() {
+async fn commands_that_are_not_served_end_the_stream_while_others_go_on() {
     let mut tikv = Tikv::start().await;
     let context = tikv.context(b"a").await;
     let mut raw = Batches::open(&mut tikv.store).await;
-    let mut transactional = Batches::open(&mut tikv.store).await;
+    let mut pushing_down = Batches::open(&mut tikv.store).await;
     let put = put(&context, "b".to_owned(), "value".to_owned());
-    transactional.send([(1, put), (2, command::<rpc::KvGet>(Default::default()))]).await;
-    assert_eq!(transactional.reply::<rpc::RawPut>(1).await, Default::default(), "what was done is told");
-    assert_eq!(transactional.call.end().await.code(), 12);
+    pushing_down.send([(1, put), (2, command::<rpc::Coprocessor>(Default::default()))]).await;
+    assert_eq!(pushing_down.reply::<rpc::RawPut>(1).await, Default::default(), "what was done is told");
+    assert_eq!(pushing_down.call.end().await.code(), 12);
     raw.send([(1, get(&context, "a"))]).await;
     assert!(raw.reply::<rpc::RawGet>(1).await.not_found);
 }

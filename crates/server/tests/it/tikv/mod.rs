@@ -11,4 +11,5 @@ mod restarts;
 mod streams;
 mod support;
 mod tls;
+mod txn;
 mod web;

@@ -169,8 +169,8 @@ async fn everything_can_be_destroyed_and_nobody_waits_for_locks() {
 }
 
 #[tokio::test]
-async fn what_is_no_raw_command_is_not_taken_for_done() {
+async fn what_is_not_served_is_not_taken_for_done() {
     let mut tikv = Tikv::start().await;
-    let refused = tikv.store.call::<rpc::KvGet>(&Default::default()).await.unwrap_err();
+    let refused = tikv.store.call::<rpc::Coprocessor>(&Default::default()).await.unwrap_err();
     assert_eq!(refused.code(), 12, "{refused:?}");
 }

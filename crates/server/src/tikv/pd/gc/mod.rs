@@ -6,6 +6,7 @@
 
 mod before;
 mod kept;
+mod ranges;
 mod rules;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use charioteer_engine::Error;
 use charioteer_proto::tikv::pdpb;
 
+pub(crate) use ranges::SafeRange;
 use rules::{Advanced, Barrier, GcError, States};
 
 use super::Pd;

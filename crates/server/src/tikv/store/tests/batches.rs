@@ -5,7 +5,7 @@ use charioteer_proto::tikv::tikvpb::{BatchCommandsEmptyRequest, BatchCommandsReq
 
 use super::*;
 
-fn stream(f: &Fixture) -> BatchStream<EmbeddedRaw> {
+fn stream(f: &Fixture) -> BatchStream<EmbeddedRows> {
     BatchStream::new(Arc::clone(&f.store))
 }
 
@@ -15,7 +15,7 @@ fn message(commands: Vec<(u64, Option<Command>)>) -> BatchCommandsRequest {
     BatchCommandsRequest { request_ids, requests, ..BatchCommandsRequest::default() }
 }
 
-async fn answers(stream: &BatchStream<EmbeddedRaw>, message: BatchCommandsRequest) -> Answered {
+async fn answers(stream: &BatchStream<EmbeddedRows>, message: BatchCommandsRequest) -> Answered {
     let mut answers = Answered::default();
     for begun in stream.begin(message).unwrap() {
         answers.push(begun.number, begun.answer.wait().await.unwrap());
@@ -71,9 +71,9 @@ async fn commands_without_numbers_end_the_stream() {
 #[tokio::test]
 async fn a_command_that_is_not_served_ends_the_stream() {
     let f = Fixture::new();
-    let command = Command::Get(Box::default());
+    let command = Command::Coprocessor(Box::default());
     let refused = f.store.start(command).wait().await.unwrap_err();
-    assert_eq!(refused, Status::unimplemented("/tikvpb.Tikv/KvGet is not served"));
+    assert_eq!(refused, Status::unimplemented("/tikvpb.Tikv/Coprocessor is not served"));
 }
 
 #[tokio::test]

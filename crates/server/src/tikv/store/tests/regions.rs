@@ -154,7 +154,7 @@ async fn a_boundary_that_is_no_key_of_version_2_is_told() {
         ..RawScanRequest::default()
     };
     let reply = f.ask::<rpc::RawScan>(request).await;
-    assert!(abort(&reply.kvs).contains("which is no key of API V2"), "{reply:?}");
+    assert!(abort(&reply.kvs).contains("which is no memcomparable key"), "{reply:?}");
 }
 
 #[tokio::test]

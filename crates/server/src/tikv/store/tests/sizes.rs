@@ -92,8 +92,16 @@ async fn a_row_that_could_not_be_read_again_is_not_written() {
 async fn a_value_from_before_the_limit_is_refused_with_its_status() {
     let f = Fixture::new();
     f.put("key", &"v".repeat(1000)).await;
-    let raw = f.backend.raw().unwrap();
-    let smaller = Store::new(f.store.id, Arc::clone(&f.cluster), raw, TikvApi::Any, f.clock.clone(), 1000);
+    let smaller = Store::new(StoreParts {
+        id: f.store.id,
+        cluster: Arc::clone(&f.cluster),
+        pd: Arc::clone(&f.store.pd),
+        rows: f.backend.rows().unwrap(),
+        waits: Arc::default(),
+        api: TikvApi::Any,
+        clock: f.clock.clone(),
+        frame_bytes: 1000,
+    });
     let get = RawGetRequest { context: f.context(), key: bytes("key"), ..RawGetRequest::default() };
     let status = smaller.call::<rpc::RawGet>(get.clone()).wait().await.unwrap_err();
     assert_eq!(status.code, Code::ResourceExhausted);

@@ -1,0 +1,155 @@
+//! Those who wait for one key, the oldest transaction first.
+
+use std::collections::BTreeMap;
+
+use charioteer_proto::tikv::kvrpcpb::{Deadlock, LockInfo};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::Released;
+use super::graph::{Edge, Graph};
+
+/// A request that waits, among all there are.
+pub(super) type Token = u64;
+
+/// What a request that waits is told.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Event {
+    /// The lock was released: answer that.
+    Conflict(Released),
+    /// The lock was released: try again.
+    Resume(Released),
+    /// Another took the lock, for whom to wait would be a deadlock.
+    Deadlock(Box<Deadlock>),
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) edge: Edge,
+    /// Whether it is to try again by itself, or to be answered.
+    pub(super) resumes: bool,
+    /// The first lock of a transaction, which holds up nobody.
+    pub(super) is_first_lock: bool,
+    pub(super) blocked_by: LockInfo,
+    /// When another took the lock while this one waited.
+    pub(super) blocked_since: Option<Instant>,
+    pub(super) events: mpsc::UnboundedSender<Event>,
+    /// How many had been answered when it came.
+    pub(super) came_at: u64,
+}
+
+impl Entry {
+    /// It waits for another lock from now on.
+    pub(super) fn move_to(&mut self, lock: LockInfo, graph: &mut Graph) -> Result<(), Box<Deadlock>> {
+        graph.remove(&self.edge);
+        self.edge.holder = lock.lock_version;
+        self.blocked_since = Some(Instant::now());
+        self.blocked_by = lock;
+        if self.is_first_lock { Ok(()) } else { graph.add(self.edge.clone()) }
+    }
+
+    /// Notes that another has the lock now. Those who try again by themselves would wait on for that one, which may be a deadlock; then
+    /// they are told, and are to be taken out.
+    pub(super) fn now_blocked_by(&mut self, lock: &LockInfo, graph: &mut Graph) -> bool {
+        if self.edge.waiter == lock.lock_version {
+            return true;
+        }
+        if self.edge.holder == lock.lock_version || !self.resumes {
+            (self.blocked_by, self.blocked_since) = (lock.clone(), Some(Instant::now()));
+            return true;
+        }
+        match self.move_to(lock.clone(), graph) {
+            Ok(()) => true,
+            Err(deadlock) => {
+                // Whoever has left no longer cares.
+                let _ = self.events.send(Event::Deadlock(deadlock));
+                false
+            }
+        }
+    }
+}
+
+/// Those who wait for a key.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: BTreeMap<(u64, Token), Entry>,
+    /// How many have been answered that their lock was released. Who came before the last of them is answered too, a moment later.
+    answered: u64,
+    last_released: Released,
+    /// When the others are to be answered, if they are.
+    pub(super) others_at: Option<Instant>,
+}
+
+/// Those who were woken, out of the queue.
+pub(super) type Woken = Vec<(Entry, Event)>;
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.waiting.values()
+    }
+
+    pub(super) fn entry(&self, waiter: u64, token: Token) -> Option<&Entry> {
+        self.waiting.get(&(waiter, token))
+    }
+
+    pub(super) fn entry_mut(&mut self, waiter: u64, token: Token) -> Option<&mut Entry> {
+        self.waiting.get_mut(&(waiter, token))
+    }
+
+    /// Shows each entry what may take it out.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut Entry) -> bool) {
+        self.waiting.retain(|_, entry| keep(entry));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many have been answered so far, which who comes now is to note.
+    pub(super) const fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    pub(super) fn push(&mut self, token: Token, entry: Entry) {
+        self.waiting.insert((entry.edge.waiter, token), entry);
+    }
+
+    pub(super) fn remove(&mut self, waiter: u64, token: Token) -> Option<Entry> {
+        self.waiting.remove(&(waiter, token))
+    }
+
+    /// Wakes the oldest. Says whether the others are to be answered a moment later: who is answered may never come back for the lock.
+    pub(super) fn wake_oldest(&mut self, released: Released) -> (Woken, bool) {
+        self.last_released = released;
+        let Some((_, entry)) = self.waiting.pop_first() else { return (Woken::new(), false) };
+        if entry.resumes {
+            return (vec![(entry, Event::Resume(released))], false);
+        }
+        self.answered += 1;
+        (vec![(entry, Event::Conflict(released))], !self.waiting.is_empty())
+    }
+
+    /// Wakes the others who had come before the last was answered, up to one that tries again by itself.
+    pub(super) fn wake_others(&mut self) -> Woken {
+        self.others_at = None;
+        let mut woken = Woken::new();
+        while let Some(first) = self.waiting.first_entry() {
+            if first.get().came_at >= self.answered {
+                break;
+            }
+            let entry = first.remove();
+            let (resumes, released) = (entry.resumes, self.last_released);
+            let event = if resumes { Event::Resume(released) } else { Event::Conflict(released) };
+            woken.push((entry, event));
+            if resumes {
+                break;
+            }
+        }
+        woken
+    }
+}
