@@ -9,8 +9,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use charioteer_proto::tikv::kvrpcpb::RawScanRequest;
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
 use charioteer_proto::tikv::rpc::{self, Method};
+use charioteer_proto::tikv::scan::ScanAnswer;
 use tokio::time::Instant;
 
 use super::cluster::Cluster;
@@ -32,10 +34,10 @@ pub(super) trait RegionOperation: Operation {
     fn spot(&self) -> Spot<'_>;
 
     /// What is sent to this region, but for the context.
-    fn request(&self, place: &Place) -> <Self::Method as Method>::Request;
+    fn request(&self, place: &Place) -> <Self::Method as Travels>::Request;
 
     /// What the answer means that came from there.
-    fn reply(&self, place: &Place, reply: <Self::Method as Method>::Reply) -> Result<Self::Reply, Failure>;
+    fn reply(&self, place: &Place, reply: <Self::Method as Travels>::Reply) -> Result<Self::Reply, Failure>;
 
     /// What it comes to without asking, where this region does not hold all of what it is about.
     fn misfit(&self, _place: &Place) -> Option<Self::Reply> {
@@ -61,7 +63,10 @@ impl<'a> Spot<'a> {
 }
 
 /// A method, and how it travels.
-pub(super) trait Travels: Method {
+pub(super) trait Travels {
+    type Request;
+    type Reply;
+
     fn send(
         store: &StoreConnection,
         request: Self::Request,
@@ -73,12 +78,15 @@ pub(super) trait Travels: Method {
 macro_rules! in_batches {
     ($($method:ident)*) => {$(
         impl Travels for rpc::$method {
+            type Request = <Self as Method>::Request;
+            type Reply = <Self as Method>::Reply;
+
             fn send(
                 store: &StoreConnection,
-                request: Self::Request,
+                request: <Self as Travels>::Request,
                 deadline: Instant,
                 progress: &Progress,
-            ) -> impl Future<Output = Result<Self::Reply, Failure>> + Send {
+            ) -> impl Future<Output = Result<<Self as Travels>::Reply, Failure>> + Send {
                 store.batched::<Self>(request, deadline, progress)
             }
         }
@@ -88,12 +96,15 @@ macro_rules! in_batches {
 macro_rules! alone {
     ($($method:ident)*) => {$(
         impl Travels for rpc::$method {
+            type Request = <Self as Method>::Request;
+            type Reply = <Self as Method>::Reply;
+
             async fn send(
                 store: &StoreConnection,
-                request: Self::Request,
+                request: <Self as Travels>::Request,
                 deadline: Instant,
                 progress: &Progress,
-            ) -> Result<Self::Reply, Failure> {
+            ) -> Result<<Self as Travels>::Reply, Failure> {
                 store.unary::<Self>(&request, deadline, progress).await
             }
         }
@@ -101,10 +112,28 @@ macro_rules! alone {
 }
 
 in_batches! {
-    RawGet RawBatchGet RawPut RawBatchPut RawDelete RawBatchDelete RawDeleteRange RawScan RawCoprocessor
+    RawGet RawBatchGet RawPut RawBatchPut RawDelete RawBatchDelete RawDeleteRange RawCoprocessor
 }
 // Batches have no number for these.
 alone! { RawGetKeyTtl RawCompareAndSwap RawChecksum }
+
+/// [`RawScan`](rpc::RawScan), of whose answer the rows are read later.
+pub(super) struct RawScan;
+
+impl Travels for RawScan {
+    type Request = RawScanRequest;
+    type Reply = ScanAnswer;
+
+    async fn send(
+        store: &StoreConnection,
+        request: RawScanRequest,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<ScanAnswer, Failure> {
+        let answer = store.batched_undecoded::<rpc::RawScan>(request, deadline, progress).await?;
+        ScanAnswer::read(answer).map_err(|error| grpc::unreadable(error).at(store.peer()))
+    }
+}
 
 /// The regions of a cluster, as those who call see them.
 pub(super) struct Regions<'a> {

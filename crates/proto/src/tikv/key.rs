@@ -9,7 +9,7 @@
 //!
 //! A keyspace is three bytes, the highest first.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::kvrpcpb::ApiVersion;
 use super::memcomparable;
@@ -126,11 +126,24 @@ impl Layout {
     /// [`DecodeFailure::Marker`] for a key of another keyspace or mode, with what stands in the place of the prefix, or
     /// [`DecodeFailure::CutShort`].
     pub fn user_key(self, wire: &Bytes) -> Result<Bytes, DecodeError> {
-        let Some(prefix) = self.prefix() else { return Ok(wire.clone()) };
+        self.into_user_key(wire.clone())
+    }
+
+    /// The same of a key that is not needed any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`user_key`](Self::user_key).
+    pub fn into_user_key(self, mut wire: Bytes) -> Result<Bytes, DecodeError> {
+        let Some(prefix) = self.prefix() else { return Ok(wire) };
         let failed = |failure| DecodeError { what: "key of API version 2", offset: 0, failure };
         let (&found, _) = wire.split_first_chunk().ok_or_else(|| failed(DecodeFailure::CutShort))?;
         let found = u32::from_be_bytes(found);
-        if found == prefix { Ok(wire.slice(4..)) } else { Err(failed(DecodeFailure::Marker(found))) }
+        if found != prefix {
+            return Err(failed(DecodeFailure::Marker(found)));
+        }
+        wire.advance(4);
+        Ok(wire)
     }
 
     /// A key on the wire as PD orders it: what a region is asked for by, and what its boundaries are.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::future::poll_fn;
 use std::time::Duration;
 
-use charioteer_proto::tikv::Message;
+use bytes::Bytes;
 use charioteer_proto::tikv::rpc::Method;
 use h2::client::ResponseFuture;
 use h2::{Reason, SendStream};
@@ -14,7 +14,7 @@ use http::{Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
 use super::Connection;
-use super::failure::{lost, senseless, timed_out, unreadable};
+use super::failure::{lost, senseless, timed_out};
 use super::messages::{Body, Messages};
 use super::status;
 use crate::error::{Failure, Outcome};
@@ -38,13 +38,13 @@ pub(super) fn broken(error: &h2::Error, sent: bool) -> Failure {
     lost(&reason(error), sent)
 }
 
-/// Calls, and waits for the reply.
+/// Calls, and waits for the reply, which is not decoded.
 pub(super) async fn unary<M: Method>(
     connection: &Connection,
     request: &M::Request,
     deadline: Instant,
     progress: &Progress,
-) -> Result<M::Reply, Failure> {
+) -> Result<Bytes, Failure> {
     let body = Body::of(request)?;
     let mine = Progress::default();
     let call = async {
@@ -53,7 +53,7 @@ pub(super) async fn unary<M: Method>(
         progress.sent();
         let _underway = connection.underway();
         send.send_data(body, true).map_err(|error| broken(&error, true))?;
-        reply::<M>(connection, response).await
+        reply(connection, response).await
     };
     match tokio::time::timeout_at(deadline, call).await {
         Ok(Err(failure)) => Err(told_better(connection, failure)),
@@ -117,7 +117,7 @@ fn timeout(left: Duration) -> String {
     }
 }
 
-async fn reply<M: Method>(connection: &Connection, response: ResponseFuture) -> Result<M::Reply, Failure> {
+async fn reply(connection: &Connection, response: ResponseFuture) -> Result<Bytes, Failure> {
     let response = response.await.map_err(|error| broken(&error, true))?;
     let mut messages = accept(response, connection.max_message_bytes())?;
     let Some(reply) = poll_fn(|cx| messages.poll_next(cx)).await? else {
@@ -126,7 +126,7 @@ async fn reply<M: Method>(connection: &Connection, response: ResponseFuture) -> 
     if poll_fn(|cx| messages.poll_next(cx)).await?.is_some() {
         return Err(senseless("the call was answered twice"));
     }
-    M::Reply::decode(own(reply)).map_err(unreadable)
+    Ok(own(reply))
 }
 
 /// Looks at what stands before the messages of a server.
@@ -146,9 +146,9 @@ pub(super) fn accept(response: Response<h2::RecvStream>, max_bytes: usize) -> Re
 }
 
 /// The same bytes with memory of their own, where they are few: what is kept of a reply is not to keep what came beside it.
-fn own(message: bytes::Bytes) -> bytes::Bytes {
+fn own(message: Bytes) -> Bytes {
     const FEW: usize = 16 * 1024;
-    if message.len() < FEW { bytes::Bytes::copy_from_slice(&message) } else { message }
+    if message.len() < FEW { Bytes::copy_from_slice(&message) } else { message }
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::rpc::Method;
 use http::uri::Authority;
 use tokio::time::Instant;
 
-use super::failure::{denied, unreachable};
+use super::failure::{denied, unreachable, unreadable};
 use super::streaming::{self, Replies, Requests};
 use super::{ChannelOptions, Connection, Renewed, call};
 use crate::error::Failure;
@@ -59,6 +61,17 @@ impl Channel {
         deadline: Instant,
         progress: &Progress,
     ) -> Result<M::Reply, Failure> {
+        let reply = self.unary_undecoded::<M>(request, deadline, progress).await?;
+        M::Reply::decode(reply).map_err(|error| unreadable(error).at(self.peer()))
+    }
+
+    /// The same for those who decode the reply themselves.
+    pub(crate) async fn unary_undecoded<M: Method>(
+        &self,
+        request: &M::Request,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Bytes, Failure> {
         let connection = self.connection(deadline).await?;
         let reply = call::unary::<M>(&connection, request, deadline, progress).await;
         reply.map_err(|failure| failure.at(self.peer()))

@@ -1,6 +1,7 @@
 //! Calls on what lies between two keys: delete_range, checksum, coprocessor. They go from region to region.
 
 use bytes::Bytes;
+use charioteer_proto::tikv::key::Layout;
 use charioteer_proto::tikv::kvrpcpb::{
     ChecksumAlgorithm, KeyRange, RawChecksumRequest, RawChecksumResponse, RawCoprocessorRequest,
     RawCoprocessorResponse, RawDeleteRangeRequest, RawDeleteRangeResponse,
@@ -113,7 +114,7 @@ impl RawClient {
             let (name, version, data) = (name.to_owned(), version.to_owned(), data.clone());
             let (part, behind) = self.run(begun, &Coprocessor { name, version, start, end, data }).await?;
             replies.push(CoprocessorReply {
-                start: begun.user_key(Coprocessor::NAME, &part.start)?,
+                start: begun.user_key(Coprocessor::NAME, part.start)?,
                 end: begun.user_end(&part.end),
                 data: part.data,
             });
@@ -264,15 +265,20 @@ impl RegionOperation for Coprocessor {
 
 impl Begun<'_> {
     /// A key as the caller knows it.
-    pub(super) fn user_key(&self, operation: &'static str, wire: &Bytes) -> Result<Bytes, Error> {
-        self.reached.layout.user_key(wire).map_err(|error| {
-            let message = format!("the store told of a key that is not of this keyspace: {error}");
-            Error::from(failure::odd(message).because(error)).during(operation)
-        })
+    fn user_key(&self, operation: &'static str, wire: Bytes) -> Result<Bytes, Error> {
+        user_key(self.reached.layout, operation, wire)
     }
 
     /// The end of a range as the caller knows it: where the keyspace ends is beyond all.
     fn user_end(&self, wire: &Bytes) -> Bytes {
         self.reached.layout.user_key(wire).unwrap_or_default()
     }
+}
+
+/// A key as the caller knows it.
+pub(super) fn user_key(layout: Layout, operation: &'static str, wire: Bytes) -> Result<Bytes, Error> {
+    layout.into_user_key(wire).map_err(|error| {
+        let message = format!("the store told of a key that is not of this keyspace: {error}");
+        Error::from(failure::odd(message).because(error)).during(operation)
+    })
 }

@@ -193,7 +193,11 @@ impl Scanner {
                 let fetched = ready!(fetch.as_mut().poll(cx));
                 self.fetch = None;
                 match fetched {
-                    Ok(page) => self.accept(page, cx),
+                    Ok(page) => {
+                        if let Err(error) = self.accept(page, cx) {
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                    }
                     Err(error) => return Poll::Ready(Some(Err(error))),
                 }
             } else if !self.begin_fetch() {
@@ -221,14 +225,14 @@ impl Scanner {
         true
     }
 
-    /// Takes a page, and asks for the next one while its rows are handed out.
-    fn accept(&mut self, page: Page, cx: &mut Context<'_>) {
-        let rows = page.rows.len() as u64;
+    /// Takes a page, and asks for the next one before its rows are read and handed out.
+    fn accept(&mut self, page: Page, cx: &mut Context<'_>) -> Result<(), Error> {
+        let (lane, waiting) = (self.lane.clone(), self.lanes.len());
+        let (left, rows) = (self.left, page.answer.len() as u64);
         self.pace.learn(&page);
-        self.left = self.left.saturating_sub(rows);
+        self.left = left.saturating_sub(rows);
         self.lane =
-            self.lane.take().and_then(|lane| Some(Lane { rest: page.rest?, left: lane.left.saturating_sub(rows) }));
-        self.rows = page.rows.into_iter();
+            lane.clone().and_then(|lane| Some(Lane { rest: page.rest.clone()?, left: lane.left.saturating_sub(rows) }));
         if rows > 0 && self.begin_fetch() {
             // Looked at once, so that it is sent; what it gives is looked at when the rows have been handed out.
             if let Some(fetch) = &mut self.fetch
@@ -237,6 +241,16 @@ impl Scanner {
                 self.fetch = Some(Box::pin(std::future::ready(fetched)));
             }
         }
+        let rows = page.rows().inspect_err(|_| {
+            // Whoever asks again is to get this page.
+            let next = std::mem::replace(&mut self.lane, lane);
+            if self.lanes.len() < waiting {
+                next.into_iter().for_each(|next| self.lanes.push_front(next));
+            }
+            (self.left, self.fetch) = (left, None);
+        })?;
+        self.rows = rows.into_iter();
+        Ok(())
     }
 }
 
@@ -275,7 +289,7 @@ impl Pace {
         if page.is_cut {
             // What was too large once may well be so again.
             (self.limit, self.most) = (page.limit, page.limit);
-        } else if page.rows.len() >= self.limit as usize && page.bytes < Self::BYTES {
+        } else if page.answer.len() >= self.limit as usize && page.answer.bytes() < Self::BYTES {
             self.limit = self.limit.saturating_mul(2).min(self.most);
         }
     }

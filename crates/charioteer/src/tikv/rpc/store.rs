@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::grpchealth::HealthCheckRequest;
 use charioteer_proto::tikv::grpchealth::health_check_response::ServingStatus;
 use charioteer_proto::tikv::rpc::{Batched, HealthCheck, Method};
@@ -99,6 +101,17 @@ impl StoreConnection {
         deadline: Instant,
         progress: &Progress,
     ) -> Result<M::Reply, Failure> {
+        let reply = self.batched_undecoded::<M>(request, deadline, progress).await?;
+        M::Reply::decode(reply).map_err(|error| grpc::unreadable(error).at(self.peer()))
+    }
+
+    /// The same for those who decode the answer themselves.
+    pub(crate) async fn batched_undecoded<M: Batched>(
+        &self,
+        request: M::Request,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Bytes, Failure> {
         let link = self.link();
         if self.options.batches && link.takes_batches() {
             match self.in_batch::<M>(link, &request, deadline, progress).await {
@@ -107,7 +120,7 @@ impl StoreConnection {
                 Ok(reply) => return Ok(reply),
             }
         }
-        link.channel.unary::<M>(&request, deadline, progress).await
+        link.channel.unary_undecoded::<M>(&request, deadline, progress).await
     }
 
     /// Has a command carried out by a call of its own.
@@ -153,7 +166,7 @@ impl StoreConnection {
         request: &M::Request,
         deadline: Instant,
         progress: &Progress,
-    ) -> Result<M::Reply, Failure> {
+    ) -> Result<Bytes, Failure> {
         let stream = match link.stream.there() {
             Some(stream) => stream,
             None => self.stream(link, deadline).await?,

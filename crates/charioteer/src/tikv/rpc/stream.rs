@@ -8,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::batch::Packable;
 use charioteer_proto::tikv::rpc::{BatchCommands, Batched};
 use parking_lot::{Mutex, MutexGuard};
@@ -101,7 +100,7 @@ impl BatchStream {
         Ok(Self(Arc::new(Owner(shared))))
     }
 
-    /// Sends a command, and waits for its answer.
+    /// Sends a command, and waits for its answer, which is not decoded.
     ///
     /// May be dropped at any moment: a request that has not left is not sent then, and the answer of one that has left is dropped.
     pub(super) async fn call<M: Batched>(
@@ -109,7 +108,7 @@ impl BatchStream {
         request: &M::Request,
         deadline: Instant,
         progress: &Progress,
-    ) -> Result<M::Reply, Failure> {
+    ) -> Result<Bytes, Failure> {
         let mine = Progress::default();
         let answer = {
             let mut timer = pin!(None);
@@ -122,7 +121,7 @@ impl BatchStream {
             Err(grpc::timed_out(what, mine.is_sent()))
         })?;
         match answer.command {
-            Some(command) if command == M::COMMAND => M::Reply::decode(answer.bytes).map_err(grpc::unreadable),
+            Some(command) if command == M::COMMAND => Ok(answer.bytes),
             Some(command) => Err(self.shared().mistaken(M::COMMAND, command)),
             None => Err(Failure::new(ErrorKind::Unsupported, "the server does not know this command in a batch")
                 .code("UNIMPLEMENTED")),

@@ -10,14 +10,14 @@ mod worker;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use charioteer::tikv::RawClient;
+use charioteer::tikv::{ApiVersion, RawClient};
 use charioteer_server::testing::TestServer;
 use tokio::task::JoinSet;
 
 use self::disturber::Disturber;
 use self::faults::faults;
 use self::worker::{Group, Office, Worker, register};
-use super::support::{options, split_at};
+use super::support::{APIS, options, pd_key};
 use crate::chaos::ledger::{Ledger, Told, Verdict};
 use crate::chaos::{lateness, seed, setting};
 
@@ -29,6 +29,7 @@ const ALLOWANCE: Duration = Duration::from_millis(250);
 
 /// A cluster of three stores, clients of it, and what they are asked.
 struct Trial {
+    api: ApiVersion,
     server: TestServer,
     clients: [RawClient; 2],
     office: Arc<Office>,
@@ -36,11 +37,21 @@ struct Trial {
 }
 
 impl Trial {
+    /// Of which API version the cluster is, chance says too.
     async fn new(seed: u64) -> Self {
-        let (server, client) = split_at(&["register", "row 08", "row 16", "row 24"]).await;
+        let (served, api) = *fastrand::Rng::with_seed(seed).choice(&APIS).unwrap();
+        let builder = TestServer::builder().tikv_stores(3).tikv_regions(1).tikv_api(served);
+        let server = builder.start().await.unwrap();
+        let borders = ["register", "row 08", "row 16", "row 24"];
+        server.tikv().split(borders.map(|border| pd_key(api, border))).await.unwrap();
+        let mut options = options(&server);
+        options.api = api;
         // What one of them has learnt the other one has not.
-        let clients = [client, RawClient::new(options(&server)).unwrap()];
-        Self { server, clients, office: Arc::default(), seed }
+        let clients = [options.clone(), options].map(|options| RawClient::new(options).unwrap());
+        for client in &clients {
+            client.cluster_id().await.unwrap();
+        }
+        Self { api, server, clients, office: Arc::default(), seed }
     }
 
     /// Has all workers work until then.
@@ -72,10 +83,10 @@ impl Trial {
 async fn every_call_ends_in_time_and_is_what_it_was_said_to_be_while_the_cluster_moves() {
     let seconds = setting("CHARIOTEER_FAILOVER_SECONDS").unwrap_or(5);
     let trial = Trial::new(seed()).await;
-    println!("seed {}", trial.seed);
+    println!("seed {}, API version {:?}", trial.seed, trial.api);
     let until = Instant::now() + Duration::from_secs(seconds);
     let wrong = faults(&trial.server.tikv(), trial.seed);
-    let disturber = Disturber::new(trial.server.tikv(), &trial.office, trial.seed);
+    let disturber = Disturber::new(trial.server.tikv(), trial.api, &trial.office, trial.seed);
     let late = tokio::spawn(lateness(until));
     let (mut ledger, times) = tokio::join!(trial.work(until), disturber.disturb(until));
     let hits: Vec<_> = wrong.iter().map(|fault| fault.hits()).collect();

@@ -1,17 +1,19 @@
 //! One page of a scan.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use charioteer_proto::tikv::kvrpcpb::{KvPair, RawScanRequest, RawScanResponse};
-use charioteer_proto::tikv::rpc;
+use charioteer_proto::tikv::key::Layout;
+use charioteer_proto::tikv::kvrpcpb::{KvPair, RawScanRequest};
+use charioteer_proto::tikv::scan::ScanAnswer;
 
 use super::Row;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 use crate::tikv::failure;
+use crate::tikv::grpc;
 use crate::tikv::locate::Place;
 use crate::tikv::raw::RawClient;
-use crate::tikv::raw::range::is_over;
-use crate::tikv::send::{RegionOperation, Spot};
+use crate::tikv::raw::range::{is_over, user_key};
+use crate::tikv::send::{RawScan, RegionOperation, Spot};
 
 pub(super) const NAME: &str = Fetch::NAME;
 
@@ -33,12 +35,14 @@ pub(super) struct Wanted {
     pub(super) reverse: bool,
 }
 
-/// A page, as it came.
+/// A page, as it came. Its rows are [read](Self::rows) when the next one has been asked for.
 #[derive(Debug)]
 pub(super) struct Page {
-    pub(super) rows: Vec<Row>,
-    /// How many bytes they have.
-    pub(super) bytes: usize,
+    pub(super) answer: ScanAnswer,
+    layout: Layout,
+    is_reverse: bool,
+    /// Between which keys its rows must lie.
+    within: (Bytes, Bytes),
     /// What is left of the range, if anything.
     pub(super) rest: Option<Rest>,
     /// How many rows it had at most.
@@ -50,14 +54,16 @@ pub(super) struct Page {
 impl RawClient {
     pub(super) async fn fetch(&self, wanted: Wanted) -> Result<Page, Error> {
         let begun = self.begin(NAME).await?;
+        let layout = begun.reached.layout;
         let (start, end) = match wanted.rest {
-            Rest::Given(start, end) => begun.reached.layout.wire_range(&start, &end),
+            Rest::Given(start, end) => layout.wire_range(&start, &end),
             Rest::Wire(start, end) => (start, end),
         };
-        if is_over(&start, &end) {
-            return Ok(Page { rows: Vec::new(), bytes: 0, rest: None, limit: wanted.limit, is_cut: false });
-        }
         let Wanted { limit, keys_only, reverse, .. } = wanted;
+        if is_over(&start, &end) {
+            let (answer, within) = (ScanAnswer::default(), (start, end));
+            return Ok(Page { answer, layout, is_reverse: reverse, within, rest: None, limit, is_cut: false });
+        }
         let mut fetch = Fetch { start, end, limit, keys_only, reverse, family: self.terms.family.clone() };
         let found = loop {
             match self.run(begun, &fetch).await {
@@ -65,11 +71,11 @@ impl RawClient {
                 found => break found?,
             }
         };
-        let bytes = found.pairs.iter().map(|pair| pair.key.len() + pair.value.len()).sum();
-        let row = |pair: KvPair| Ok(Row { key: begun.user_key(NAME, &pair.key)?, value: pair.value });
         Ok(Page {
-            rows: found.pairs.into_iter().map(row).collect::<Result<_, Error>>()?,
-            bytes,
+            answer: found.answer,
+            layout,
+            is_reverse: reverse,
+            within: found.within,
             rest: found.rest.map(|(start, end)| Rest::Wire(start, end)),
             limit: fetch.limit,
             is_cut: fetch.limit < limit,
@@ -77,9 +83,37 @@ impl RawClient {
     }
 }
 
+impl Page {
+    /// The rows, if they are what a store may have found.
+    pub(super) fn rows(&self) -> Result<Vec<Row>, Error> {
+        let pairs = self.pairs().map_err(|failure| Error::from(failure).during(NAME))?;
+        let row = |pair: KvPair| Ok(Row { key: user_key(self.layout, NAME, pair.key)?, value: pair.value });
+        pairs.into_iter().map(row).collect()
+    }
+
+    /// They as they travel: in order, and within the range.
+    fn pairs(&self) -> Result<Vec<KvPair>, Failure> {
+        let pairs = self.answer.pairs().map_err(grpc::unreadable)?;
+        failure::refused_pairs(&pairs)?;
+        let in_order = |one: &KvPair, other: &KvPair| (one.key < other.key) != self.is_reverse && one.key != other.key;
+        let is_plausible =
+            pairs.is_sorted_by(in_order) && pairs.first().is_none_or(|pair| is_within(&pair.key, &self.within));
+        if is_plausible { Ok(pairs) } else { Err(implausible()) }
+    }
+}
+
+fn is_within(key: &Bytes, (start, end): &(Bytes, Bytes)) -> bool {
+    key >= start && (end.is_empty() || key < end)
+}
+
+fn implausible() -> Failure {
+    failure::odd("the store gave rows out of order, or from outside of the range")
+}
+
 /// What a store has found, and the range that is left.
 pub(super) struct Found {
-    pairs: Vec<KvPair>,
+    answer: ScanAnswer,
+    within: (Bytes, Bytes),
     rest: Option<(Bytes, Bytes)>,
 }
 
@@ -106,19 +140,8 @@ impl Fetch {
         (start.clone(), end.clone())
     }
 
-    /// Whether pairs are what a store may have found: in order, and within the range.
-    fn is_plausible(&self, pairs: &[KvPair], start: &Bytes, end: &Bytes) -> bool {
-        let in_order = |one: &KvPair, other: &KvPair| (one.key < other.key) != self.reverse && one.key != other.key;
-        let within = |pair: &KvPair| pair.key >= *start && (end.is_empty() || pair.key < *end);
-        pairs.len() <= self.limit as usize
-            && pairs.is_sorted_by(in_order)
-            && pairs.first().is_none_or(within)
-            && pairs.last().is_none_or(within)
-    }
-
-    /// What is left behind the pairs and the region.
-    fn rest(&self, pairs: &[KvPair], start: Bytes, end: Bytes) -> Option<(Bytes, Bytes)> {
-        let last = pairs.last().filter(|_| pairs.len() >= self.limit as usize).map(|pair| &pair.key);
+    /// What is left behind the last of as many pairs as were asked for, or else behind the region.
+    fn rest(&self, last: Option<&Bytes>, (start, end): (Bytes, Bytes)) -> Option<(Bytes, Bytes)> {
         let rest = match (self.reverse, last) {
             (false, Some(last)) => (just_behind(last), self.end.clone()),
             (true, Some(last)) => (self.start.clone(), apart(last)),
@@ -151,7 +174,7 @@ impl Operation for Fetch {
 }
 
 impl RegionOperation for Fetch {
-    type Method = rpc::RawScan;
+    type Method = RawScan;
 
     fn spot(&self) -> Spot<'_> {
         if self.reverse { Spot::Before(&self.end) } else { Spot::At(&self.start) }
@@ -175,14 +198,18 @@ impl RegionOperation for Fetch {
         }
     }
 
-    fn reply(&self, place: &Place, reply: RawScanResponse) -> Result<Found, Failure> {
-        let pairs = reply.kvs;
-        failure::refused_pairs(&pairs)?;
-        let (start, end) = self.part(place);
-        if !self.is_plausible(&pairs, &start, &end) {
-            return Err(failure::odd("the store gave rows out of order, or from outside of the range"));
+    fn reply(&self, place: &Place, answer: ScanAnswer) -> Result<Found, Failure> {
+        let within = self.part(place);
+        let last = answer.last_key();
+        let is_odd = answer.len() > self.limit as usize || last.as_ref().is_some_and(|last| !is_within(last, &within));
+        if is_odd || answer.len() == 1 {
+            // A store that refuses says so in place of a row.
+            failure::refused_pairs(&answer.pairs().map_err(grpc::unreadable)?)?;
         }
-        let rest = self.rest(&pairs, start, end);
-        Ok(Found { pairs, rest })
+        if is_odd {
+            return Err(implausible());
+        }
+        let rest = self.rest(last.as_ref().filter(|_| answer.len() >= self.limit as usize), within.clone());
+        Ok(Found { answer, within, rest })
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use charioteer::tikv::ApiVersion;
 use charioteer_server::testing::tikv::{Region, Tikv};
 
 use super::worker::{Office, any_key};
+use crate::tikv::support::pd_key;
 
 /// Regions become no fewer and no more than so.
 const FEWEST: usize = 3;
@@ -14,15 +16,16 @@ const MOST: usize = 24;
 /// Disturbs a cluster, again and again, and leaves it whole.
 pub(super) struct Disturber {
     tikv: Tikv,
+    api: ApiVersion,
     office: Arc<Office>,
     dice: fastrand::Rng,
     stores: usize,
 }
 
 impl Disturber {
-    pub(super) fn new(tikv: Tikv, office: &Arc<Office>, seed: u64) -> Self {
+    pub(super) fn new(tikv: Tikv, api: ApiVersion, office: &Arc<Office>, seed: u64) -> Self {
         let stores = tikv.stores().len();
-        Self { tikv, office: Arc::clone(office), dice: fastrand::Rng::with_seed(seed), stores }
+        Self { tikv, api, office: Arc::clone(office), dice: fastrand::Rng::with_seed(seed), stores }
     }
 
     /// Disturbs until then, and says how often.
@@ -46,7 +49,7 @@ impl Disturber {
     async fn split(&mut self) {
         let many = self.dice.usize(1..4);
         if self.tikv.regions().unwrap().len() + many <= MOST {
-            let keys: Vec<_> = (0..many).map(|_| any_key(&mut self.dice)).collect();
+            let keys: Vec<_> = (0..many).map(|_| pd_key(self.api, &any_key(&mut self.dice))).collect();
             self.tikv.split(keys).await.unwrap();
         }
     }
