@@ -17,7 +17,7 @@ pub enum ErrorKind {
     InvalidConfig,
     /// There is no such table. A missing key is no error: it is `None`.
     NotFound,
-    /// There is such a table already.
+    /// There is such a table, or such a key, already.
     AlreadyExists,
     /// Something else has come in between, so that the call can't be carried out as it was meant.
     Conflict,
@@ -188,6 +188,13 @@ impl Error {
     /// The same of a call of which a part was carried out before.
     pub(crate) fn unknown(mut self) -> Self {
         self.0.failure.outcome = Outcome::Unknown;
+        self
+    }
+
+    /// The same of a call that knows more about what went wrong.
+    pub(crate) fn with(mut self, known: impl FnOnce(Failure) -> Failure) -> Self {
+        let unknown = Failure::new(ErrorKind::Internal, "");
+        self.0.failure = known(std::mem::replace(&mut self.0.failure, unknown));
         self
     }
 

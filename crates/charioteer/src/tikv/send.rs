@@ -9,7 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use charioteer_proto::tikv::kvrpcpb::RawScanRequest;
+use charioteer_proto::tikv::kvrpcpb::{Context, RawScanRequest};
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
 use charioteer_proto::tikv::rpc::{self, Method};
 use charioteer_proto::tikv::scan::ScanAnswer;
@@ -35,6 +35,9 @@ pub(super) trait RegionOperation: Operation {
 
     /// What is sent to this region, but for the context.
     fn request(&self, place: &Place) -> <Self::Method as Travels>::Request;
+
+    /// Says in the context what there is to be said beside the region.
+    fn explain(&self, _context: &mut Context) {}
 
     /// What the answer means that came from there.
     fn reply(&self, place: &Place, reply: <Self::Method as Travels>::Reply) -> Result<Self::Reply, Failure>;
@@ -113,6 +116,8 @@ macro_rules! alone {
 
 in_batches! {
     RawGet RawBatchGet RawPut RawBatchPut RawDelete RawBatchDelete RawDeleteRange RawCoprocessor
+    KvGet KvBatchGet KvScan KvPrewrite KvCommit KvBatchRollback KvPessimisticLock KvPessimisticRollback KvTxnHeartBeat
+    KvCheckTxnStatus KvCheckSecondaryLocks KvResolveLock KvScanLock KvDeleteRange
 }
 // Batches have no number for these.
 alone! { RawGetKeyTtl RawCompareAndSwap RawChecksum }
@@ -141,6 +146,8 @@ pub(super) struct Regions<'a> {
     pub(super) locator: &'a Locator,
     /// Which peer is asked to read.
     pub(super) read: &'a ReadFrom,
+    /// Whether it may answer with what it has, if that is as new as is asked for.
+    pub(super) is_stale: bool,
     /// When the call ends.
     pub(super) deadline: Instant,
 }
@@ -154,7 +161,11 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
             Spot::Before(bound) => self.locator.before_key(bound, self.deadline).await,
         };
         let place = found.map_err(|failure| self.cluster.or_closed(failure))?;
-        Ok(if O::EFFECT == Effect::Reads { self.locator.read_from(place, self.read) } else { place })
+        Ok(match O::EFFECT {
+            Effect::Reads if self.is_stale => self.locator.read_stale_from(place, self.read),
+            Effect::Reads => self.locator.read_from(place, self.read),
+            Effect::Idempotent | Effect::Changes => place,
+        })
     }
 
     async fn attempt(
@@ -168,7 +179,9 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
             return Ok(reply);
         }
         let mut request = operation.request(place);
-        *request.context_mut() = Some(place.context());
+        let mut context = place.context();
+        operation.explain(&mut context);
+        *request.context_mut() = Some(context);
         let sent = O::Method::send(place.store().connection(), request, deadline, progress).await;
         let mut reply = sent.map_err(|failure| self.not_answered(place, failure))?;
         match reply.take_region_error() {

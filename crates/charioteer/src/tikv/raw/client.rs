@@ -199,7 +199,8 @@ impl RawClient {
     pub(super) async fn run<O: RegionOperation>(&self, begun: Begun<'_>, operation: &O) -> Result<O::Reply, Error> {
         let Begun { reached, deadline } = begun;
         let cluster = &self.shared.cluster;
-        let regions = Regions { cluster, locator: &reached.locator, read: &self.terms.read_from, deadline };
+        let (locator, read) = (&reached.locator, &self.terms.read_from);
+        let regions = Regions { cluster, locator, read, is_stale: false, deadline };
         let may_be_cut = operation.effect() != Effect::Changes && !O::IS_LONG;
         let terms = Terms {
             timeout: deadline.saturating_duration_since(Instant::now()),

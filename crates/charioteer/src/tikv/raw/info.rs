@@ -5,8 +5,8 @@ use charioteer_proto::tikv::metapb::{self, StoreState};
 use charioteer_proto::tikv::timestamp::Timestamp;
 
 use super::client::{Begun, RawClient};
-use super::range::{check_range, is_over};
 use crate::error::{Error, ErrorKind, Failure};
+use crate::tikv::range::{check_range, is_over};
 use crate::tikv::{failure, pd};
 
 /// How many regions PD is asked for at a time.

@@ -13,6 +13,7 @@ use crate::error::{Error, Failure};
 use crate::exec::{Effect, Operation};
 use crate::tikv::failure;
 use crate::tikv::locate::Place;
+use crate::tikv::range::{Behind, check_range, is_over, part};
 use crate::tikv::send::{RegionOperation, Spot};
 
 /// What stands for all pairs of a range together.
@@ -129,32 +130,6 @@ impl RawClient {
         Ok(self.begin(operation).await?.reached.layout.wire_range(start, end))
     }
 }
-
-/// Refuses a range that ends before it begins.
-pub(super) fn check_range(operation: &'static str, start: &[u8], end: &[u8]) -> Result<(), Error> {
-    if end.is_empty() || start <= end {
-        return Ok(());
-    }
-    Err(Error::invalid(operation, "the range ends before it begins"))
-}
-
-/// Whether nothing lies between these keys; an empty end is beyond all.
-pub(super) fn is_over(start: &Bytes, end: &Bytes) -> bool {
-    !end.is_empty() && start >= end
-}
-
-/// The part of a range that lies in a region: where it ends, and the range behind it, if there is one.
-fn part(place: &Place, end: &Bytes) -> (Bytes, Option<(Bytes, Bytes)>) {
-    let border = place.end();
-    if border.is_empty() || (!end.is_empty() && end <= border) {
-        (end.clone(), None)
-    } else {
-        (border.clone(), Some((border.clone(), end.clone())))
-    }
-}
-
-/// What comes behind a region.
-type Behind = Option<(Bytes, Bytes)>;
 
 struct DeleteRange {
     start: Bytes,

@@ -17,8 +17,8 @@ use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
 use super::client::RawClient;
-use super::range::check_range;
 use crate::error::Error;
+use crate::tikv::range::check_range;
 use page::{Page, Rest, Wanted};
 
 /// A key and its value, as a scan finds them.

@@ -15,3 +15,4 @@ mod single;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod txn;

@@ -1,6 +1,6 @@
 //! One page of a scan.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use charioteer_proto::tikv::key::Layout;
 use charioteer_proto::tikv::kvrpcpb::{KvPair, RawScanRequest};
 use charioteer_proto::tikv::scan::ScanAnswer;
@@ -11,8 +11,9 @@ use crate::exec::{Effect, Operation};
 use crate::tikv::failure;
 use crate::tikv::grpc;
 use crate::tikv::locate::Place;
+use crate::tikv::range::{apart, is_over, just_behind, upper_bound};
 use crate::tikv::raw::RawClient;
-use crate::tikv::raw::range::{is_over, user_key};
+use crate::tikv::raw::range::user_key;
 use crate::tikv::send::{RawScan, RegionOperation, Spot};
 
 pub(super) const NAME: &str = Fetch::NAME;
@@ -117,9 +118,6 @@ pub(super) struct Found {
     rest: Option<(Bytes, Bytes)>,
 }
 
-/// Beyond all keys that a store takes unless it is set to take longer ones. Downwards, stores take an empty bound for the lowest key.
-static BEYOND: [u8; (8 << 10) + 1] = [0xff; (8 << 10) + 1];
-
 /// Asks for a page.
 struct Fetch {
     start: Bytes,
@@ -154,19 +152,6 @@ impl Fetch {
     }
 }
 
-/// The least key that is greater.
-fn just_behind(key: &Bytes) -> Bytes {
-    let mut behind = BytesMut::with_capacity(key.len() + 1);
-    behind.put_slice(key);
-    behind.put_u8(0);
-    behind.freeze()
-}
-
-/// A copy, which does not hold the page.
-fn apart(key: &Bytes) -> Bytes {
-    Bytes::copy_from_slice(key)
-}
-
 impl Operation for Fetch {
     const NAME: &'static str = "scan";
     const EFFECT: Effect = Effect::Reads;
@@ -183,8 +168,7 @@ impl RegionOperation for Fetch {
     fn request(&self, place: &Place) -> RawScanRequest {
         let (start, end) = self.part(place);
         let (start_key, end_key) = match self.reverse {
-            true if end.is_empty() => (Bytes::from_static(&BEYOND), start),
-            true => (end, start),
+            true => (upper_bound(end), start),
             false => (start, end),
         };
         RawScanRequest {

@@ -1,0 +1,214 @@
+//! The handle.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use charioteer_proto::tikv::timestamp::Timestamp;
+use tokio::time::Instant;
+
+use super::core::Core;
+use super::options::{Locking, SnapshotOptions, TxnOptions};
+use super::snapshot::{Reader, Snapshot};
+use super::transaction::Transaction;
+use crate::error::{Error, Failure};
+use crate::exec;
+use crate::net::NetStats;
+use crate::stats::CallStats;
+use crate::tikv::cluster::{Cluster, Reached};
+use crate::tikv::options::{Mode, Options};
+
+/// A client of the transactional keys of a cluster. Clones are cheap, and share connections and all that is known of regions.
+///
+/// What a transaction writes becomes visible all at once, or not at all, and what it reads is of the moment when it began. TiKV calls this
+/// snapshot isolation. Two transactions that have read the same but written different keys both succeed; where that must not be, keys
+/// that were only read are [locked](Transaction::lock_keys).
+///
+/// ```
+/// use charioteer::tikv::TxnClient;
+/// use charioteer_server::testing::TestServer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), charioteer::Error> {
+/// let server = TestServer::start().await;
+/// let client = TxnClient::connect(&server.tikv_url()).await?;
+///
+/// let mut txn = client.begin().await?;
+/// txn.put("city", "Paris").await?;
+/// txn.put("country", "France").await?;
+/// txn.commit().await?;
+///
+/// let snapshot = client.snapshot().await?;
+/// assert_eq!(snapshot.get("city").await?.as_deref(), Some(&b"Paris"[..]));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TxnClient {
+    core: Arc<Core>,
+    timeout: Duration,
+}
+
+impl TxnClient {
+    /// A client with these options. Nothing is sent before the first call.
+    ///
+    /// # Errors
+    /// When an option makes no sense, or a file that one names can't be read.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let timeout = options.operation_timeout;
+        Ok(Self { core: Arc::new(Core::new(Cluster::new(options, Mode::Txn)?)), timeout })
+    }
+
+    /// A client of the cluster at a URL, see [`Options::from_url`], whose PD has been found to answer.
+    ///
+    /// # Errors
+    /// When the URL makes no sense, no PD answers in time, or it has no such keyspace.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let client = Self::new(Options::from_url(url)?)?;
+        client.begin_call("connect").await?;
+        Ok(client)
+    }
+
+    /// The same client, each of whose calls may take so long, with all its attempts, and each call of its transactions and snapshots
+    /// unless they are told otherwise.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What the client was told.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.core.cluster.options
+    }
+
+    /// Begins an optimistic transaction: keys are locked when it is committed, which fails if others have written them meanwhile.
+    ///
+    /// # Errors
+    /// When no PD answers in time.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        self.begin_with(&TxnOptions::default()).await
+    }
+
+    /// Begins a pessimistic transaction: keys are locked when they are written, or [read for that](Transaction::get_for_update).
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_pessimistic(&self) -> Result<Transaction, Error> {
+        self.begin_with(&TxnOptions { locking: Locking::Pessimistic, ..TxnOptions::default() }).await
+    }
+
+    /// Begins a transaction with options.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_with(&self, options: &TxnOptions) -> Result<Transaction, Error> {
+        const NAME: &str = "begin";
+        let (reached, deadline) = self.begin_call(NAME).await?;
+        let mut options = options.clone();
+        let timeout = *options.timeout.get_or_insert(self.timeout);
+        options.reading.timeout.get_or_insert(timeout);
+        let (core, reading) = (Arc::clone(&self.core), &options.reading);
+        let reader = match options.start_ts {
+            Some(start_ts) => Reader::at(core, reached.layout, start_ts, reading),
+            None => {
+                let now = core.timestamp(deadline).await.map_err(|error| error.during(NAME))?;
+                Reader::now(core, reached.layout, now, reading)
+            }
+        };
+        Ok(Transaction::new(Arc::new(reader), options, timeout))
+    }
+
+    /// All keys as they are now. What was committed before is seen, and nothing of what is committed later.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        const NAME: &str = "snapshot";
+        let (reached, deadline) = self.begin_call(NAME).await?;
+        let now = self.core.timestamp(deadline).await.map_err(|error| error.during(NAME))?;
+        let options = SnapshotOptions { timeout: Some(self.timeout), ..SnapshotOptions::default() };
+        Ok(Snapshot::new(Reader::now(Arc::clone(&self.core), reached.layout, now, &options)))
+    }
+
+    /// All keys as they were at a timestamp that PD has given before; [`Timestamp::MAX`] is whatever is the newest at each read.
+    ///
+    /// # Errors
+    /// When no PD answers in time.
+    pub async fn snapshot_at(&self, at: Timestamp, options: &SnapshotOptions) -> Result<Snapshot, Error> {
+        let (reached, _) = self.begin_call("snapshot").await?;
+        let mut options = options.clone();
+        options.timeout.get_or_insert(self.timeout);
+        Ok(Snapshot::new(Reader::at(Arc::clone(&self.core), reached.layout, at, &options)))
+    }
+
+    /// A timestamp greater than all that PD has given before.
+    ///
+    /// # Errors
+    /// When no PD answers in time.
+    pub async fn timestamp(&self) -> Result<Timestamp, Error> {
+        self.timestamps(1).await.map(|range| *range.end())
+    }
+
+    /// So many timestamps one after the other.
+    ///
+    /// # Errors
+    /// When none or more than 131,072 are asked for, or no PD answers in time.
+    pub async fn timestamps(&self, count: u32) -> Result<RangeInclusive<Timestamp>, Error> {
+        const NAME: &str = "timestamps";
+        let (reached, deadline) = self.begin_call(NAME).await?;
+        reached.pd.timestamps(count, deadline).await.map_err(|failure| self.failed(NAME, failure))
+    }
+
+    /// The cluster's number.
+    ///
+    /// # Errors
+    /// When no PD answers in time.
+    pub async fn cluster_id(&self) -> Result<u64, Error> {
+        Ok(self.begin_call("cluster_id").await?.0.pd.cluster_id())
+    }
+
+    /// What the client has asked of stores so far, by kind of command. Those that were never sent are left out.
+    #[must_use]
+    pub fn call_stats(&self) -> Vec<(&'static str, CallStats)> {
+        self.core.calls.read()
+    }
+
+    /// What its connections have seen so far.
+    #[must_use]
+    pub fn net_stats(&self) -> NetStats {
+        self.core.cluster.net_stats()
+    }
+
+    /// Ends all connections. Calls that are under way end with an error, and so does every later one, on any clone. Locks of transactions
+    /// that have not ended are left to those who meet them.
+    pub fn close(&self) {
+        self.core.cluster.close();
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The cluster, and when a call ends that begins now.
+    pub(super) async fn begin_call(&self, operation: &'static str) -> Result<(&Reached, Instant), Error> {
+        let deadline = exec::deadline(self.timeout);
+        Ok((self.core.reach(operation, deadline).await?, deadline))
+    }
+
+    pub(super) fn failed(&self, operation: &'static str, failure: Failure) -> Error {
+        Error::from(self.core.cluster.or_closed(failure)).during(operation)
+    }
+}
+
+impl fmt::Debug for TxnClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TxnClient").field("pd", &self.options().pd_servers()).field("timeout", &self.timeout).finish()
+    }
+}

@@ -1,0 +1,88 @@
+//! What is told when nobody has said whether a transaction was committed.
+
+use std::time::Duration;
+
+use charioteer::tikv::{Locking, TxnError};
+use charioteer::{ErrorKind, Outcome};
+use charioteer_server::testing::tikv::{Action, Call, Fault, RegionError};
+
+use super::support::{WAYS, Way, all_newest, another, no_locks, split_at, why, write};
+
+/// The call after which a transaction of this way is committed.
+fn decisive(way: Way) -> Call {
+    match way {
+        Way::TwoPhases => Call::KvCommit,
+        Way::Async | Way::OnePhase => Call::KvPrewrite,
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_asked_for_again_and_found() {
+    for way in WAYS {
+        for locking in [Locking::Optimistic, Locking::Pessimistic] {
+            for call in [Call::KvPrewrite, Call::KvCommit] {
+                let (server, client) = split_at(&["x"]).await;
+                let cut = server.tikv().inject(Fault::new(Action::CutReply).on(call).times(1));
+                let mut options = way.options();
+                options.locking = locking;
+                let mut txn = client.begin_with(&options).await.unwrap();
+                write(&mut txn, &[("a", "1"), ("b", "2")]).await.unwrap();
+                txn.insert("c", "3").await.unwrap();
+                txn.commit().await.unwrap().unwrap();
+                assert_eq!(all_newest(&client, &["a", "b", "c"]).await, "1 2 3", "{way:?} {call:?}");
+                no_locks(&server, &client).await;
+                drop(cut);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_leaves_the_outcome_open() {
+    for way in WAYS {
+        for (action, is_applied) in [(Action::DropReply, true), (Action::Drop, false)] {
+            let (server, client) = split_at(&["m"]).await;
+            let _lost = server.tikv().inject(Fault::new(action.clone()).on(decisive(way)));
+            let mut options = way.options();
+            options.timeout = Some(Duration::from_millis(300));
+            let mut txn = client.begin_with(&options).await.unwrap();
+            write(&mut txn, &[("a", "1"), ("b", "2")]).await.unwrap();
+            let error = txn.commit().await.unwrap_err();
+            assert_eq!(error.outcome(), Outcome::Unknown, "{way:?} {action:?}: {error}");
+            assert_eq!(why(&error), TxnError::Undetermined);
+            assert_eq!(error.kind(), ErrorKind::Timeout);
+            drop(_lost);
+            server.clock().advance(Duration::from_secs(60));
+            let found = all_newest(&another(&server), &["a", "b"]).await;
+            assert_eq!(found, if is_applied { "1 2" } else { "- -" }, "{way:?} {action:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_prewrite_that_never_comes_is_certainly_not_committed() {
+    let (server, client) = split_at(&["m"]).await;
+    let lost = server.tikv().inject(Fault::new(Action::DropReply).on(Call::KvPrewrite));
+    let mut options = Way::TwoPhases.options();
+    options.timeout = Some(Duration::from_millis(200));
+    let mut txn = client.begin_with(&options).await.unwrap();
+    write(&mut txn, &[("a", "1"), ("z", "2")]).await.unwrap();
+    let error = txn.commit().await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::NotApplied), "{error:?}");
+    drop(lost);
+    assert_eq!(all_newest(&client, &["a", "z"]).await, "- -");
+    no_locks(&server, &client).await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_know_is_asked_again() {
+    for way in WAYS {
+        let (server, client) = split_at(&["m"]).await;
+        let fault = Fault::new(Action::Answer(RegionError::UndeterminedResult)).on(Call::KvCommit).times(2);
+        let _unknown = server.tikv().inject(fault);
+        let mut txn = client.begin_with(&way.options()).await.unwrap();
+        write(&mut txn, &[("a", "1"), ("z", "2")]).await.unwrap();
+        txn.commit().await.unwrap().unwrap();
+        assert_eq!(all_newest(&client, &["a", "z"]).await, "1 2", "{way:?}");
+    }
+}
