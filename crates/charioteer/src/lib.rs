@@ -30,6 +30,7 @@ mod net;
 mod stats;
 #[cfg(feature = "tls")]
 mod tls;
+mod told;
 mod url;
 #[cfg(any(feature = "memcached", feature = "pegasus"))]
 mod zstd;

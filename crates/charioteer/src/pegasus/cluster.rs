@@ -18,6 +18,7 @@ use crate::error::{ErrorKind, Failure};
 use crate::exec::Operation;
 use crate::net::{self, Address, Counters, Dialler, NodeOptions, Progress};
 use crate::stats::{CallStats, OperationStats};
+use crate::told::told;
 
 /// A replica server or a meta server.
 pub(super) type Node = net::Node<Frames>;
@@ -120,8 +121,7 @@ pub(super) async fn ask<R: Rpc>(
     let reply = connection.call(bytes, progress, encode).await.map_err(failure::lost)?;
     let reply = reply.map_err(|too_long| failure::too_long(&too_long))?;
     if reply.name.strip_suffix(b"_ACK") != Some(R::NAME.as_bytes()) {
-        let reason =
-            format!("the server answered {} with {}", R::NAME, failure::told(&String::from_utf8_lossy(&reply.name)));
+        let reason = format!("the server answered {} with {}", R::NAME, told(&String::from_utf8_lossy(&reply.name)));
         connection.close(&Arc::from(&*reason));
         return Err(Failure::new(ErrorKind::Protocol, reason).unknown());
     }

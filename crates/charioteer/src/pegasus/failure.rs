@@ -13,6 +13,7 @@ use super::wire::TooLong;
 use crate::backoff::Cause;
 use crate::error::{ErrorKind, Failure, Outcome};
 use crate::net::{Lost, Obstacle, Unreachable};
+use crate::told::told;
 
 /// The server asked is not, or no longer, the one for this partition: ask where it is, and go there at once.
 pub(super) const STALE_ROUTE: Cause =
@@ -116,16 +117,6 @@ pub(super) fn status(code: i32) -> Failure {
     Failure { outcome, ..failure }
 }
 
-/// What a server says, as it is told on: on one line, and not all of what is long.
-pub(super) fn told(text: &str) -> String {
-    const SHOWN: usize = 200;
-    let mut told: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        told.push('…');
-    }
-    told
-}
-
 /// A reply that is none: the peer speaks something else, or is out of order.
 pub(super) fn unreadable(error: DecodeError) -> Failure {
     Failure::new(ErrorKind::Protocol, format!("the server's reply can't be read: {error}")).unknown().because(error)
@@ -167,13 +158,6 @@ mod tests {
         assert_eq!((failure.kind, failure.outcome), (ErrorKind::Internal, Outcome::Unknown));
         assert_eq!(failure.server_code.as_deref(), Some("ERR_OF_ANOTHER_YEAR"));
         assert!(failure.retry.is_none());
-    }
-
-    #[test]
-    fn what_a_server_says_is_told_on_one_line_and_shortened() {
-        assert_eq!(told("ERR_BUSY"), "ERR_BUSY");
-        assert_eq!(told("a\nb"), "a\\nb");
-        assert_eq!(told(&"x".repeat(10_000)).chars().count(), 201);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::routes::address;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Backend, Effect, Operation, Terms};
 use crate::net::{Address, Progress};
+use crate::told::told;
 
 /// How long one meta server may take, where there are others to ask.
 const ONE_META: Duration = Duration::from_secs(1);
@@ -133,7 +134,7 @@ impl<O: MetaOperation> Backend<O> for Cluster {
         }
         let mut failure = meaning(error);
         if !hint.is_empty() {
-            failure.message = format!("{}: {}", failure.message, failure::told(hint)).into();
+            failure.message = format!("{}: {}", failure.message, told(hint)).into();
         }
         Err(failure)
     }
@@ -162,9 +163,7 @@ fn is_no_meta_server(failure: &Failure) -> bool {
 /// What an error inside a meta server's reply says. Some names mean something else there than on data.
 fn meaning(error: &ErrorCode) -> Failure {
     match error.name() {
-        name @ "ERR_OBJECT_NOT_FOUND" => {
-            Failure::new(ErrorKind::NotFound, "there is no such table").code(failure::told(name))
-        }
+        name @ "ERR_OBJECT_NOT_FOUND" => Failure::new(ErrorKind::NotFound, "there is no such table").code(told(name)),
         name => failure::system(name),
     }
 }

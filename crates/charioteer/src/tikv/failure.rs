@@ -10,6 +10,7 @@ use charioteer_proto::tikv::{errorpb, kvrpcpb};
 
 use crate::backoff::Cause;
 use crate::error::{ErrorKind, Failure, Outcome};
+use crate::told::told;
 
 const fn cause(name: &'static str, at_once: u32, base_ms: u64, cap_ms: u64) -> Cause {
     Cause { name, at_once, base: Duration::from_millis(base_ms), cap: Duration::from_millis(cap_ms) }
@@ -157,16 +158,6 @@ pub(super) fn refused_pairs(pairs: &[kvrpcpb::KvPair]) -> Result<(), Failure> {
     Err(refusal(words.map_or("an error of a key", String::as_str)))
 }
 
-/// What a server says, as it is told on: on one line, and not all of what is long.
-pub(super) fn told(text: &str) -> String {
-    const SHOWN: usize = 200;
-    let mut told: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        told.push('…');
-    }
-    told
-}
-
 /// An answer that its protocol does not allow.
 pub(super) fn odd(message: impl Into<Cow<'static, str>>) -> Failure {
     Failure { outcome: Outcome::Unknown, ..Failure::new(ErrorKind::Protocol, message) }
@@ -206,11 +197,5 @@ mod tests {
         let failure = refusal("something of another year");
         assert_eq!((failure.kind, failure.outcome), (ErrorKind::Internal, Outcome::Unknown));
         assert!(refused("").is_ok());
-    }
-
-    #[test]
-    fn what_a_server_says_is_told_on_one_line_and_shortened() {
-        assert_eq!(told("a\nb"), "a\\nb");
-        assert_eq!(told(&"x".repeat(10_000)).chars().count(), 201);
     }
 }

@@ -6,11 +6,9 @@ use percent_encoding::percent_decode;
 use super::failure::{CONNECTION, SERVER, senseless};
 use crate::backoff::Cause;
 use crate::error::{ErrorKind, Failure, Outcome};
+use crate::told::told;
 
 const UNIMPLEMENTED: &str = "UNIMPLEMENTED";
-
-/// How much of what a server says is told on.
-const SHOWN: usize = 300;
 
 /// Whether the server does not know the method.
 pub(crate) fn is_unimplemented(failure: &Failure) -> bool {
@@ -22,7 +20,9 @@ pub(super) fn of(headers: &HeaderMap) -> Option<Result<(), Failure>> {
     let code = headers.get("grpc-status")?;
     let code = code.to_str().ok().and_then(|code| code.parse::<u32>().ok());
     let Some(code) = code else { return Some(Err(senseless("the call ended with a status that is no number"))) };
-    let message = headers.get("grpc-message").map_or_else(String::new, |message| told(message.as_bytes()));
+    let message = headers
+        .get("grpc-message")
+        .map_or_else(String::new, |message| told(&percent_decode(message.as_bytes()).decode_utf8_lossy()));
     Some(if code == 0 { Ok(()) } else { Err(failure(code, message)) })
 }
 
@@ -71,16 +71,6 @@ fn failure(code: u32, message: String) -> Failure {
     let message = if message.is_empty() { "the server failed".to_owned() } else { message };
     let failure = Failure::new(kind, message).code(name);
     Failure { retry, outcome, ..failure }
-}
-
-/// What a server says, as it is told on: on one line, and not all of what is long.
-fn told(message: &[u8]) -> String {
-    let message = percent_decode(message).decode_utf8_lossy();
-    let mut told: String = message.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if message.chars().nth(SHOWN).is_some() {
-        told.push('…');
-    }
-    told
 }
 
 #[cfg(test)]

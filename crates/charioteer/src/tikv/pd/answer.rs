@@ -4,6 +4,7 @@ use charioteer_proto::tikv::pdpb::{self, ErrorType};
 
 use crate::error::{ErrorKind, Failure};
 use crate::tikv::failure;
+use crate::told::told;
 
 /// Whether the answer is one, and of this cluster; a cluster that is not known yet has the id 0.
 pub(super) fn check(header: Option<&pdpb::ResponseHeader>, cluster_id: u64) -> Result<(), Failure> {
@@ -40,7 +41,7 @@ fn refused(error: &pdpb::Error) -> Result<(), Failure> {
         ErrorType::Unknown if error.message.contains("invalid store ID") => ErrorKind::NotFound,
         ErrorType::Unknown => ErrorKind::Internal,
     };
-    let message = format!("PD refuses: {}", failure::told(&error.message));
+    let message = format!("PD refuses: {}", told(&error.message));
     let failure = Failure::new(kind, message).code(error.r#type().as_str_name());
     Err(match kind {
         ErrorKind::Unavailable => failure.retry(&failure::PD),

@@ -11,6 +11,7 @@ use charioteer_proto::tikv::timestamp::Timestamp;
 use super::locks::{Lock, user_key};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::tikv::failure;
+use crate::told::told;
 
 /// Why a transaction could not do what it was to do, with all that is known of it. It is the [`source`](std::error::Error::source) of an
 /// [`Error`], and [`of`](Self::of) finds it there.
@@ -330,7 +331,7 @@ fn words(error: &KeyError) -> Failure {
 
 /// A transaction that others have undone.
 pub(super) fn rolled_back(words: &str) -> TxnError {
-    TxnError::RolledBack { message: failure::told(words) }
+    TxnError::RolledBack { message: told(words) }
 }
 
 impl WriteConflict {
