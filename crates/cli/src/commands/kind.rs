@@ -6,11 +6,11 @@ use clap::{ArgMatches, Args, Command};
 
 use super::settings::{Reach, Settings};
 use super::store::Store;
-use super::{Request, memcached, pegasus, tikv};
+use super::{Request, memcached, pegasus, tikv, txn};
 use crate::exit::Failure;
 
-/// All of them. Where nothing says which one is meant, it is the first that knows the verb.
-static KINDS: [Kind; 3] = [pegasus::KIND, memcached::KIND, tikv::KIND];
+/// All of them, those before others that a URL must say more of. Where nothing says which one is meant, it is the first that knows the verb.
+static KINDS: [Kind; 4] = [pegasus::KIND, memcached::KIND, txn::KIND, tikv::KIND];
 
 /// Where the verbs stand among the commands in the help.
 const BEHIND_ALL_OTHERS: usize = 100;
@@ -21,6 +21,8 @@ pub(crate) struct Kind {
     pub(super) name: &'static str,
     /// What stands before the `://` of its URLs, the usual one first.
     pub(super) schemes: &'static [&'static str],
+    /// What stands in the query of its URLs besides, if anything must.
+    pub(super) parameter: Option<&'static str>,
     /// Whether what it holds is in tables.
     pub(super) has_tables: bool,
     /// Adds its verbs to a command.
@@ -33,9 +35,14 @@ impl Kind {
     /// The kind that a URL names.
     pub(super) fn of(url: &str) -> Result<&'static Self, Failure> {
         let (scheme, _) = url.split_once("://").unwrap_or(("", ""));
-        let known = KINDS.iter().find(|kind| kind.schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)));
-        known.ok_or_else(|| {
-            let expected: Vec<_> = KINDS.iter().map(|kind| format!("{}://…", kind.schemes[0])).collect();
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let is_meant = |kind: &&Self| {
+            let has_scheme = kind.schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme));
+            has_scheme && kind.parameter.is_none_or(|wanted| query.split('&').any(|parameter| parameter == wanted))
+        };
+        KINDS.iter().find(is_meant).ok_or_else(|| {
+            let plain = KINDS.iter().filter(|kind| kind.parameter.is_none());
+            let expected: Vec<_> = plain.map(|kind| format!("{}://…", kind.schemes[0])).collect();
             let found = if scheme.is_empty() { url.to_owned() } else { format!("{scheme}://…") };
             Failure::Invalid(format!("{found}: a URL is expected that begins with one of {}", expected.join(", ")))
         })
@@ -55,6 +62,12 @@ impl Kind {
             words.iter().any(|word| grammar.find_subcommand(word).is_some())
         };
         named.or_else(|| KINDS.iter().find(knows_verb)).unwrap_or(&KINDS[0])
+    }
+
+    /// A URL of it, but for what differs.
+    fn sketch(&self) -> String {
+        let parameter = self.parameter.map(|parameter| format!("?{parameter}")).unwrap_or_default();
+        format!("{}://…{parameter}", self.schemes[0])
     }
 
     /// Adds its verbs, each with the options that all verbs have: neither `serve` nor the shell's own words have those.
@@ -87,8 +100,8 @@ impl Kind {
         let told = others.map(|kind| {
             let grammar = (kind.augment)(Command::new("verbs"));
             let verbs: Vec<_> = grammar.get_subcommands().map(Command::get_name).collect();
-            let (name, scheme) = (kind.name, kind.schemes[0]);
-            format!("Commands on {name}, of which --help tells with --url {scheme}://…:\n{}\n", in_lines(&verbs))
+            let (name, url) = (kind.name, kind.sketch());
+            format!("Commands on {name}, of which --help tells with --url {url}:\n{}\n", in_lines(&verbs))
         });
         told.collect::<Vec<_>>().join("\n")
     }
@@ -158,13 +171,14 @@ mod tests {
         assert_eq!(meant("get a", None), "pegasus");
         assert_eq!(meant("gat a 1m", None), "memcached");
         assert_eq!(meant("regions", None), "tikv");
+        assert!(std::ptr::eq(Kind::meant_by(&["begin".to_owned()], None), Kind::of("tikv://a?mode=txn").unwrap()));
         assert_eq!(meant("nothing-of-that-kind", Some("http://localhost")), "pegasus");
     }
 
     #[test]
     fn every_kind_has_a_name_and_schemes_of_its_own() {
         for (at, kind) in KINDS.iter().enumerate() {
-            assert!(std::ptr::eq(Kind::of(&format!("{}://a", kind.schemes[0])).unwrap(), kind));
+            assert!(std::ptr::eq(Kind::of(&kind.sketch()).unwrap(), kind));
             assert!(KINDS[..at].iter().all(|other| other.name != kind.name));
         }
         assert!(Kind::of("localhost:34601").is_err());

@@ -10,6 +10,7 @@ mod session;
 mod settings;
 mod store;
 mod tikv;
+mod txn;
 
 use std::process::ExitCode;
 

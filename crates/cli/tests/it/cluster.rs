@@ -50,6 +50,13 @@ impl Cluster {
         Self { place, ..cluster }
     }
 
+    /// The same, where commands are transactions.
+    pub(crate) fn start_txn() -> Self {
+        let cluster = Self::start();
+        let place = format!("{}?mode=txn", cluster.server.tikv_url());
+        Self { place, ..cluster }
+    }
+
     pub(crate) fn tikv(&self) -> Tikv {
         self.server.tikv()
     }

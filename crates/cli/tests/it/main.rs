@@ -15,3 +15,4 @@ mod serve;
 mod shell;
 mod support;
 mod terminal;
+mod transactions;

@@ -106,7 +106,7 @@ fn the_shell_reaches_tikv_too() {
 fn what_makes_no_sense_of_tikv_is_refused_before_anything_is_sent() {
     let cluster = Cluster::start_tikv();
     let with = |more: &str| cluster.run(&["get", "a", "--url", &format!("{}{more}", cluster.place())]);
-    for more in ["/table", "?mode=txn", "?api=v9"] {
+    for more in ["/table", "?mode=both", "?api=v9"] {
         assert_eq!(with(more).code, Some(3), "{more}");
     }
     assert_eq!(cluster.run(&["get", "a", "--compression", "zstd"]).code, Some(3));

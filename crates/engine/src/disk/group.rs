@@ -191,7 +191,7 @@ mod tests {
     use std::ops::{Bound, ControlFlow};
 
     use crate::snapshot::KeysInRange;
-    use crate::{Batch, Db, DiskOptions, Durability, Keyspace};
+    use crate::{Batch, Db, DiskOptions, Durability, Error, Keyspace};
 
     fn changes(rows: &Keyspace, put: &[&'static str], deleted: &[&'static str]) -> Batch {
         let mut batch = Batch::new();
@@ -250,6 +250,27 @@ mod tests {
             Ok(found)
         });
         assert_eq!(found.unwrap(), ["acefhi", "cef", "", "hi"]);
+    }
+
+    #[test]
+    fn what_a_group_holds_is_dropped_when_it_never_will_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        let held = std::sync::Arc::new(());
+        let work = |held| {
+            let rows = rows.clone();
+            move |group: &mut super::Group| {
+                group.add(changes(&rows, &["a"], &[]))?;
+                group.hold(Box::new(held));
+                Ok(())
+            }
+        };
+        let disk = db.disk().unwrap();
+        disk.pretend_full(true);
+        assert!(matches!(disk.submit(work(held.clone())).wait(), Err(Error::DiskFull { .. })));
+        assert!(matches!(disk.run(work(held.clone())), Err(Error::DiskFull { .. })));
+        assert_eq!(std::sync::Arc::strong_count(&held), 1);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) struct EncodedKey(Bytes);
 
 impl EncodedKey {
     pub(super) fn of(key: &[u8]) -> Self {
-        let mut encoded = BytesMut::with_capacity((key.len() / GROUP + 1) * (GROUP + 1) + TS_BYTES);
+        let mut encoded = BytesMut::with_capacity(encoded_len(key));
         let mut groups = key.chunks_exact(GROUP);
         for group in groups.by_ref() {
             encoded.put_slice(group);
@@ -33,12 +33,6 @@ impl EncodedKey {
         encoded.put_bytes(0, padding);
         encoded.put_u8(FULL - u8::try_from(padding).unwrap_or(0));
         Self(encoded.freeze())
-    }
-
-    /// A key that is to be written; too long ones are refused.
-    pub(super) fn to_write(key: &[u8]) -> Result<Self, Error> {
-        let encoded = Self::of(key);
-        if encoded.0.len() <= MAX_KEY_BYTES { Ok(encoded) } else { Err(Error::MvccKey { len: key.len() }) }
     }
 
     /// Whether a row may lie under it.
@@ -68,6 +62,16 @@ impl EncodedKey {
     pub(super) const fn stored(bytes: Bytes) -> Self {
         Self(bytes)
     }
+}
+
+/// Refuses a key that is too long to be written.
+pub(super) fn check_key(key: &[u8]) -> Result<(), Error> {
+    if encoded_len(key) <= MAX_KEY_BYTES { Ok(()) } else { Err(Error::MvccKey { len: key.len() }) }
+}
+
+/// How long the form of a key is.
+const fn encoded_len(key: &[u8]) -> usize {
+    (key.len() / GROUP + 1) * (GROUP + 1)
 }
 
 /// The key and the timestamp of a stored version.

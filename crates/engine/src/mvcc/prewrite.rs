@@ -135,9 +135,8 @@ struct Plan {
 /// What ends a prewrite early.
 enum End {
     /// It has been committed already.
-    Committed {
-        commit_ts: u64,
-    },
+    Committed { commit_ts: u64 },
+    /// It cannot be done.
     Refused(Refusal),
 }
 
@@ -245,6 +244,11 @@ impl Prewrite {
             generation: self.generation,
             ..Lock::new(kind, self.primary.clone(), self.start_ts, self.ttl_ms)
         };
+        if self.generation > 0 {
+            // How many keys it will have nobody knows; and readers must be able to push such a transaction, which is long.
+            lock.txn_size = u64::MAX;
+            lock.min_commit_ts = lock.min_commit_ts.max(self.start_ts.saturating_add(1));
+        }
         if let Some(replaced) = &replaced {
             // Both may have been raised since.
             lock.ttl_ms = lock.ttl_ms.max(replaced.ttl_ms);

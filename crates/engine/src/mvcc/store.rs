@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::command::{Changed, Command, Done, Latched, Latches};
-use super::key::EncodedKey;
+use super::key::check_key;
 use super::latches::KeyLatches;
 use super::reading::{Admission, Read, ReadRows, Reading};
 use super::rows::{Families, Rows};
@@ -16,6 +16,8 @@ use crate::raw::Keys;
 use crate::{Db, Error, Ticket};
 
 /// The versions of keys in a [`Db`]; clones share them.
+///
+/// A store is opened once: what was read, and what is being written, is known to the clones of that one.
 ///
 /// Commands on the same key follow each other, and each is applied whole or not at all. Reads see what has been acknowledged.
 ///
@@ -172,7 +174,7 @@ fn check_keys(latches: &Latches) -> Result<(), Error> {
         Latches::Keys(keys) => keys,
         Latches::All => &[],
     };
-    keys.iter().try_for_each(|key| EncodedKey::to_write(key).map(drop))
+    keys.iter().try_for_each(|key| check_key(key))
 }
 
 impl fmt::Debug for MvccStore {

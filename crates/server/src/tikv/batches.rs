@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::hooks::{Asked, Ending, Fault, RegionError, under};
 use super::service::Endpoint;
-use super::store::{Answered, BatchStream, Begun};
+use super::store::{Answered, BatchStream, Begun, may_wait_for_locks};
 use crate::backend::{Rows, Soon};
 use crate::grpc::{Exchange, Room, Status, given_up};
 use crate::hooks::Rule;
@@ -31,6 +31,7 @@ struct Settled {
     number: u64,
     ending: Ending<Response>,
     turn: Option<Turn>,
+    is_for_locks: bool,
 }
 
 /// Held by an answer that may be large, until it has been sent.
@@ -39,16 +40,26 @@ type Turn = OwnedSemaphorePermit;
 /// Commands of a stream that may wait to be answered; further ones are begun when some have been. Answers may be as large as messages.
 const WAITING: usize = 256;
 
+/// Besides, so many that wait for locks: it may be a command behind them that gives a lock back.
+const WAITING_FOR_LOCKS: usize = 8192;
+
 /// The commands of a stream that are under way.
 struct UnderWay<R> {
     stream: BatchStream<R>,
     waiting: FuturesUnordered<Waiting>,
+    /// How many of these are for locks.
+    for_locks: usize,
     answered: Answered,
     /// What large ones among them hold.
     turns: Vec<Turn>,
 }
 
 impl<R: Rows> UnderWay<R> {
+    /// Whether so many wait that others are not begun.
+    fn is_full(&self) -> bool {
+        self.for_locks >= WAITING_FOR_LOCKS || self.waiting.len() - self.for_locks >= WAITING
+    }
+
     /// Sends all answers that are there.
     async fn send(&mut self, exchange: &mut Exchange) -> Result<(), Status> {
         while let Some(message) = self.stream.message(&mut self.answered) {
@@ -64,7 +75,7 @@ impl<R: Rows> Endpoint<R> {
     pub(super) async fn batches(&self, exchange: &mut Exchange) -> Result<(), Status> {
         let stream = BatchStream::new(Arc::clone(self.service.store(self.store_number().unwrap_or(usize::MAX))?));
         let (waiting, answered, turns) = (FuturesUnordered::new(), Answered::default(), Vec::new());
-        let mut under_way = UnderWay { stream, waiting, answered, turns };
+        let mut under_way = UnderWay { stream, waiting, for_locks: 0, answered, turns };
         exchange.requests.allow(self.service.limits().frame_bytes.saturating_mul(MESSAGES_IN_ONE));
         let ended = self.answer_all(&mut under_way, exchange).await;
         // Whatever ends the stream, what was done until then is told.
@@ -136,21 +147,23 @@ impl<R: Rows> Endpoint<R> {
         if is_watched && message.requests.len() == message.request_ids.len() {
             for (request, number) in message.requests.into_iter().zip(message.request_ids) {
                 let (stream, turns) = (under_way.stream.clone(), exchange.large_answers());
+                under_way.for_locks += usize::from(is_for_locks(&request));
                 under_way.waiting.push(self.under_faults(stream, request, number, turns, Arc::clone(&room)));
                 self.keep_few(under_way, exchange).await?;
             }
             return Ok(());
         }
-        for Begun { number, answer, is_large } in under_way.stream.begin(message)? {
+        for Begun { number, answer, is_large, is_for_locks } in under_way.stream.begin(message)? {
             match answer {
                 Soon::Ready(answer) => under_way.answered.push(number, answer?),
                 Soon::Pending(answer) => {
                     let (room, turns) = (Arc::clone(&room), is_large.then(|| exchange.large_answers()));
+                    under_way.for_locks += usize::from(is_for_locks);
                     under_way.waiting.push(Box::pin(async move {
                         let turn = next_turn(turns).await;
                         let ending = Ending::of(answer.await);
                         drop(room);
-                        Settled { number, ending, turn }
+                        Settled { number, ending, turn, is_for_locks }
                     }));
                 }
             }
@@ -169,7 +182,7 @@ impl<R: Rows> Endpoint<R> {
         room: Arc<Room>,
     ) -> Waiting {
         let rules = request.cmd.as_ref().map(|command| self.rules(command)).unwrap_or_default();
-        let service = Arc::clone(&self.service);
+        let (service, is_for_locks) = (Arc::clone(&self.service), is_for_locks(&request));
         Box::pin(async move {
             service.delay().await;
             let asked = request.cmd.clone();
@@ -188,7 +201,7 @@ impl<R: Rows> Endpoint<R> {
             };
             let ending = under(&rules, answer, refuse).await;
             drop(room);
-            Settled { number, ending, turn }
+            Settled { number, ending, turn, is_for_locks }
         })
     }
 
@@ -197,7 +210,7 @@ impl<R: Rows> Endpoint<R> {
         if under_way.answered.are_many() {
             under_way.send(exchange).await?;
         }
-        while under_way.waiting.len() >= WAITING {
+        while under_way.is_full() {
             tokio::select! {
                 biased;
                 Some(settled) = under_way.waiting.next() => self.settle(under_way, exchange, settled).await?,
@@ -225,7 +238,8 @@ impl<R: Rows> Endpoint<R> {
         exchange: &mut Exchange,
         settled: Settled,
     ) -> Result<(), Status> {
-        let Settled { number, ending, turn } = settled;
+        let Settled { number, ending, turn, is_for_locks } = settled;
+        under_way.for_locks -= usize::from(is_for_locks);
         match ending {
             Ending::Reply(response, times) => {
                 under_way.turns.extend(turn);
@@ -244,6 +258,11 @@ impl<R: Rows> Endpoint<R> {
             }
         }
     }
+}
+
+/// Whether a command may wait for locks.
+fn is_for_locks(request: &Request) -> bool {
+    request.cmd.as_ref().is_some_and(may_wait_for_locks)
 }
 
 /// Waits for the turn of an answer that may be large.

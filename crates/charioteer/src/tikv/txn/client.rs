@@ -103,7 +103,7 @@ impl TxnClient {
     /// Begins a transaction with options.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin).
+    /// As [`begin`](Self::begin); and when PD has not given the timestamp yet at which it is to begin.
     pub async fn begin_with(&self, options: &TxnOptions) -> Result<Transaction, Error> {
         const NAME: &str = "begin";
         let (reached, deadline) = self.begin_call(NAME).await?;
@@ -112,7 +112,10 @@ impl TxnClient {
         options.reading.timeout.get_or_insert(timeout);
         let (core, reading) = (Arc::clone(&self.core), &options.reading);
         let reader = match options.start_ts {
-            Some(start_ts) => Reader::at(core, reached.layout, start_ts, reading),
+            Some(start_ts) => {
+                core.check_given(NAME, start_ts, deadline).await?;
+                Reader::at(core, reached.layout, start_ts, reading)
+            }
             None => {
                 let now = core.timestamp(deadline).await.map_err(|error| error.during(NAME))?;
                 Reader::now(core, reached.layout, now, reading)
@@ -136,9 +139,13 @@ impl TxnClient {
     /// All keys as they were at a timestamp that PD has given before; [`Timestamp::MAX`] is whatever is the newest at each read.
     ///
     /// # Errors
-    /// When no PD answers in time.
+    /// When PD has not given the timestamp yet, or does not answer in time.
     pub async fn snapshot_at(&self, at: Timestamp, options: &SnapshotOptions) -> Result<Snapshot, Error> {
-        let (reached, _) = self.begin_call("snapshot").await?;
+        const NAME: &str = "snapshot";
+        let (reached, deadline) = self.begin_call(NAME).await?;
+        if at != Timestamp::MAX {
+            self.core.check_given(NAME, at, deadline).await?;
+        }
         let mut options = options.clone();
         options.timeout.get_or_insert(self.timeout);
         Ok(Snapshot::new(Reader::at(Arc::clone(&self.core), reached.layout, at, &options)))
@@ -159,7 +166,9 @@ impl TxnClient {
     pub async fn timestamps(&self, count: u32) -> Result<RangeInclusive<Timestamp>, Error> {
         const NAME: &str = "timestamps";
         let (reached, deadline) = self.begin_call(NAME).await?;
-        reached.pd.timestamps(count, deadline).await.map_err(|failure| self.failed(NAME, failure))
+        let given = reached.pd.timestamps(count, deadline).await.map_err(|failure| self.failed(NAME, failure))?;
+        self.core.was_given(*given.end());
+        Ok(given)
     }
 
     /// The cluster's number.
@@ -180,6 +189,12 @@ impl TxnClient {
     #[must_use]
     pub fn net_stats(&self) -> NetStats {
         self.core.cluster.net_stats()
+    }
+
+    /// Waits until all that is done in the background has been done, or given up: commits of keys beside the primary, clean-up. For programs
+    /// that are about to end; what they leave undone others do when they come across it, each with a little more work.
+    pub async fn settled(&self) {
+        self.core.settled().await;
     }
 
     /// Ends all connections. Calls that are under way end with an error, and so does every later one, on any clone. Locks of transactions

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use charioteer_proto::tikv::key::Layout;
 use charioteer_proto::tikv::timestamp::Timestamp;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::call::{Ask, CALLS, Command};
@@ -31,6 +33,10 @@ pub(super) struct Core {
     /// Locks that are being done away with in the background: when their transactions began, and their keys.
     pub(super) resolving: Mutex<HashSet<(u64, Bytes)>>,
     pub(super) safe_point: SafePoint,
+    /// The greatest timestamp that PD has given for sure.
+    latest: AtomicU64,
+    /// How much is being done that nobody waits for.
+    background: watch::Sender<usize>,
 }
 
 /// From where a read is answered.
@@ -43,7 +49,15 @@ pub(super) struct Source {
 impl Core {
     pub(super) fn new(cluster: Cluster) -> Self {
         let (statuses, resolving) = (Mutex::default(), Mutex::default());
-        Self { cluster, calls: Calls::new(CALLS), statuses, resolving, safe_point: SafePoint::default() }
+        Self {
+            cluster,
+            calls: Calls::new(CALLS),
+            statuses,
+            resolving,
+            safe_point: SafePoint::default(),
+            latest: AtomicU64::new(0),
+            background: watch::Sender::new(0),
+        }
     }
 
     /// The cluster, once it has been asked who it is.
@@ -103,7 +117,27 @@ impl Core {
     /// A timestamp greater than all that were given before.
     pub(super) async fn timestamp(&self, deadline: Instant) -> Result<Timestamp, Error> {
         let pd = &self.reach("timestamp", deadline).await?.pd;
-        pd.timestamp(deadline).await.map_err(|failure| self.cluster.or_closed(failure).into())
+        let now = pd.timestamp(deadline).await.map_err(|failure| self.cluster.or_closed(failure))?;
+        self.was_given(now);
+        Ok(now)
+    }
+
+    /// Takes note of a timestamp that PD has given.
+    pub(super) fn was_given(&self, at: Timestamp) {
+        self.latest.fetch_max(at.into(), Ordering::Relaxed);
+    }
+
+    /// Refuses a timestamp that PD has not given yet: what is read at it would not stay so.
+    pub(super) async fn check_given(
+        &self,
+        operation: &'static str,
+        at: Timestamp,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        if u64::from(at) <= self.latest.load(Ordering::Relaxed) || at <= self.timestamp(deadline).await? {
+            return Ok(());
+        }
+        Err(Error::invalid(operation, format!("PD has not given the timestamp {} yet", u64::from(at))))
     }
 
     /// Which of the keys, by their indices, lie in the same region.
@@ -130,8 +164,34 @@ impl Core {
     pub(super) fn in_background<F: Future<Output = ()> + Send + 'static>(self: &Arc<Self>, work: F) {
         // Without a runtime there are no connections either. Whoever meets what is left undone does it.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(work);
+            let counted = Counted::new(Arc::clone(self));
+            runtime.spawn(async move {
+                work.await;
+                drop(counted);
+            });
         }
+    }
+
+    /// Waits until nothing is being done that nobody waits for.
+    pub(super) async fn settled(&self) {
+        // It can't fail: the sender is here.
+        let _ = self.background.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+/// Something that is done in the background, until this is dropped.
+struct Counted(Arc<Core>);
+
+impl Counted {
+    fn new(core: Arc<Core>) -> Self {
+        core.background.send_modify(|count| *count += 1);
+        Self(core)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.background.send_modify(|count| *count -= 1);
     }
 }
 

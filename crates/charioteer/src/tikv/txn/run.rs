@@ -28,15 +28,14 @@ impl TxnClient {
     /// # async fn main() -> Result<(), charioteer::Error> {
     /// let server = TestServer::start().await;
     /// let client = TxnClient::connect(&server.tikv_url()).await?;
-    /// let length = client
+    /// let visits = client
     ///     .run(&TxnOptions::default(), |mut txn| async move {
-    ///         let longer = [txn.get("text").await?.unwrap_or_default(), "x".into()].concat();
-    ///         let length = longer.len();
-    ///         txn.put("text", longer).await?;
-    ///         Ok((txn, length))
+    ///         let visits = txn.get("visits").await?.unwrap_or_default();
+    ///         txn.put("visits", [&visits[..], b"x"].concat()).await?;
+    ///         Ok((txn, visits.len() + 1))
     ///     })
     ///     .await?;
-    /// assert_eq!(length, 1);
+    /// assert_eq!(visits, 1);
     /// # Ok(())
     /// # }
     /// ```

@@ -296,8 +296,12 @@ impl Reader {
         patience.wait_for(first, &READ_BLOCKED, wait).await
     }
 
-    /// Refuses what is older than what is kept of the past.
+    /// Begins a call, which is refused if the timestamp is older than what is kept of the past.
     pub(super) async fn check_age(&self, operation: &'static str, deadline: Instant) -> Result<(), Error> {
+        if self.version == Timestamp::MAX {
+            // What it need not have waited for a moment ago may have been committed since.
+            *self.seen.lock() = Seen::default();
+        }
         let checked = *self.checked.lock();
         if checked.is_some_and(|checked| checked.elapsed() < super::gc::TRUSTED) {
             return Ok(());

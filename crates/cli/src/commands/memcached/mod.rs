@@ -19,6 +19,7 @@ use crate::output::Output;
 pub(super) const KIND: Kind = Kind {
     name: "memcached",
     schemes: &["memcached", "memcache", "memcacheds"],
+    parameter: None,
     has_tables: false,
     augment: <Verb as Subcommand>::augment_subcommands,
     open: place::open,

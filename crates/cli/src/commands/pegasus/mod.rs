@@ -22,6 +22,7 @@ use place::Place;
 pub(super) const KIND: Kind = Kind {
     name: "Apache Pegasus",
     schemes: &["pegasus"],
+    parameter: None,
     has_tables: true,
     augment: <Verb as Subcommand>::augment_subcommands,
     open: place::open,

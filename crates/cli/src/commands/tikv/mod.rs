@@ -12,11 +12,13 @@ use clap::Subcommand;
 use super::kind::Kind;
 use crate::exit::{Ended, Failure};
 use crate::output::Output;
+pub(super) use place::options;
 
 /// Clusters of TiKV.
 pub(super) const KIND: Kind = Kind {
-    name: "TiKV",
+    name: "TiKV's raw keys",
     schemes: &["tikv", "tikv+tls"],
+    parameter: None,
     has_tables: false,
     augment: <Verb as Subcommand>::augment_subcommands,
     open: place::open,

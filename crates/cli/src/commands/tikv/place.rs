@@ -19,10 +19,11 @@ pub(super) fn open(reach: &Reach) -> Result<Box<dyn Store>, Failure> {
     Ok(Box::new(Cluster(RawClient::new(options(reach)?)?)))
 }
 
-fn options(reach: &Reach) -> Result<Options, Failure> {
+/// How its clients are made.
+pub(in crate::commands) fn options(reach: &Reach) -> Result<Options, Failure> {
     let mut options = Options::from_url(&reach.url)?;
     if let Some(table) = options.table() {
-        return Err(Failure::Invalid(format!("/{table}: raw keys of TiKV are in no table")));
+        return Err(Failure::Invalid(format!("/{table}: keys of TiKV are in no table")));
     }
     if reach.compression == Some(Compression::Zstd) {
         return Err(Failure::Invalid("--compression: values of TiKV are stored as they are".to_owned()));

@@ -38,6 +38,13 @@ pub(crate) struct Begun {
     pub(crate) answer: Soon<Result<Response, Status>>,
     /// Whether the answer has to be waited for and can be as long as a message.
     pub(crate) is_large: bool,
+    /// Whether it may wait for locks that others hold.
+    pub(crate) is_for_locks: bool,
+}
+
+/// Whether a command may wait for locks that others hold.
+pub(crate) const fn may_wait_for_locks(command: &Command) -> bool {
+    matches!(command, Command::PessimisticLock(_))
 }
 
 /// Answers that wait to be sent, and how long they are.
@@ -79,11 +86,12 @@ impl<R: Rows> BatchStream<R> {
         Ok(numbers.into_iter().zip(requests).map(move |(number, request)| {
             let call = request.cmd.as_ref().and_then(Call::of_command);
             let is_large = call.is_some_and(|call| store.may_answer_much(call));
+            let is_for_locks = request.cmd.as_ref().is_some_and(may_wait_for_locks);
             let answer = match request.cmd {
                 Some(command) => begin(&store, command),
                 None => Soon::Ready(Ok(Response::default())),
             };
-            Begun { number, answer, is_large }
+            Begun { number, answer, is_large, is_for_locks }
         }))
     }
 

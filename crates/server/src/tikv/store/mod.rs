@@ -2,7 +2,7 @@
 //!
 //! [`Store::start`] takes a command of a batch, [`Store::call`] a method that came alone; both come to [`Serve::serve`], one for each
 //! method. What is asked of it first: is it for this cluster, does the store serve the version that it names ([`api`]), is the region
-//! here and the key in it ([`place`]). Then the rules of the command run where the rows are ([`Rows`]). What was refused on the way is
+//! here and the key in it ([`place`]). For transactions these are [`txn_api`] and the same, and what they need besides is in [`txn`]. Then the rules of the command run where the rows are ([`Rows`]). What was refused on the way is
 //! put where clients of that method look for it ([`refusal`]).
 
 mod admin;
@@ -42,7 +42,7 @@ use super::waits::Waits;
 use crate::backend::{Mvcc, Raw, Rows, Soon};
 use crate::grpc::Status;
 
-pub(crate) use batch::{Answered, BatchStream, Begun};
+pub(crate) use batch::{Answered, BatchStream, Begun, may_wait_for_locks};
 pub(crate) use refusal::Refusable;
 
 /// What a message needs beside the answer in it.

@@ -57,6 +57,8 @@ fn options(number: u64) -> TxnOptions {
     if number % 2 == 1 {
         options.locking = Locking::Pessimistic;
         options.fair_locking = number % 4 == 1;
+        // Those who have vanished are not to be waited for long.
+        options.lock_ttl = Duration::from_millis(500);
     }
     options
 }

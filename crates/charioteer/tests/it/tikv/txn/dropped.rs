@@ -20,6 +20,18 @@ async fn a_transaction_that_is_dropped_is_rolled_back() {
     assert_eq!(all_newest(&client, &["a", "z"]).await, "- -");
 }
 
+#[tokio::test]
+async fn what_goes_on_in_the_background_can_be_waited_for() {
+    for way in WAYS {
+        let (_server, client) = split_at(&["m", "x"]).await;
+        let mut txn = client.begin_with(&way.options()).await.unwrap();
+        write(&mut txn, &[("a", "1"), ("n", "2"), ("z", "3")]).await.unwrap();
+        txn.commit().await.unwrap();
+        client.settled().await;
+        assert_eq!(locks(&client).await, 0, "{way:?}");
+    }
+}
+
 #[test]
 fn a_transaction_may_be_dropped_where_there_is_no_runtime_any_more() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,7 +1,7 @@
 //! Reading at a timestamp, and what a transaction reads.
 
 use charioteer::ErrorKind;
-use charioteer::tikv::{Isolation, Priority, ReadFrom, SnapshotOptions, Timestamp};
+use charioteer::tikv::{Isolation, Priority, ReadFrom, SnapshotOptions, Timestamp, TxnOptions};
 use charioteer_server::testing::tikv::Call;
 
 use super::support::{all_newest, newest, put, split_at, text, txn, write};
@@ -108,6 +108,19 @@ async fn the_newest_can_be_read_without_a_timestamp() {
     put(&client, &[("a", "2")]).await;
     assert_eq!(newest.get("a").await.unwrap().map(text).as_deref(), Some("2"));
     drop(server);
+}
+
+#[tokio::test]
+async fn a_timestamp_that_was_not_given_yet_is_refused() {
+    let (_server, client) = txn().await;
+    let later = Timestamp::from(u64::from(client.timestamp().await.unwrap()) + (60_000 << 18));
+    let error = client.snapshot_at(later, &SnapshotOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    for start_ts in [later, Timestamp::MAX] {
+        let mut options = TxnOptions::default();
+        options.start_ts = Some(start_ts);
+        assert_eq!(client.begin_with(&options).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
 }
 
 #[tokio::test]

@@ -7,8 +7,7 @@ use charioteer_engine::mvcc::{
 use super::fixture::{Fixture, bytes, delete, insert, long_value, put, refused, text};
 
 fn flush(store: &Fixture, generation: u64, mutations: Vec<Mutation>) -> Result<Prewritten, Vec<KeyError>> {
-    let prewrite = Prewrite { txn_size: u64::MAX, min_commit_ts: 11, ..Prewrite::new(mutations, "a".into(), 10) };
-    store.run(Prewrite { generation, ..prewrite })
+    store.run(Prewrite { generation, ..Prewrite::new(mutations, "a".into(), 10) })
 }
 
 fn buffer(store: &Fixture, keys: &[&str]) -> Vec<(String, String)> {
@@ -27,6 +26,14 @@ fn a_later_bit_is_written_over_an_earlier_one() {
     assert_eq!(found, [("a".into(), "2".into()), ("b".into(), String::new()), ("c".into(), long_value('c'))]);
     store.commit(10, 20, &["a", "b", "c"]).unwrap();
     assert_eq!((store.get("a", 20).as_deref(), store.get("c", 20)), (Some("2"), Some(long_value('c'))));
+}
+
+#[test]
+fn such_a_transaction_can_be_pushed_and_is_of_unknown_size() {
+    let store = Fixture::new();
+    flush(&store, 1, vec![put("a", "1")]).unwrap();
+    let lock = store.info("a").lock.unwrap();
+    assert_eq!((lock.min_commit_ts, lock.txn_size, lock.generation), (11, u64::MAX, 1));
 }
 
 #[test]

@@ -127,6 +127,8 @@ impl Transaction {
 struct Run {
     fixture: Fixture,
     now: u64,
+    /// The latest timestamp that everything was read at.
+    read_at: u64,
     safe_point: u64,
     transactions: Vec<Transaction>,
     /// Of each key, what was committed when; `None` is a deletion.
@@ -138,7 +140,15 @@ struct Run {
 impl Run {
     fn new() -> Self {
         let (versions, commits) = (BTreeMap::new(), BTreeMap::new());
-        Self { fixture: Fixture::new(), now: 10, safe_point: 0, transactions: Vec::new(), versions, commits }
+        Self {
+            fixture: Fixture::new(),
+            now: 10,
+            read_at: 0,
+            safe_point: 0,
+            transactions: Vec::new(),
+            versions,
+            commits,
+        }
     }
 
     fn tick(&mut self) -> u64 {
@@ -286,6 +296,8 @@ impl Run {
                 assert_eq!(newer, None, "{key} of {transaction:?} was written meanwhile");
             }
         }
+        let calculated = prewritten.min_commit_ts.max(prewritten.one_pc_commit_ts);
+        assert!(before || calculated == 0 || calculated > self.read_at, "{calculated} was read: {transaction:?}");
         let transaction = &mut self.transactions[at];
         transaction.has_prewritten[part] = true;
         transaction.min_commit_ts[part] = Some(prewritten.min_commit_ts);
@@ -420,6 +432,7 @@ impl Run {
             if blocking.is_empty() {
                 let expected = KEYS.into_iter().filter_map(|key| Some((key.to_owned(), self.value_at(key, ts)?)));
                 assert_eq!(found, expected.collect::<BTreeMap<_, _>>(), "at {ts}");
+                self.read_at = self.read_at.max(ts);
                 return;
             }
             blocking.iter().for_each(|lock| self.resolve(lock, ts));

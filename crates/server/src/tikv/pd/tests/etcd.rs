@@ -159,3 +159,11 @@ async fn what_is_remembered_of_changes_takes_no_more_space_either() {
     assert!(remembered(3).is_err(), "revisions 2 to 5 were made");
     assert_eq!(remembered(4), Ok(2));
 }
+
+#[tokio::test]
+async fn who_asks_for_services_beside_pd_need_not_name_the_cluster() {
+    let bed = Bed::new(1, 1);
+    let request = charioteer_proto::tikv::meta_storagepb::GetRequest { key: "/ms/".into(), ..Default::default() };
+    let found = bed.pd.meta_storage_get(request).await.unwrap();
+    assert_eq!((found.kvs.len(), found.header.unwrap().cluster_id), (0, bed.pd.cluster.id()));
+}

@@ -170,3 +170,30 @@ async fn many_that_want_one_lock_all_get_it_in_the_end() {
         before = start_ts;
     }
 }
+
+#[tokio::test]
+async fn those_who_wait_hold_up_no_command_behind_them_that_gives_their_lock_back() {
+    const WAITING: u64 = 600;
+    let mut txns = Txns::start().await;
+    let holder = txns.ts().await;
+    txns.lock_keys(holder, ["a"]).await;
+    let begun = std::time::Instant::now();
+    let mut client = txns.tikv.connect().await;
+    let mut batches = Batches::open(&mut client).await;
+    for number in 1..=WAITING {
+        let request = placed(&mut txns.tikv.pd, lock_request(holder + number, ["a"])).await;
+        batches.send([(number, rpc::KvPessimisticLock::into_command(request))]).await;
+    }
+    let rollback = PessimisticRollbackRequest {
+        start_version: holder,
+        for_update_ts: holder,
+        keys: keys(["a"]),
+        ..Default::default()
+    };
+    let rollback = placed(&mut txns.tikv.pd, rollback).await;
+    batches.send([(WAITING + 1, rpc::KvPessimisticRollback::into_command(rollback))]).await;
+    assert_eq!(batches.reply::<rpc::KvPessimisticRollback>(WAITING + 1).await, Default::default());
+    let last = batches.reply::<rpc::KvPessimisticLock>(WAITING).await;
+    // On a machine that took longer than they wait it shows nothing.
+    assert!(last.errors[0].conflict.is_some() || begun.elapsed() > Duration::from_secs(1), "{last:?}");
+}
