@@ -6,6 +6,9 @@ use crate::error::{ErrorKind, Failure};
 use crate::tikv::failure;
 use crate::told::told;
 
+/// What a member says that is still starting, or lets nobody else in for a moment. It has no numbers for these.
+const PASSES: [&str; 2] = ["server not started", "rate limit exceeded"];
+
 /// Whether the answer is one, and of this cluster; a cluster that is not known yet has the id 0.
 pub(super) fn check(header: Option<&pdpb::ResponseHeader>, cluster_id: u64) -> Result<(), Failure> {
     if let Some(error) = header.and_then(|header| header.error.as_ref()) {
@@ -39,6 +42,7 @@ fn refused(error: &pdpb::Error) -> Result<(), Failure> {
         ErrorType::DataCompacted => ErrorKind::Conflict,
         // For a store that there is not PD has no number.
         ErrorType::Unknown if error.message.contains("invalid store ID") => ErrorKind::NotFound,
+        ErrorType::Unknown if PASSES.iter().any(|words| error.message.contains(words)) => ErrorKind::Unavailable,
         ErrorType::Unknown => ErrorKind::Internal,
     };
     let message = format!("PD refuses: {}", told(&error.message));
@@ -79,5 +83,14 @@ mod tests {
         assert_eq!(check(Some(&missing), 7).unwrap_err().kind, ErrorKind::NotFound);
         let young = header(7, Some((ErrorType::NotBootstrapped, "cluster is not bootstrapped")));
         assert!(check(Some(&young), 7).unwrap_err().retry.is_some());
+    }
+
+    #[test]
+    fn a_member_that_is_starting_is_asked_again() {
+        for message in ["[PD:server:ErrServerNotStarted]server not started", "rate limit exceeded"] {
+            let failure = check(Some(&header(0, Some((ErrorType::Unknown, message)))), 7).unwrap_err();
+            assert_eq!(failure.kind, ErrorKind::Unavailable, "{message}");
+            assert!(failure.retry.is_some(), "{message}");
+        }
     }
 }

@@ -17,6 +17,9 @@ const OPERATORS_TAKE: Duration = Duration::from_millis(50);
 /// How often PD is to try it again by itself.
 const RETRIES: u64 = 5;
 
+/// The same for splits: not at all. Where a region begins already it would wait longer before each of them, to no end.
+const RETRIES_OF_SPLITS: u64 = 0;
+
 /// What came of splitting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Split {
@@ -38,7 +41,7 @@ pub(crate) struct Operator {
 impl Pd {
     /// Splits regions at these keys, which are in PD's encoding.
     pub(crate) async fn split_regions(&self, pd_keys: Vec<Bytes>, deadline: Instant) -> Result<Split, Failure> {
-        let request = pdpb::SplitRegionsRequest { header: None, split_keys: pd_keys, retry_limit: RETRIES };
+        let request = pdpb::SplitRegionsRequest { header: None, split_keys: pd_keys, retry_limit: RETRIES_OF_SPLITS };
         let reply = self.question::<rpc::SplitRegions>(request, deadline).await?;
         Ok(Split { finished_percent: reply.finished_percentage, regions: reply.regions_id })
     }

@@ -1,8 +1,11 @@
 //! What PD tells of regions, stores and time, and does to regions, for people.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use charioteer_proto::tikv::metapb::{self, StoreState};
 use charioteer_proto::tikv::timestamp::Timestamp;
+use tokio::time::Instant;
 
 use super::client::{Begun, RawClient};
 use crate::error::{Error, ErrorKind, Failure};
@@ -11,6 +14,9 @@ use crate::tikv::{failure, pd};
 
 /// How many regions PD is asked for at a time.
 const REGIONS_AT_A_TIME: usize = 1000;
+
+/// How long it takes until PD is asked again for splits that it has not done.
+const SPLITS_TAKE: Duration = Duration::from_millis(100);
 
 /// A region, as PD knows it.
 ///
@@ -77,6 +83,15 @@ pub struct StoreInfo {
     pub labels: Vec<(String, String)>,
 }
 
+/// What keys are to regions.
+#[derive(Default)]
+struct Beginnings {
+    /// The regions that begin with one of them.
+    regions: Vec<u64>,
+    /// The keys with which none begins.
+    without: Vec<Bytes>,
+}
+
 impl RawClient {
     /// The regions that have keys from `start` up to just before `end`, or up to the last of all if that is empty, in the order of their
     /// keys.
@@ -121,27 +136,50 @@ impl RawClient {
     /// begins already nothing is done. It helps before many rows are put at once; later, regions split by themselves.
     ///
     /// # Errors
-    /// When PD could not do all of it, or does not answer in time; then some may have been split.
+    /// When PD has not done all of it in time, or does not answer; then some may have been split.
     pub async fn split_regions<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Result<Vec<u64>, Error> {
         const NAME: &str = "split_regions";
         let keys: Vec<_> = keys.into_iter().map(|key| Bytes::copy_from_slice(key.as_ref())).collect();
         let begun = self.begin(NAME).await?;
         let layout = begun.reached.layout;
-        let keys: Vec<_> = keys.into_iter().map(|key| layout.pd_key(&begun.wire_key_of(key))).collect();
-        let split = self.look_up(begun, || begun.reached.pd.split_regions(keys.clone(), begun.deadline)).await;
-        let split = split.map_err(|error| error.during(NAME).unknown())?;
-        if split.finished_percent < 100 {
-            // What begins a region already counts as not done.
-            for key in &keys {
-                let region = self.look_up(begun, || begun.reached.pd.region_by_key(key, begun.deadline)).await;
-                if region.map_err(|error| error.during(NAME).unknown())?.region.start_key != *key {
-                    let message = format!("PD has done {} % of it", split.finished_percent);
-                    let failure = Failure::new(ErrorKind::Unavailable, message).passing().unknown();
-                    return Err(Error::from(failure).during(NAME));
-                }
+        let keys = keys.into_iter().map(|key| layout.pd_key(&begun.wire_key_of(key))).collect();
+        let Beginnings { without: mut left, .. } =
+            self.beginnings(begun, keys).await.map_err(|error| error.during(NAME))?;
+        let mut come = Vec::new();
+        while !left.is_empty() {
+            let split = self.look_up(begun, || begun.reached.pd.split_regions(left.clone(), begun.deadline)).await;
+            let split = split.map_err(|error| error.during(NAME).unknown())?;
+            come.extend(split.regions);
+            // What begins a region by now may have been done by an earlier attempt, of which PD's answer says nothing.
+            let found = self.beginnings(begun, left).await.map_err(|error| error.during(NAME).unknown())?;
+            come.extend(found.regions);
+            left = found.without;
+            if !left.is_empty() && Instant::now() + SPLITS_TAKE >= begun.deadline {
+                let message = format!("PD has done {} % of it", split.finished_percent);
+                let failure = Failure::new(ErrorKind::Unavailable, message).passing().unknown();
+                return Err(Error::from(failure).during(NAME));
+            }
+            if !left.is_empty() {
+                tokio::time::sleep(SPLITS_TAKE).await;
             }
         }
-        Ok(split.regions)
+        come.sort_unstable();
+        come.dedup();
+        Ok(come)
+    }
+
+    /// At which of these keys regions begin.
+    async fn beginnings(&self, begun: Begun<'_>, keys: Vec<Bytes>) -> Result<Beginnings, Error> {
+        let mut found = Beginnings::default();
+        for key in keys {
+            let told = self.look_up(begun, || begun.reached.pd.region_by_key(&key, begun.deadline)).await?;
+            if told.region.start_key == key {
+                found.regions.push(told.region.id);
+            } else {
+                found.without.push(key);
+            }
+        }
+        Ok(found)
     }
 
     /// Has PD spread regions evenly over the stores, and waits until that is done.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use charioteer_server::testing::tikv::{Action, Call, Fault};
+
 use super::support::{APIS, raw, split_at, strict};
 
 #[tokio::test]
@@ -57,6 +59,28 @@ async fn regions_are_split_where_they_are_told_to_and_spread_in_each_api_version
         client.split_regions(["b", "d"]).await.unwrap();
         assert_eq!(client.regions("b", "e").await.unwrap().len(), 2, "{api:?}");
     }
+}
+
+#[tokio::test]
+async fn pd_is_asked_to_split_only_where_no_region_begins() {
+    let (server, client) = raw().await;
+    client.split_regions(["b", "d"]).await.unwrap();
+    let asked = server.tikv().requests(Call::SplitRegions);
+    assert!(client.split_regions(["b", "d"]).await.unwrap().is_empty());
+    assert_eq!(server.tikv().requests(Call::SplitRegions), asked);
+    let came = client.split_regions(["b", "c", "d"]).await.unwrap();
+    assert!(!came.is_empty());
+    assert_eq!(server.tikv().requests(Call::SplitRegions), asked + 1);
+}
+
+#[tokio::test]
+async fn a_split_whose_answer_was_lost_is_found_done() {
+    let (server, client) = raw().await;
+    let _fault = server.tikv().inject(Fault::new(Action::CutReply).on(Call::SplitRegions).times(1));
+    let came = client.split_regions(["b", "d"]).await.unwrap();
+    let mut told: Vec<_> = client.regions("b", "e").await.unwrap().iter().map(|region| region.id).collect();
+    told.sort_unstable();
+    assert_eq!(told, came);
 }
 
 #[tokio::test]

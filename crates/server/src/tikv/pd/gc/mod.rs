@@ -19,6 +19,7 @@ pub(crate) use ranges::SafeRange;
 use rules::{Advanced, Barrier, GcError, States};
 
 use super::Pd;
+use super::etcd::{self, EtcdError};
 use super::keyspaces::{self, Keyspaces};
 use super::remembered::Remembered;
 use crate::grpc::Status;
@@ -29,6 +30,9 @@ pub(super) type Gc = Arc<Remembered<States>>;
 
 /// Whose points those are that no keyspace has for itself.
 const NULL_KEYSPACE: u32 = u32::MAX;
+
+/// etcd's key of the point of transactions, in decimal digits.
+const TXN_SAFE_POINT: &str = "/tidb/store/gcworker/saved_safe_point";
 
 /// Who asks: those that move the points, for a keyspace that has its own; or those that need them held, for any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,9 +214,31 @@ impl Pd {
             let before = states.clone();
             let done = change(states, scope, now)?;
             kept::write(page, &before, states);
-            Ok(done)
+            let point = states.of(scope).txn_safe_point;
+            Ok::<_, GcError>((done, (point != before.of(scope).txn_safe_point).then_some(point)))
         });
-        changed.await
+        let (done, moved) = changed.await?;
+        if let Some(point) = moved {
+            self.show_in_etcd(scope, point).await?;
+        }
+        Ok(done)
+    }
+
+    /// Shows a point of transactions where clients look for it that do not know how to ask for it.
+    async fn show_in_etcd(&self, scope: u32, point: u64) -> Result<(), GcError> {
+        let key = match scope {
+            NULL_KEYSPACE => TXN_SAFE_POINT.to_owned(),
+            keyspace => format!("/keyspaces/tidb/{keyspace}{TXN_SAFE_POINT}"),
+        };
+        let shown = self.etcd.change(move |keys, page| {
+            // Of two at once the later may come first, and points never go back.
+            let shown = keys.get(key.as_bytes()).and_then(|pair| std::str::from_utf8(&pair.value).ok()?.parse().ok());
+            if shown.is_none_or(|shown: u64| shown < point) {
+                etcd::put(keys, page, key.as_bytes(), point.to_string().as_bytes())?;
+            }
+            Ok(())
+        });
+        shown.await.map_err(|error: EtcdError| GcError::Etcd(error.0.message))
     }
 
     /// Whose points are meant.

@@ -60,16 +60,41 @@ pub(super) struct Blocker {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum GcError {
     NoKeyspace,
-    NotItsOwn { name: String, id: u32 },
-    DecreasingGc { current: u64, given: u64 },
-    BeyondTxn { current: u64, given: u64, txn: u64 },
-    DecreasingTxn { current: u64, given: u64 },
-    BehindTxn { ts: u64, txn: u64 },
-    GlobalBehindTxn { ts: u64, txn: u64, keyspace: u32 },
+    NotItsOwn {
+        name: String,
+        id: u32,
+    },
+    DecreasingGc {
+        current: u64,
+        given: u64,
+    },
+    BeyondTxn {
+        current: u64,
+        given: u64,
+        txn: u64,
+    },
+    DecreasingTxn {
+        current: u64,
+        given: u64,
+    },
+    BehindTxn {
+        ts: u64,
+        txn: u64,
+    },
+    GlobalBehindTxn {
+        ts: u64,
+        txn: u64,
+        keyspace: u32,
+    },
     Reserved(String),
-    Argument { name: &'static str, value: String },
+    Argument {
+        name: &'static str,
+        value: String,
+    },
     WorkerExpires,
     Store(Error),
+    /// The point has moved, and could not be shown.
+    Etcd(String),
 }
 
 impl Barrier {
@@ -243,6 +268,7 @@ impl fmt::Display for GcError {
             }
             Self::WorkerExpires => write!(f, "TTL of gc_worker's service safe point must be infinity"),
             Self::Store(error) => error.fmt(f),
+            Self::Etcd(why) => f.write_str(why),
         }
     }
 }

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use charioteer_proto::tikv::etcdserverpb::RangeRequest;
+
 use super::*;
 use crate::tikv::pd::keyspaces::{self, NewKeyspace};
 
@@ -234,6 +236,26 @@ async fn the_safe_point_of_before_moves_by_itself_and_never_back() {
     assert_eq!(told.safe_point, 50);
     let state = state(&again, None).await;
     assert_eq!((state.txn_safe_point, state.gc_safe_point), (50, 50), "those who know of both see no contradiction");
+}
+
+#[tokio::test]
+async fn points_of_transactions_are_shown_in_etcd_to_clients_that_know_no_other_way() {
+    const KEY: &str = "/tidb/store/gcworker/saved_safe_point";
+    let bed = Bed::new(1, 1);
+    let own = own_keyspace(&bed);
+    let shown = async |key: String| {
+        let request = RangeRequest { key: key.into(), ..RangeRequest::default() };
+        let told = bed.pd.etcd_range(request).await.unwrap();
+        told.kvs.first().map(|pair| String::from_utf8(pair.value.to_vec()).unwrap())
+    };
+    assert_eq!(shown(KEY.to_owned()).await, None);
+    advance_txn(&bed, NULL, 10).await;
+    advance_txn(&bed, own, 30).await;
+    assert_eq!(shown(KEY.to_owned()).await.as_deref(), Some("10"));
+    assert_eq!(shown(format!("/keyspaces/tidb/{own}{KEY}")).await.as_deref(), Some("30"));
+    set_barrier(&bed, NULL, "b", 20, 10).await;
+    advance_txn(&bed, NULL, 40).await;
+    assert_eq!(shown(KEY.to_owned()).await.as_deref(), Some("20"), "as far as it went");
 }
 
 #[tokio::test]
