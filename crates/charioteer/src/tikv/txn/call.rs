@@ -70,6 +70,11 @@ impl<'a, M: Command> Ask<'a, M> {
         Self { request, at: None, hints, passed: Vec::new(), readable: Vec::new(), was_sent }
     }
 
+    /// Whether it, or the same request in another grouping, was ever sent.
+    pub(super) fn was_sent(&self) -> bool {
+        self.was_sent.load(Ordering::Relaxed)
+    }
+
     /// The same of a request that names no keys.
     pub(super) fn at(self, key: Bytes) -> Self {
         Self { at: Some(key), ..self }

@@ -258,10 +258,9 @@ impl Commit {
             // It may have been committed with the answer that was lost, and is not to be undone.
             return undetermined(error);
         }
-        let is_told = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::AlreadyExists | ErrorKind::TooLarge);
-        let may_be_late = !is_told && self.way.is_short.load(Ordering::Relaxed);
-        if may_be_late {
-            // A request that is under way yet might commit it after all, unless that is made impossible.
+        if self.way.is_short.load(Ordering::Relaxed) {
+            // A request that is under way yet might commit it after all, unless that is made impossible; and whatever the store says of
+            // a later one, an earlier one whose answer was lost may have committed it.
             return match self.roll_back(patience).await {
                 Ok(()) => known(error),
                 Err(_) => undetermined(error),
@@ -314,6 +313,8 @@ impl Commit {
                     Some(trouble) => return Err(trouble.failure(self.layout).into()),
                 },
                 Ok(None) => {
+                    // What was sent before the region changed may have come to something, and its answer been lost.
+                    is_unknown |= ask.was_sent();
                     let failure = || Failure::new(ErrorKind::Timeout, "the region of the primary changes all the time");
                     let waited = patience.wait(&SCATTERED, None, failure).await;
                     waited.map_err(|error| if is_unknown { error.unknown() } else { error })?;

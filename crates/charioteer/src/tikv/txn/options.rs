@@ -121,7 +121,7 @@ pub enum LockWait {
 pub struct LockOptions {
     /// How long others are waited for. Default as the transaction says.
     pub wait: Option<LockWait>,
-    /// Whether keys that are not there stay unlocked. Default no.
+    /// Whether keys that are not there stay unlocked; the first lock of a transaction is one of a single key then. Default no.
     pub only_if_exists: bool,
 }
 

@@ -120,6 +120,11 @@ impl Pessimism {
         let keys: Vec<Bytes> =
             wanted.keys.iter().filter(|key| !self.held.get(*key).is_some_and(is_enough)).cloned().collect();
         let Some(first) = keys.first() else { return Ok(()) };
+        if wanted.only_if_exists && self.primary.is_none() && keys.len() > 1 {
+            // The first would be the primary of the others, and not be locked if it does not exist.
+            let message = "with only_if_exists, the first lock of a transaction is one of a single key";
+            return Err(Failure::new(ErrorKind::InvalidArgument, message).into());
+        }
         let primary = self.primary.clone().unwrap_or_else(|| first.clone());
         let mut locking = Locking {
             reader: Arc::clone(reader),

@@ -6,12 +6,13 @@
 //! | a rule is broken | `error`; where a reply has none, as of a batch of gets or a scan, the only pair's `error.abort` |
 //! | the same in a transaction | the error of a key: `error` or `errors`, with `abort`; of a scan, also the first pair's |
 //! | the store failed | `error`; where a reply has none, `region_error` without a kind: an error of a pair passes for a row with some clients |
+//! | the store failed in the middle of a transaction's write, which may be there after a restart | `region_error.undetermined_result` |
 //! | the disk is full | `region_error.disk_full` |
 //! | the answer is too large | alone, the status of the call; in a batch `region_error.raft_entry_too_large`, the one that is neither tried again nor passed over |
 //! | another cluster is meant | the status of the call, or of the whole stream |
 
-use charioteer_engine::Error;
 use charioteer_engine::raw::MAX_KEY_BYTES;
+use charioteer_engine::{Error, Outcome};
 use charioteer_proto::tikv::regional::RegionalReply;
 use charioteer_proto::tikv::{errorpb, kvrpcpb, memcomparable};
 
@@ -38,8 +39,16 @@ pub(crate) enum Refusal {
 /// How the store failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    DiskFull { why: String },
-    Other { why: String },
+    DiskFull {
+        why: String,
+    },
+    /// In the middle of a write, of which nobody knows whether it will be there.
+    Undetermined {
+        why: String,
+    },
+    Other {
+        why: String,
+    },
 }
 
 /// How a request came.
@@ -56,6 +65,11 @@ pub(crate) trait Refusable: RegionalReply + Sized {
 
     /// The store failed.
     fn failed(why: String) -> Self;
+
+    /// The store failed, and what it was to write may be there all the same.
+    fn undetermined(why: String) -> Self {
+        Self::failed(why)
+    }
 }
 
 impl Refusal {
@@ -66,6 +80,7 @@ impl Refusal {
             Self::Rule(rule) => Ok(T::against(&rule)),
             Self::Store(failure) => Ok(match *failure {
                 Failure::DiskFull { why } => T::refused(disk_full(why)),
+                Failure::Undetermined { why } => T::undetermined(why),
                 Failure::Other { why } => T::failed(why),
             }),
             Self::TooLarge { region_id, most } if way == Way::InBatch => {
@@ -85,7 +100,9 @@ impl Refusal {
             Self::Region(error) => Status::new(Code::Unknown, error.message),
             Self::Rule(rule) => Status::new(Code::Unknown, rule.to_string()),
             Self::Store(failure) => match *failure {
-                Failure::DiskFull { why } | Failure::Other { why } => Status::new(Code::Unknown, why),
+                Failure::DiskFull { why } | Failure::Undetermined { why } | Failure::Other { why } => {
+                    Status::new(Code::Unknown, why)
+                }
             },
         }
     }
@@ -116,11 +133,13 @@ impl From<Rule> for Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let why = error.to_string();
+        let is_unknown = error.outcome() == Outcome::Unknown;
         Self::Store(Box::new(match error {
             Error::MvccKey { len } => {
                 return Rule::KeyTooLarge { size: memcomparable::encoded_len(len), limit: MAX_KEY_BYTES }.into();
             }
             Error::DiskFull { .. } => Failure::DiskFull { why },
+            _ if is_unknown => Failure::Undetermined { why },
             _ => Failure::Other { why },
         }))
     }
@@ -152,6 +171,11 @@ fn disk_full(reason: String) -> errorpb::Error {
         disk_full: Some(errorpb::DiskFull { store_id: Vec::new(), reason }),
         ..errorpb::Error::default()
     }
+}
+
+fn undetermined(message: String) -> errorpb::Error {
+    let undetermined_result = Some(errorpb::UndeterminedResult { message: message.clone() });
+    errorpb::Error { message, undetermined_result, ..errorpb::Error::default() }
 }
 
 fn without_a_kind(message: String) -> errorpb::Error {
@@ -213,6 +237,10 @@ macro_rules! with_key_error {
             fn failed(why: String) -> Self {
                 Self::refused(without_a_kind(why))
             }
+
+            fn undetermined(why: String) -> Self {
+                Self::refused(undetermined(why))
+            }
         }
     )*};
 }
@@ -227,6 +255,10 @@ macro_rules! with_key_errors {
 
             fn failed(why: String) -> Self {
                 Self::refused(without_a_kind(why))
+            }
+
+            fn undetermined(why: String) -> Self {
+                Self::refused(undetermined(why))
             }
         }
     )*};
@@ -261,3 +293,23 @@ with_key_error! {
 with_key_errors! { PrewriteResponse FlushResponse PessimisticLockResponse PessimisticRollbackResponse }
 
 with_region_error! { SplitRegionResponse GetHealthFeedbackResponse }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_commit_that_may_be_in_the_journal_is_not_told_as_one_that_was_not_made() {
+        let (what, kind, message) = ("sync the journal".to_owned(), io::ErrorKind::Other, "I/O error".to_owned());
+        let broken = || Error::Io { what: what.clone(), kind, message: message.clone() };
+        assert_eq!(broken().outcome(), Outcome::Unknown);
+        let committed: kvrpcpb::CommitResponse = Refusal::from(broken()).into_reply(Way::Alone).unwrap();
+        assert!(committed.region_error.is_some_and(|error| error.undetermined_result.is_some()));
+        let written: kvrpcpb::PrewriteResponse = Refusal::from(broken()).into_reply(Way::InBatch).unwrap();
+        assert!(written.region_error.is_some_and(|error| error.undetermined_result.is_some()));
+        let put: kvrpcpb::RawPutResponse = Refusal::from(broken()).into_reply(Way::Alone).unwrap();
+        assert!(put.region_error.is_none() && put.error.contains("I/O error"));
+    }
+}

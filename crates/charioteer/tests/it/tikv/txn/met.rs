@@ -117,7 +117,7 @@ async fn a_read_that_is_blocked_until_its_end_says_by_what() {
         tokio::task::yield_now().await;
     }
     let mut options = SnapshotOptions::default();
-    options.timeout = Some(Duration::from_millis(200));
+    options.timeout = Some(Duration::from_secs(1));
     let now = client.timestamp().await.unwrap();
     let snapshot = another(&server).snapshot_at(now, &options).await.unwrap();
     let error = snapshot.get("a").await.unwrap_err();

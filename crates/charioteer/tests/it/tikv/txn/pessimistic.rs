@@ -156,9 +156,26 @@ async fn a_key_that_is_not_there_can_be_left_unlocked() {
     let mut txn = client.begin_pessimistic().await.unwrap();
     let mut options = LockOptions::default();
     options.only_if_exists = true;
-    txn.lock_keys_with(["a", "b"], &options).await.unwrap();
+    txn.lock_keys_with(["b"], &options).await.unwrap();
+    assert_eq!(locks(&client).await, 0);
+    txn.lock_keys_with(["a"], &options).await.unwrap();
+    txn.lock_keys_with(["b", "c"], &options).await.unwrap();
     assert_eq!(locks(&client).await, 1);
     txn.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn several_keys_of_which_any_may_be_missing_are_not_the_first_that_are_locked() {
+    let (_server, client) = txn().await;
+    put(&client, &[("b", "1")]).await;
+    let mut txn = client.begin_pessimistic().await.unwrap();
+    let mut options = LockOptions::default();
+    options.only_if_exists = true;
+    let error = txn.lock_keys_with(["a", "b"], &options).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::InvalidArgument, Outcome::NotApplied), "{error}");
+    assert_eq!(locks(&client).await, 0);
+    txn.lock_keys_with(["b"], &options).await.unwrap();
+    txn.commit().await.unwrap();
 }
 
 #[tokio::test]
