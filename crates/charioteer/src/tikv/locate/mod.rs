@@ -119,13 +119,11 @@ impl Locator {
     }
 
     /// The same for a read of the past, which the peer answers with what it has.
-    #[allow(dead_code, reason = "snapshots of transactions are to be read so")]
     pub(crate) fn read_stale_from(&self, place: Place, from: &ReadFrom) -> Place {
         self.0.replica(place, from, Manner::Stale)
     }
 
     /// A store that is not asked for a region.
-    #[allow(dead_code, reason = "the locks of transactions are looked for so")]
     pub(crate) async fn store(&self, id: u64, deadline: Instant) -> Result<Arc<Store>, Failure> {
         self.0.stores.find(&self.0.pd, id, deadline).await
     }

@@ -11,7 +11,7 @@ mod changes;
 mod keyspaces;
 mod members;
 mod regions;
-#[allow(dead_code, reason = "transactions are to collect their garbage with it")]
+#[allow(dead_code, reason = "the least and the external timestamp are asked for by tests alone")]
 mod safe_points;
 mod timestamps;
 
