@@ -16,7 +16,6 @@ use super::command::{Command, Latched, Latches};
 use super::key::EncodedKey;
 use super::range::KeyRange;
 use super::reading::{Admission, Read, ReadRows};
-use super::rows::Version;
 use super::write::{Write, WriteKind};
 use crate::Error;
 
@@ -77,8 +76,8 @@ impl Row {
         Self { key, commit_ts, kind: write.kind, start_ts: write.start_ts, has_value }
     }
 
-    fn is_still(&self, found: &Version) -> bool {
-        found.commit_ts == self.commit_ts && found.write.kind == self.kind && found.write.start_ts == self.start_ts
+    fn is_still(&self, found: &Write) -> bool {
+        found.kind == self.kind && found.start_ts == self.start_ts
     }
 }
 
@@ -203,7 +202,7 @@ impl Command for Garbage {
 
     fn apply(self, rows: &mut Latched<'_>) -> Result<(), Error> {
         for row in self.rows {
-            let is_still = rows.newest(&row.key, row.commit_ts)?.is_some_and(|found| row.is_still(&found));
+            let is_still = rows.read().version_at(&row.key, row.commit_ts)?.is_some_and(|found| row.is_still(&found));
             if is_still {
                 rows.delete_write(&row.key, row.commit_ts);
             }

@@ -186,6 +186,11 @@ impl<'a> Reader<'a> {
         damage.map_or(Ok(()), Err)
     }
 
+    /// The version of a key that was committed at that timestamp.
+    pub(super) fn version_at(&mut self, key: &EncodedKey, commit_ts: u64) -> Result<Option<Write>, Error> {
+        self.rows.get(&self.families.writes, &key.at(commit_ts))?.map(decode_write).transpose()
+    }
+
     /// The latest version of a key that is not later than `ts`, whatever it did.
     pub(super) fn newest(&mut self, key: &EncodedKey, ts: u64) -> Result<Option<Version>, Error> {
         self.newest_where(key, ts, |_| true)
