@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::closing::{Closing, HeldOpen};
 
 /// The format that this version writes, and the latest that it reads.
 const FORMAT: u64 = 1;
@@ -29,6 +30,8 @@ pub(crate) struct Folder {
     path: PathBuf,
     /// The operating system gives the lock back when the file is closed, however the process ends.
     _lock: File,
+    /// Dropped behind the lock.
+    held_open: HeldOpen,
 }
 
 impl Folder {
@@ -56,6 +59,10 @@ impl Folder {
         Self::open(path)
     }
 
+    pub(crate) fn closing(&self) -> Closing {
+        self.held_open.closing()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -81,7 +88,7 @@ impl Folder {
         let opened = File::options().create(true).truncate(false).write(true).open(&file);
         let lock = opened.map_err(|error| Error::io("opening", &file, &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock, held_open: HeldOpen::default() }),
             Err(TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(Error::io("locking", &file, &error)),
         }
