@@ -257,10 +257,9 @@ impl Starting {
     fn control(&self) {
         let Data::Folder(folder, _) = &self.options.data else { return };
         let (stop, tasks) = (self.serving.stop.clone(), self.serving.tasks.clone());
-        match Control::bind(folder) {
+        match Control::bind(folder, self.backend.db().clone()) {
             Ok(control) => {
-                let db = self.backend.db().clone();
-                self.serving.tasks.spawn(control.run(db, stop, tasks));
+                self.serving.tasks.spawn(control.run(stop, tasks));
             }
             Err(error) => {
                 warn!(%error, "no backup can be made while this server runs: cannot listen in {}", folder.display())
