@@ -133,7 +133,7 @@ fn transactions(options: &Options) -> Result<bool, Error> {
             let load = Load { work: Work::Commit, callers: TRANSACTIONS, keys: *keys, way: *way };
             for (other, faster) in [(Whose::Crate, 2.0), (Whose::Go, 1.0)] {
                 let case = Case { other, load, faster, cheaper: None };
-                if options.has(other) {
+                if options.has(other) && (other != Whose::Crate || way.is_of_crate()) {
                     let server = Server::start(&options.charioteer, REGIONS)?;
                     all_hold &= report(&case, &compare(&server, options, &case)?);
                 }

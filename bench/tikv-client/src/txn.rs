@@ -24,6 +24,11 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Whether the crate can be told to go it.
+    pub(crate) fn is_of_crate(self) -> bool {
+        !matches!(self, Self::Async | Self::OnePhase)
+    }
+
     fn is_async(self) -> bool {
         matches!(self, Self::Async | Self::AsyncCausal)
     }

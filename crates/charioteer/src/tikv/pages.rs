@@ -235,3 +235,6 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
