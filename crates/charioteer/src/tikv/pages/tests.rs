@@ -64,8 +64,7 @@ fn page(asked: (Bytes, Bytes), region: Range<usize>, limit: usize, is_reverse: b
         None => (border.clone(), end),
     };
     let is_over = is_over(&rest.0, &rest.1) || rest.0 >= key(300) || (is_reverse && rest.1 <= key(0));
-    let is_within =
-        is_full && if is_reverse { border > rest.0 && border < rest.1 } else { border > rest.0 && border < key(300) };
+    let is_within = is_full && border > rest.0 && border < rest.1;
     let (rows, bytes, limit) = (body.len(), body.len(), u32::try_from(limit).unwrap());
     let border = (is_within && !is_over).then_some(border);
     Page { body, rows, bytes, limit, is_cut: false, asked, rest: (!is_over).then_some(rest), border }
@@ -111,10 +110,9 @@ fn every_row_comes_once_and_in_order_whatever_came_ahead() {
 #[test]
 fn while_a_region_is_read_pages_of_the_next_one_come_and_of_no_other() {
     let (mut pages, store) = (pages(2, false), Store::default());
-    for _ in 0..10 {
+    for _ in 0..BEFORE_AHEAD {
         assert!(next(&mut pages, &store, u64::MAX).is_ready());
     }
-    assert_eq!(regions(&store), [0, 50]);
     // However long it takes, they are not more than so many.
     store.silent.borrow_mut().push(0);
     while next(&mut pages, &store, u64::MAX).is_ready() {}
