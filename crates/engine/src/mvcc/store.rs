@@ -77,21 +77,23 @@ impl MvccStore {
     /// # Errors
     /// [`Error::MvccKey`] when it may write a key that is too long, and what the store gives.
     pub fn run<C: Command>(&self, command: C) -> Result<Done<C::Reply>, Error> {
-        check_keys(&command.latches())?;
+        let latches = command.latches();
+        check_keys(&latches)?;
         match self.inner.db.disk() {
             Some(disk) => disk.run(self.staged(command)),
-            None => self.inner.run_in_memory(command),
+            None => self.inner.run_in_memory(&latches, command),
         }
     }
 
     /// Begins a command as [`run`](Self::run) does, without waiting for what it writes. In memory it is done at once.
     pub fn submit<C: Command>(&self, command: C) -> Ticket<Done<C::Reply>> {
-        if let Err(error) = check_keys(&command.latches()) {
+        let latches = command.latches();
+        if let Err(error) = check_keys(&latches) {
             return Ticket::ready(Err(error));
         }
         match self.inner.db.disk() {
             Some(disk) => disk.submit(self.staged(command)),
-            None => Ticket::ready(self.inner.run_in_memory(command)),
+            None => Ticket::ready(self.inner.run_in_memory(&latches, command)),
         }
     }
 
@@ -170,8 +172,8 @@ impl Inner {
         Ok((reply, latched.into_changed()))
     }
 
-    fn run_in_memory<C: Command>(&self, command: C) -> Result<Done<C::Reply>, Error> {
-        let _latches = self.latches.take(&command.latches());
+    fn run_in_memory<C: Command>(&self, latches: &Latches, command: C) -> Result<Done<C::Reply>, Error> {
+        let _latched = self.latches.take(latches);
         let (reply, changed) = self.apply(&mut &self.db, command)?;
         if !changed.batch.is_empty() {
             self.db.commit(changed.batch)?;
