@@ -42,7 +42,11 @@ pub(super) fn check(
         rows.timestamps().raise(prewrite.start_ts);
     }
     let mut is_asserted = false;
-    let replaced = match rows.lock(key)? {
+    let lock = rows.lock(key)?;
+    if lock.is_none() {
+        rows.check_past(key, prewrite.start_ts)?;
+    }
+    let replaced = match lock {
         Some(lock) => match check.met(lock)? {
             Own::Prewritten { min_commit_ts } => return Ok(Checked::Locked { min_commit_ts }),
             Own::Stale => return Ok(Checked::Stale),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::command::{Changed, Command, Done, Latched, Latches};
 use super::key::check_key;
 use super::latches::KeyLatches;
+use super::range::KeyRange;
 use super::reading::{Admission, Read, ReadRows, Reading};
 use super::rows::{Families, Rows};
 use super::timestamps::Timestamps;
@@ -109,11 +110,16 @@ impl MvccStore {
     /// # Errors
     /// What the store gives.
     pub fn begin_read<R: Read>(&self, mut read: R) -> Result<Reading<R>, Error> {
-        // In this order: see `timestamps`.
-        match read.admit(&Admission(Arc::clone(&self.inner.timestamps))) {
-            Some(reply) => Ok(Reading::answered(reply)),
-            None => Ok(Reading::begin(read, self.rows_now()?)),
+        // In this order: see `timestamps` and `collected`.
+        let admission = Admission(Arc::clone(&self.inner.timestamps));
+        if let Some(reply) = read.admit(&admission) {
+            return Ok(Reading::answered(reply));
         }
+        let rows = self.rows_now()?;
+        Ok(match read.missed(&admission) {
+            Some(reply) => Reading::answered(reply),
+            None => Reading::begin(read, rows),
+        })
     }
 
     /// The rows as they are now.
@@ -135,6 +141,13 @@ impl MvccStore {
     /// this of the latest timestamp there is: nobody knows any more what was read.
     pub fn raise_max_read_ts(&self, ts: u64) {
         self.inner.timestamps.raise(ts);
+    }
+
+    /// Refuses whoever reads in a range before a safe point, or writes there in a transaction that started before it, with
+    /// [`KeyError::TooOld`](super::KeyError::TooOld). [`FindGarbage`](super::FindGarbage) says so by itself; whoever opens a
+    /// store in which garbage was collected before says it again, since nobody knows any more.
+    pub fn raise_safe_point(&self, range: &KeyRange, safe_point: u64) {
+        self.inner.timestamps.collected.raise(range, safe_point);
     }
 
     fn staged<C: Command>(
