@@ -20,7 +20,7 @@ use crate::net::{Address, Counters, Dialler, NetStats, Progress};
 use crate::tikv::grpc::{Channel, ChannelOptions};
 use tokio::time::Instant;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(120);
 
 fn options() -> StoreOptions {
     StoreOptions::new(ChannelOptions::new(Dialler::plain(Duration::from_secs(5)), Counters::default().into()))
