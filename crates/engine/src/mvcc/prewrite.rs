@@ -116,8 +116,8 @@ struct Planned {
     key: EncodedKey,
     lock: Lock,
     value: Option<Bytes>,
-    /// The lock that is there, and is the transaction's own.
-    replaced: Option<Lock>,
+    /// The lock that is there, and is the transaction's own; seldom, in what there are many of.
+    replaced: Option<Box<Lock>>,
 }
 
 /// What is to be done, as far as the mutations so far say.
@@ -190,7 +190,7 @@ impl Command for Prewrite {
 
 impl Prewrite {
     fn plan(&self, rows: &mut Latched<'_>, mutations: Vec<Mutation>) -> Result<Plan, End> {
-        let mut plan = Plan::default();
+        let mut plan = Plan { locks: Vec::with_capacity(mutations.len()), ..Plan::default() };
         let keys: Vec<EncodedKey> = mutations.iter().map(|mutation| EncodedKey::of(&mutation.key)).collect();
         for (key, mutation) in keys.iter().zip(mutations) {
             match check(self, rows, key, &mutation) {
@@ -258,7 +258,7 @@ impl Prewrite {
         plan.min_commit_ts = plan.min_commit_ts.max(min_commit_ts);
     }
 
-    fn planned(&self, key: EncodedKey, mutation: Mutation, replaced: Option<Lock>) -> Planned {
+    fn planned(&self, key: EncodedKey, mutation: Mutation, replaced: Option<Box<Lock>>) -> Planned {
         let (kind, value) = match mutation.change {
             Change::Put(value) | Change::Insert(value) => (LockKind::Put, Some(value)),
             Change::Delete => (LockKind::Delete, None),

@@ -20,7 +20,7 @@ pub(super) enum Checked {
     /// A later bit of the transaction's buffer has been written already.
     Stale,
     /// It is to be locked, perhaps over a lock of the transaction's own.
-    ToLock { replaced: Option<Lock> },
+    ToLock { replaced: Option<Box<Lock>> },
 }
 
 /// Looks whether a key may be locked.
@@ -53,7 +53,7 @@ pub(super) fn check(
             Own::ToReplace(lock) => {
                 // A key is asserted by the first bit of the buffer that it is in.
                 is_asserted = !lock.is_pessimistic();
-                Some(lock)
+                Some(Box::new(lock))
             }
         },
         None if mutation.pessimistic == PessimisticAction::DoPessimisticCheck && prewrite.is_pessimistic() => {
