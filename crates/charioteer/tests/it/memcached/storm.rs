@@ -107,6 +107,7 @@ async fn connections_cut_under_load_leave_nobody_waiting_and_nothing_wrong() {
 }
 
 /// Cuts connections under so many calls, none of which may be wrong, and says how many.
+#[expect(clippy::print_stdout, reason = "whoever looks into a failure wants to know")]
 async fn cut_under_load(protocol: Protocol, calls: u64, seed: u64) -> u64 {
     let server = serve().await;
     let client = connect(&server.memcached_url(), protocol);
