@@ -383,7 +383,7 @@ async fn calls_under_way_are_answered_by_a_store_that_is_told_anew_and_its_conne
     let held = server.tikv().inject(Fault::new(Action::Hold).on(Call::RawGet));
     let request = RawGetRequest { context: Some(place.context()), key: "a".into(), ..RawGetRequest::default() };
     let progress = Progress::default();
-    let asked = place.store().connection().batched::<rpc::RawGet>(request, soon(), &progress);
+    let asked = place.store().connection().batched::<rpc::RawGet>(&request, soon(), &progress);
     let told_anew = async {
         server.tikv().arrived(Call::RawGet, 1).await;
         let labels = vec![metapb::StoreLabel { key: "zone".to_owned(), value: "b".to_owned() }];
