@@ -437,7 +437,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_was_said(ru
         with TestServer() as server:
             client = Pegasus([meta_of(server)], "temp", 50)
             assert await client.init() is True
-            server.close()
+            server.stop()
             assert (await client.get("h", "s"))[0] in (TIMEOUT, INVALID_STATE)
             with pytest.raises(Exception) as raised:
                 await client.get_scanner("h", "", "", scan_options(timeout_millis=50)).get_next()

@@ -20,7 +20,7 @@ use arguments::{Limit, Millis, Range, ScanTerms, Text, TextValue, ValuesByKey, h
 use reply::{Code, Reply, What};
 use scanner::{Source, TableScanner};
 
-#[pymodule(gil_used = false)]
+#[pymodule(submodule)]
 pub(crate) mod pypegasus {
     #[pymodule_export]
     use super::Session;
