@@ -50,6 +50,7 @@ struct Opened {
 impl Session {
     #[new]
     fn new(metas: Vec<String>, table: String, timeout: Millis, mailbox: &Bound<'_, Mailbox>) -> PyResult<Self> {
+        crate::bridge::listen(mailbox.py())?;
         let line = Line::post(Some(mailbox))?;
         let raise = |error: Error| crate::bridge::raised(mailbox.py(), &error);
         let mut options = Options::new(metas).map_err(raise)?;
