@@ -28,12 +28,6 @@ TIMEOUT = error_types.ERR_TIMEOUT.value
 INVALID_ARGUMENT = rocksdb_error_types.kInvalidArgument.value
 
 
-@pytest.fixture(scope="module")
-def server():
-    with TestServer() as server:
-        yield server
-
-
 @pytest.fixture(scope="session")
 def reactor():
     """Twisted's reactor, which runs on a thread of its own."""
@@ -149,7 +143,12 @@ def test_keys_and_values_are_bytes_or_text_and_may_be_empty(check):
     async def case(c, hk):
         all_bytes = bytes(range(256))
         for hash_key in (hk, hk.encode() + all_bytes):
-            for sort_key, value in (("", ""), ("ключ", "значение"), (all_bytes, all_bytes), (bytearray(b"a"), memoryview(b"b"))):
+            for sort_key, value in (
+                ("", ""),
+                ("ключ", "значение"),
+                (all_bytes, all_bytes),
+                (bytearray(b"a"), memoryview(b"b")),
+            ):
                 assert await c.set(hash_key, sort_key, value) == (OK, None)
                 want = value.encode() if isinstance(value, str) else bytes(value)
                 assert await c.get(hash_key, sort_key) == (OK, want)
@@ -377,7 +376,9 @@ def test_scanners_share_a_table(check):
             await fill(c, hash_key, "a", "b", "c")
         want = sorted((hash_key, sort_key) for hash_key in hash_keys for sort_key in "abc")
         for at_most in (1, 3, 8, 100):
-            options = scan_options(batch_size=7, hashkey_filter_type=filter_type.FT_MATCH_PREFIX, hashkey_filter_pattern=hk)
+            options = scan_options(
+                batch_size=7, hashkey_filter_type=filter_type.FT_MATCH_PREFIX, hashkey_filter_pattern=hk
+            )
             scanners = c.get_unordered_scanners(at_most, options)
             assert len(scanners) <= at_most
             found = []
@@ -396,7 +397,9 @@ def test_callbacks_are_called_as_a_deferred_calls_them(check):
         done = c.set(hk, "s", "v").addCallback(lambda _: c.get(hk, "s")).addCallback(seen.append)
         await done
         assert seen == [(OK, b"v")]
-        caught = c.get(hk, "s").addCallback(lambda _: 1 // 0).addErrback(lambda failure: failure.trap(ZeroDivisionError))
+        caught = (
+            c.get(hk, "s").addCallback(lambda _: 1 // 0).addErrback(lambda failure: failure.trap(ZeroDivisionError))
+        )
         assert await caught is ZeroDivisionError
 
     check(case)
@@ -432,6 +435,69 @@ def test_what_the_system_says_comes_bare(check):
     check(case)
 
 
+def test_errors_of_the_system_come_bare_and_those_of_the_store_as_numbers(check, server):
+    async def case(c, hk):
+        calls = {
+            "get": (lambda: c.get(hk, "s"), b""),
+            "ttl": (lambda: c.exist(hk, "s"), 0),
+            "put": (lambda: c.set(hk, "s", "v"), None),
+            "remove": (lambda: c.remove(hk, "s"), None),
+            "multi_put": (lambda: c.multi_set(hk, {"s": "v"}), None),
+            "multi_get": (lambda: c.multi_get(hk, {"s"}), {}),
+            "multi_remove": (lambda: c.multi_del(hk, {"s"}), 0),
+            "sortkey_count": (lambda: c.sort_key_count(hk), 0),
+        }
+        for name, (call, nothing) in calls.items():
+            for error in ("ERR_ACL_DENY", "ERR_DISK_INSUFFICIENT", "ERR_OF_ANOTHER_YEAR"):
+                with server.pegasus.inject("answer", error=error, on=name, hash_key=hk.encode(), times=1) as injected:
+                    want = getattr(error_types, error, error_types.ERR_UNKNOWN)
+                    assert await call() is want, name
+                    assert injected.hits == 1
+            with server.pegasus.inject("status", number=4, on=name, hash_key=hk.encode(), times=1):
+                assert await call() == (INVALID_ARGUMENT, nothing), name
+        for name, code in (("get", NOT_FOUND), ("put", 1)):
+            with server.pegasus.inject("status", number=1, on=name, hash_key=hk.encode(), times=1):
+                assert (await calls[name][0]())[0] == code
+
+    check(case)
+
+
+def test_failures_that_pass_are_not_told(check, server):
+    async def case(c, hk):
+        await c.set(hk, "s", "v")
+        for error in ("ERR_BUSY", "ERR_INVALID_STATE"):
+            with server.pegasus.inject("answer", error=error, on="get", hash_key=hk.encode(), times=2) as injected:
+                assert await c.get(hk, "s") == (OK, b"v")
+                assert injected.hits == 2
+
+    check(case)
+
+
+def test_a_call_that_is_not_answered_in_its_time_gives_a_timeout(check, server):
+    async def case(c, hk):
+        await c.set(hk, "s", "v")
+        with server.pegasus.inject("drop_reply", on=["get", "get_scanner"], hash_key=hk.encode()):
+            assert await c.get(hk, "s", 50) == (TIMEOUT, None)
+            scanner = c.get_scanner(hk, "", "", scan_options(timeout_millis=50))
+            with pytest.raises(Exception, match="^operate error!$"):
+                await scanner.get_next()
+        # It can be asked again.
+        assert await scanner.get_next() == ((hk, "s"), b"v")
+
+    check(case)
+
+
+def test_a_scan_goes_on_when_its_context_has_expired(check, server):
+    async def case(c, hk):
+        await fill(c, hk, "a", "b", "c")
+        scanner = c.get_scanner(hk, "", "", scan_options(batch_size=1))
+        assert await scanner.get_next() == ((hk, "a"), b"va")
+        with server.pegasus.inject("status", number=1, on="scan", times=1):
+            assert [row[0][1] for row in await all_of(scanner)] == ["b", "c"]
+
+    check(case)
+
+
 def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_was_said(run):
     async def case():
         with TestServer() as server:
@@ -450,7 +516,13 @@ def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_was_said(ru
 def test_without_a_table_there_is_no_client(run, server):
     async def case():
         meta = meta_of(server)
-        for metas, table in (([meta], "no such table"), ([], "temp"), (None, "temp"), (["127.0.0.1:1"], "temp"), (["?"], "temp")):
+        for metas, table in (
+            ([meta], "no such table"),
+            ([], "temp"),
+            (None, "temp"),
+            (["127.0.0.1:1"], "temp"),
+            (["?"], "temp"),
+        ):
             client = Pegasus(metas, table, 100)
             assert await client.init() is None
             assert await client.get("h", "s") == (INVALID_STATE, 0)
@@ -504,6 +576,13 @@ def test_the_defaults_are_the_original_s():
         "no_value": False,
         "reverse": False,
     }
-    numbers = {"OK": 0, "TIMEOUT": 5, "OBJECT_NOT_FOUND": 10, "INVALID_PARAMETERS": 15, "INVALID_STATE": 17, "INCOMPLETE_DATA": 25}
+    numbers = {
+        "OK": 0,
+        "TIMEOUT": 5,
+        "OBJECT_NOT_FOUND": 10,
+        "INVALID_PARAMETERS": 15,
+        "INVALID_STATE": 17,
+        "INCOMPLETE_DATA": 25,
+    }
     for name, number in {**numbers, "PARENT_PARTITION_MISUSED": 75, "THREAD_INTERRUPTED": 79}.items():
         assert error_types["ERR_" + name].value == number

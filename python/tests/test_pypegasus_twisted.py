@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from charioteer.testing import TestServer
-
 pytest.importorskip("twisted")
 
 
@@ -22,10 +20,9 @@ def run(program: str, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def meta():
-    with TestServer() as server:
-        yield urlsplit(server.pegasus_url).netloc
+@pytest.fixture
+def meta(server) -> str:
+    return urlsplit(server.pegasus_url).netloc
 
 
 PROGRAM = """

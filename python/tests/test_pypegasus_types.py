@@ -6,7 +6,15 @@ import time
 
 import pytest
 
-from charioteer.pypegasus.base.ttypes import blob, error_code, error_types, gpid, host_port, rocksdb_error_types, rpc_address
+from charioteer.pypegasus.base.ttypes import (
+    blob,
+    error_code,
+    error_types,
+    gpid,
+    host_port,
+    rocksdb_error_types,
+    rpc_address,
+)
 from charioteer.pypegasus.pgclient import Pegasus
 from charioteer.pypegasus.rrdb.ttypes import filter_type, get_scanner_request, key_value
 from charioteer.pypegasus.utils import tools

@@ -14,14 +14,14 @@ import logging.handlers
 import operator
 import os
 import sys
-from typing import Any, Dict, Optional, Union
+from typing import Any
 
 NAME = "charioteer.pypegasus"
 
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
 
 
-def configure_logging(path: Union[str, "os.PathLike[str]"] = "logger.conf") -> None:
+def configure_logging(path: str | "os.PathLike[str]" = "logger.conf") -> None:
     """Applies the root section of such a file as `logging.config.fileConfig` reads to the logger ``charioteer.pypegasus``.
 
     The handlers that an earlier call has added are closed and taken away. Raises ``OSError`` where the file can't be read, and
@@ -50,7 +50,7 @@ def configure_from_working_directory() -> None:
 
 
 def log_to_file(
-    path: Union[str, "os.PathLike[str]"] = "pegasus.log",
+    path: str | "os.PathLike[str]" = "pegasus.log",
     level: int = logging.INFO,
     max_bytes: int = 100 * 1024 * 1024,
     backups: int = 10,
@@ -62,10 +62,10 @@ def log_to_file(
     _apply([handler], level)
 
 
-_ours: list = []
+_ours: list[logging.Handler] = []
 
 
-def _apply(handlers: list, level: Any) -> None:
+def _apply(handlers: list[logging.Handler], level: Any) -> None:
     logger = logging.getLogger(NAME)
     for handler in _ours:
         logger.removeHandler(handler)
@@ -78,7 +78,7 @@ def _apply(handlers: list, level: Any) -> None:
     logger.propagate = not handlers
 
 
-def _names(text: str) -> list:
+def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -129,7 +129,7 @@ def _evaluated(node: ast.AST) -> Any:
         return {_evaluated(key): _evaluated(value) for key, value in zip(node.keys, node.values) if key is not None}
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
         return _OPERATORS[type(node.op)](_evaluated(node.left), _evaluated(node.right))
-    streams: Dict[str, Optional[Any]] = {"sys.stdout": sys.stdout, "sys.stderr": sys.stderr}
+    streams: dict[str, Any | None] = {"sys.stdout": sys.stdout, "sys.stderr": sys.stderr}
     if isinstance(node, ast.Attribute) and ast.unparse(node) in streams:
         return streams[ast.unparse(node)]
-    return ast.literal_eval(node)  # type: ignore[arg-type]
+    return ast.literal_eval(node)

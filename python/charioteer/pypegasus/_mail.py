@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Callable, Optional
+from typing import Any
 
 from charioteer._charioteer import Mailbox
-
 from charioteer.pypegasus._results import promise_type, result_type
 
 
@@ -20,7 +20,7 @@ class Mail:
         self.expected = 0
         self.result = result_type()
         promise = promise_type()
-        self.mailbox: Optional[Mailbox] = Mailbox(lambda: promise(self))
+        self.mailbox: Any = Mailbox(lambda: promise(self))
         self._ignore = _listen(self.mailbox.fileno(), self.mailbox.drain)
 
     def came(self) -> None:

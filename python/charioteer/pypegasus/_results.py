@@ -10,12 +10,13 @@ import asyncio
 import logging
 import sys
 import traceback
-from typing import Any, Callable, Generator, List, Optional, Tuple, Type
+from collections.abc import Callable, Generator
+from typing import Any
 
 _LOG = logging.getLogger("charioteer.pypegasus")
 
 
-def result_type() -> Type[Any]:
+def result_type() -> type[Any]:
     """The class that fits the program as it is now."""
     if "twisted.internet.defer" in sys.modules:
         from charioteer.pypegasus._twisted import TwistedResult
@@ -24,7 +25,7 @@ def result_type() -> Type[Any]:
     return Result
 
 
-def promise_type() -> Type[Any]:
+def promise_type() -> type[Any]:
     """A class of such results whose outcome comes from a mailbox."""
     if "twisted.internet.defer" in sys.modules:
         from charioteer.pypegasus._twisted import TwistedPromise
@@ -33,12 +34,12 @@ def promise_type() -> Type[Any]:
     return ResultPromise
 
 
-class Answer(tuple):
+class Answer(tuple[Any, ...]):
     """A tuple that is there at once, which ``await`` takes as it takes a result."""
 
     __slots__ = ()
 
-    def __await__(self) -> Generator[Any, Any, Tuple[Any, ...]]:
+    def __await__(self) -> Generator[Any, Any, tuple[Any, ...]]:
         return tuple(self)
         yield  # pragma: no cover, makes this a generator
 
@@ -54,7 +55,7 @@ class AlreadyCalledError(Exception):
 class Failure:
     """An exception on its way through callbacks, with the names that Twisted's has."""
 
-    def __init__(self, exc_value: Optional[BaseException] = None) -> None:
+    def __init__(self, exc_value: BaseException | None = None) -> None:
         value = exc_value or sys.exc_info()[1]
         if value is None:
             raise ValueError("there is no exception")
@@ -92,14 +93,14 @@ class _Unhandled:
     """Tells of a failure that nobody has looked at when its result goes."""
 
     def __init__(self, failure: Failure) -> None:
-        self.failure: Optional[Failure] = failure
+        self.failure: Failure | None = failure
 
     def __del__(self) -> None:
         if self.failure is not None:
             _LOG.error("a failure that nobody has handled: %r", self.failure.value)
 
 
-_Callback = Tuple[Callable[..., Any], Tuple[Any, ...], dict]
+_Callback = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 def _pass(value: Any) -> Any:
@@ -114,21 +115,21 @@ class Result:
     result: Any
 
     def __init__(self) -> None:
-        self.callbacks: List[Tuple[_Callback, _Callback]] = []
+        self.callbacks: list[tuple[_Callback, _Callback]] = []
         self.called = False
         self.paused = 0
         self._running = False
-        self._unhandled: Optional[_Unhandled] = None
+        self._unhandled: _Unhandled | None = None
         self._cancelled = False
 
     def addCallbacks(
         self,
         callback: Callable[..., Any],
-        errback: Optional[Callable[..., Any]] = None,
-        callbackArgs: Tuple[Any, ...] = (),
-        callbackKeywords: Optional[dict] = None,
-        errbackArgs: Tuple[Any, ...] = (),
-        errbackKeywords: Optional[dict] = None,
+        errback: Callable[..., Any] | None = None,
+        callbackArgs: tuple[Any, ...] = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] = (),
+        errbackKeywords: dict[str, Any] | None = None,
     ) -> "Result":
         """Has one called with the result, the other with a failure; what it gives is the result for those that come after."""
         good = (callback, callbackArgs or (), callbackKeywords or {})
@@ -290,8 +291,8 @@ class Promise:
     __slots__ = ()
     mail: Any
     called: bool
-    callback: Callable[[Any], None]
-    errback: Callable[[Any], None]
+    callback: Any
+    errback: Any
 
     def __init__(self, mail: Any) -> None:
         super().__init__()

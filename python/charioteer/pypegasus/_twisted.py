@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Callable, Generator, List, Optional, Tuple
+from collections.abc import Callable, Generator
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from charioteer.pypegasus._results import Promise
 
 
-class TwistedResult(Deferred):
+class TwistedResult(Deferred[Any]):
     """A Deferred that may also be awaited in a task of asyncio."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -21,7 +22,7 @@ class TwistedResult(Deferred):
             value: Any = self.result
             if isinstance(value, Failure):
                 self.addErrback(_dropped)
-                raise value.value
+                raise _of(value)
             return value
         turn = _Turn(self)
         sent = yield turn
@@ -35,7 +36,7 @@ class TwistedPromise(Promise, TwistedResult):
     """A Deferred whose result a mailbox brings."""
 
 
-class _Turn(Deferred):
+class _Turn(Deferred[Any]):
     """One ``await`` of a result: what is handed to whoever drives the coroutine.
 
     Twisted adds callbacks to it, since it is a Deferred; a task of asyncio takes it for a future, since it has a future's methods. It
@@ -48,13 +49,13 @@ class _Turn(Deferred):
     def __init__(self, awaited: TwistedResult) -> None:
         # Not Deferred's own: none of its machinery is used.
         self.awaited = awaited
-        self.loop: Optional[asyncio.AbstractEventLoop] = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self.outcome: Any = None
         self.is_done = False
         self.is_cancelled = False
-        self.waiters: List[Tuple[Callable[..., Any], Any]] = []
+        self.waiters: list[tuple[Callable[..., Any], Any]] = []
 
-    def addBoth(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def addBoth(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return self.awaited.addBoth(callback, *args, **kwargs)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
@@ -80,10 +81,10 @@ class _Turn(Deferred):
         if self.is_cancelled:
             raise asyncio.CancelledError
         if isinstance(self.outcome, Failure):
-            raise self.outcome.value
+            raise _of(self.outcome)
         return self.outcome
 
-    def cancel(self, msg: Any = None) -> bool:  # type: ignore[override]
+    def cancel(self, msg: Any = None) -> Any:
         """For asyncio only this one ``await`` ends, and the result goes on by itself; for Twisted the result is cancelled."""
         if self.loop is None:
             self.awaited.cancel()
@@ -107,6 +108,11 @@ class _Turn(Deferred):
         for callback, context in self.waiters:
             self.loop.call_soon(callback, self, context=context)
         self.waiters.clear()
+
+
+def _of(failure: Failure) -> BaseException:
+    error: Any = failure.value
+    return error if isinstance(error, BaseException) else RuntimeError(error)
 
 
 def _dropped(_: Failure) -> None:
@@ -133,8 +139,9 @@ class _Bell:
 
 def listen(number: int, drain: Callable[[], None]) -> Callable[[], None]:
     """Has the reactor call this whenever the number can be read from; gives how to end that."""
-    from twisted.internet import reactor
+    from twisted.internet import reactor as found
 
+    reactor: Any = found
     bell = _Bell(number, drain)
-    reactor.addReader(bell)  # type: ignore[attr-defined]
-    return lambda: reactor.removeReader(bell)  # type: ignore[attr-defined]
+    reactor.addReader(bell)
+    return lambda: reactor.removeReader(bell)

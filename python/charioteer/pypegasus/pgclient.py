@@ -10,13 +10,15 @@ it. An error that the system gives in place of an answer comes as a bare member 
 
 from __future__ import annotations
 
+import builtins
 import importlib.util
 import logging
 import os
 import struct
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Tuple, Union
+from typing import Any
 
+from charioteer._charioteer.pypegasus import Session, TableScanner
 from charioteer.errors import Error
 from charioteer.pypegasus._logging import NAME, configure_from_working_directory
 from charioteer.pypegasus._mail import Mail
@@ -34,16 +36,14 @@ from charioteer.pypegasus.base.ttypes import (
 from charioteer.pypegasus.rrdb.ttypes import filter_type
 from charioteer.pypegasus.utils.tools import MultiGetOptions, ScanOptions, bytes_cmp, get_ttl, restore_key
 
-from charioteer._charioteer.pypegasus import Session, TableScanner
-
 #: Milliseconds that a call may take unless it is told otherwise.
 DEFAULT_TIMEOUT = 2000
 
 configure_from_working_directory()
 logger = logging.getLogger(NAME)
 
-_BytesOrText = Union[bytes, bytearray, memoryview, str]
-_Row = Tuple[Tuple[str, str], bytes]
+_BytesOrText = bytes | bytearray | memoryview | str
+_Row = tuple[tuple[str, str], bytes]
 
 _FROM_TWISTED = {
     "defer": ("twisted.internet.defer", None),
@@ -87,14 +87,30 @@ def __getattr__(name: str) -> Any:
     return getattr(found, attribute) if attribute else found
 
 
+class _Nowhere:
+    """What stands for the table while there is none."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: Answer((error_types.ERR_INVALID_STATE.value, 0))
+
+    def get_scanner(self, *_: Any) -> Any:
+        raise RuntimeError("init() has not given True")
+
+    get_unordered_scanners = get_scanner
+
+
+_NOWHERE = _Nowhere()
+
+
 class PegasusScanner:
     """Gives the rows of a hash key, or of a part of a table, one after the other."""
 
-    def __init__(self, mail: Mail, rows: TableScanner) -> None:
+    def __init__(self, mail: Any, rows: TableScanner) -> None:
         self._mail = mail
         self._scanner = rows
-        self._rows: List[_Row] = []
-        self._waiting: Deque[Any] = deque()
+        self._rows: list[_Row] = []
+        self._waiting: deque[Any] = deque()
+        self._is_fetching = False
         self._is_over = False
 
     def get_next(self) -> Any:
@@ -110,7 +126,7 @@ class PegasusScanner:
             result.callback(None)
         else:
             self._waiting.append(result)
-            if len(self._waiting) == 1:
+            if not self._is_fetching:
                 self._fetch()
         return result
 
@@ -121,19 +137,23 @@ class PegasusScanner:
         self._scanner.close()
 
     def _fetch(self) -> None:
+        self._is_fetching = True
         self._scanner.next_rows().addCallbacks(self._fetched, self._failed)
 
-    def _fetched(self, rows: List[_Row]) -> None:
+    def _fetched(self, rows: list[_Row]) -> None:
         if self._is_over:
             rows = []
         self._is_over = not rows
         # The last comes first from now on, so that each can be taken off the end.
         rows.reverse()
         self._rows = rows
+        # Whoever is told may ask again at once.
         while self._waiting and (rows or self._is_over):
             self._waiting.popleft().callback(rows.pop() if rows else None)
         if self._waiting:
             self._fetch()
+        else:
+            self._is_fetching = False
 
     def _failed(self, failure: Any) -> None:
         error = failure.value
@@ -141,6 +161,7 @@ class PegasusScanner:
         is_nowhere = isinstance(error, Error) and error.kind in ("unavailable", "closed") and error.code is None
         told = Exception("session or packet error!" if is_nowhere else "operate error!")
         told.__cause__ = error
+        self._is_fetching = False
         waiting, self._waiting = self._waiting, deque()
         for result in waiting:
             result.errback(told)
@@ -150,7 +171,7 @@ class Pegasus:
     """A client of one table."""
 
     def __init__(
-        self, meta_addrs: Optional[List[str]] = None, table_name: str = "", timeout: int = DEFAULT_TIMEOUT
+        self, meta_addrs: list[str] | None = None, table_name: str = "", timeout: int = DEFAULT_TIMEOUT
     ) -> None:
         """Nothing is sent before `init`.
 
@@ -161,9 +182,10 @@ class Pegasus:
         self.name = table_name
         self._metas = list(meta_addrs) if isinstance(meta_addrs, list) else []
         self._timeout = timeout
-        self._mail: Optional[Mail] = None
-        self._session: Optional[Session] = None
-        self._is_ready = False
+        self._mail: Mail | None = None
+        self._session: Session | None = None
+        # The session once it has found its table.
+        self._table: Any = _NOWHERE
 
     def init(self) -> Any:
         """Finds the table. It is called on the loop on which the client will be used: asyncio's where one is running, else Twisted's.
@@ -171,19 +193,19 @@ class Pegasus:
         :return: True, or None when the table can't be had; the log says why
         """
         self.close()
-        self._mail = Mail()
+        self._mail = mail = Mail()
         try:
-            self._session = Session(self._metas, self.name, self._timeout, self._mail.mailbox)
+            self._session = Session(self._metas, self.name, self._timeout, mail.mailbox)
         except Error as error:
             logger.error("table: %s, %s", self.name, error)
-            result = self._mail.result()
+            result = mail.result()
             result.callback(None)
             return result
         return self._session.open().addCallbacks(self._opened, self._not_opened)
 
     def close(self) -> None:
         """Ends the client; calls that are under way, and later ones, find no session. `init` begins anew."""
-        self._is_ready = False
+        self._table = _NOWHERE
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -197,9 +219,7 @@ class Pegasus:
         :param timeout: how many milliseconds the call may take; the client's time when it is not above 0
         :return: (ERR_OK, seconds), -1 standing for ever; (ERR_OBJECT_NOT_FOUND, 0) when there is no row
         """
-        if not self._is_ready:
-            return self._no_session()
-        return self._session.ttl(hash_key, sort_key, timeout)
+        return self._table.ttl(hash_key, sort_key, timeout)
 
     def exist(self, hash_key: _BytesOrText, sort_key: _BytesOrText, timeout: int = 0) -> Any:
         """Whether there is a row.
@@ -213,9 +233,7 @@ class Pegasus:
 
         :return: (ERR_OK, value), or (ERR_OBJECT_NOT_FOUND, b"")
         """
-        if not self._is_ready:
-            return self._no_session()
-        return self._session.get(hash_key, sort_key, timeout)
+        return self._table.get(hash_key, sort_key, timeout)
 
     def set(
         self, hash_key: _BytesOrText, sort_key: _BytesOrText, value: _BytesOrText, ttl: int = 0, timeout: int = 0
@@ -225,32 +243,26 @@ class Pegasus:
         :param ttl: how many seconds it has to live; 0 is for ever, and a row with fewer is gone at once
         :return: (ERR_OK, None), or a number of `rocksdb_error_types` in place of ERR_OK
         """
-        if not self._is_ready:
-            return self._no_session()
-        return self._session.set(hash_key, sort_key, value, ttl, timeout)
+        return self._table.set(hash_key, sort_key, value, ttl, timeout)
 
     def remove(self, hash_key: _BytesOrText, sort_key: _BytesOrText, timeout: int = 0) -> Any:
         """Deletes a row.
 
         :return: (ERR_OK, None), also when there was none, or a number of `rocksdb_error_types` in place of ERR_OK
         """
-        if not self._is_ready:
-            return self._no_session()
-        return self._session.remove(hash_key, sort_key, timeout)
+        return self._table.remove(hash_key, sort_key, timeout)
 
     def sort_key_count(self, hash_key: _BytesOrText, timeout: int = 0) -> Any:
         """How many rows a hash key has.
 
         :return: (ERR_OK, count), 0 when there are none
         """
-        if not self._is_ready:
-            return self._no_session()
-        return self._session.sort_key_count(hash_key, timeout)
+        return self._table.sort_key_count(hash_key, timeout)
 
     def multi_set(
         self,
         hash_key: _BytesOrText,
-        sortkey_value_dict: Dict[Any, Any],
+        sortkey_value_dict: dict[Any, Any],
         ttl: int = 0,
         timeout: int = 0,
     ) -> Any:
@@ -259,14 +271,12 @@ class Pegasus:
         :param sortkey_value_dict: the values by their sort keys
         :return: as `set`; (4, None) when there is nothing to set
         """
-        if not self._is_ready:
-            return self._no_session()
-        return self._session.multi_set(hash_key, sortkey_value_dict, ttl, timeout)
+        return self._table.multi_set(hash_key, sortkey_value_dict, ttl, timeout)
 
     def multi_get(
         self,
         hash_key: _BytesOrText,
-        sortkey_set: Optional[set],
+        sortkey_set: builtins.set[Any] | None,
         max_kv_count: int = 100,
         max_kv_size: int = 1000000,
         no_value: bool = False,
@@ -280,13 +290,9 @@ class Pegasus:
         :param no_value: leaves the values empty
         :return: (ERR_OK, values by sort keys), or (ERR_INCOMPLETE_DATA, some of them) when a limit was reached
         """
-        if not self._is_ready:
-            return self._no_session()
-        if sortkey_set is not None and not isinstance(sortkey_set, set):
+        if sortkey_set is not None and not isinstance(sortkey_set, builtins.set):
             return Answer((error_types.ERR_INVALID_PARAMETERS.value, 0))
-        return self._session.multi_get(
-            hash_key, sortkey_set, max_kv_count, max_kv_size, bool(no_value), timeout
-        )
+        return self._table.multi_get(hash_key, sortkey_set, max_kv_count, max_kv_size, bool(no_value), timeout)
 
     def multi_get_opt(
         self,
@@ -302,9 +308,7 @@ class Pegasus:
 
         :return: as `multi_get`
         """
-        if not self._is_ready:
-            return self._no_session()
-        return self._session.multi_get_opt(
+        return self._table.multi_get_opt(
             hash_key, start_sort_key, stop_sort_key, multi_get_options, max_kv_count, max_kv_size, timeout
         )
 
@@ -317,17 +321,15 @@ class Pegasus:
         """
         return self.multi_get(hash_key, None, max_kv_count, max_kv_size, True, timeout)
 
-    def multi_del(self, hash_key: _BytesOrText, sortkey_set: set, timeout: int = 0) -> Any:
+    def multi_del(self, hash_key: _BytesOrText, sortkey_set: builtins.set[Any], timeout: int = 0) -> Any:
         """Deletes several rows of a hash key at once.
 
         :param sortkey_set: a set; (ERR_INVALID_PARAMETERS, 0) when it is another collection
         :return: (ERR_OK, how many were asked to be deleted); (4, 0) when there are none to delete
         """
-        if not self._is_ready:
-            return self._no_session()
-        if not isinstance(sortkey_set, set):
+        if not isinstance(sortkey_set, builtins.set):
             return Answer((error_types.ERR_INVALID_PARAMETERS.value, 0))
-        return self._session.multi_del(hash_key, sortkey_set, timeout)
+        return self._table.multi_del(hash_key, sortkey_set, timeout)
 
     def get_scanner(
         self,
@@ -337,25 +339,26 @@ class Pegasus:
         scan_options: ScanOptions,
     ) -> PegasusScanner:
         """A scanner of a range of a hash key; an empty stop stands for its end."""
-        session, mail = self._needed()
-        return PegasusScanner(mail, session.get_scanner(hash_key, start_sort_key, stop_sort_key, scan_options))
+        return PegasusScanner(
+            self._mail, self._table.get_scanner(hash_key, start_sort_key, stop_sort_key, scan_options)
+        )
 
-    def get_unordered_scanners(
-        self, max_split_count: int, scan_options: ScanOptions
-    ) -> Optional[List[PegasusScanner]]:
+    def get_unordered_scanners(self, max_split_count: int, scan_options: ScanOptions) -> list[PegasusScanner] | None:
         """Scanners that have all rows of the table among them; None when not even one is asked for."""
         if max_split_count <= 0:
             return None
-        session, mail = self._needed()
-        return [PegasusScanner(mail, rows) for rows in session.get_unordered_scanners(max_split_count, scan_options)]
+        return [
+            PegasusScanner(self._mail, rows)
+            for rows in self._table.get_unordered_scanners(max_split_count, scan_options)
+        ]
 
     @classmethod
-    def generate_key(cls, hash_key: Union[bytes, str], sort_key: Union[bytes, str]) -> blob:
+    def generate_key(cls, hash_key: bytes | str, sort_key: bytes | str) -> blob:
         """A row's key as servers have it."""
-        hash_key, sort_key = blob(hash_key).data, blob(sort_key).data
-        if len(hash_key) >= 0xFFFF:
+        first, second = blob(hash_key).data, blob(sort_key).data
+        if len(first) >= 0xFFFF:
             raise ValueError("hash_key length must be less than 65535")
-        return blob(struct.pack(">H", len(hash_key)) + hash_key + sort_key)
+        return blob(struct.pack(">H", len(first)) + first + second)
 
     @classmethod
     def generate_next_bytes(cls, buff: Any) -> Any:
@@ -369,30 +372,20 @@ class Pegasus:
         return raw.decode("latin-1") if isinstance(buff, str) else type(buff)(raw)
 
     @classmethod
-    def generate_next_key(cls, hash_key: Union[bytes, str], stop_sort_key: Union[bytes, str]) -> blob:
+    def generate_next_key(cls, hash_key: bytes | str, stop_sort_key: bytes | str) -> blob:
         """`generate_next_bytes` of a row's key."""
         return blob(cls.generate_next_bytes(cls.generate_key(hash_key, stop_sort_key).data))
 
     @classmethod
-    def generate_stop_key(
-        cls, hash_key: Union[bytes, str], stop_sort_key: Union[bytes, str]
-    ) -> Tuple[blob, bool]:
+    def generate_stop_key(cls, hash_key: bytes | str, stop_sort_key: bytes | str) -> tuple[blob, bool]:
         """Where a scan ends, and whether that may belong to it: behind all of the hash key when the sort key is empty."""
         if stop_sort_key:
             return cls.generate_key(hash_key, stop_sort_key), True
         return cls.generate_next_key(hash_key, b""), False
 
     def _opened(self, _: bool) -> bool:
-        self._is_ready = self._session is not None
+        self._table = self._session or _NOWHERE
         return True
 
     def _not_opened(self, failure: Any) -> None:
         logger.error("table: %s, %s", self.name, failure.value)
-
-    def _no_session(self) -> Answer:
-        return Answer((error_types.ERR_INVALID_STATE.value, 0))
-
-    def _needed(self) -> Tuple[Session, Mail]:
-        if self._session is None or self._mail is None or not self._is_ready:
-            raise RuntimeError("init() has not given True")
-        return self._session, self._mail

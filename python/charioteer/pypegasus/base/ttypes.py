@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from enum import Enum
-from typing import Any, Optional, Tuple, Union
+from typing import Any
 
 __all__ = [
     "blob",
@@ -40,7 +40,7 @@ class _Value:
 class blob(_Value):
     """Bytes, made of bytes or of text."""
 
-    def __init__(self, data: Union[bytes, str, None] = None) -> None:
+    def __init__(self, data: bytes | str | None = None) -> None:
         self._is_str = isinstance(data, str)
         self.data: Any = data.encode() if isinstance(data, str) else data
 
@@ -200,7 +200,7 @@ class rpc_address(_Value):
         self.address = (number << 32) + (int(port) << 16) + 1
         return True
 
-    def to_ip_port(self) -> Tuple[str, int]:
+    def to_ip_port(self) -> tuple[str, int]:
         """The address and the port."""
         ip = socket.inet_ntoa(struct.pack(">I", self.address >> 32))
         return ip, (self.address >> 16) & 0xFFFF
@@ -237,7 +237,7 @@ class host_port(_Value):
         self.host, self.port, self.type = parts[0], int(parts[1]), host_port_types.kHostTypeIpv4
         return True
 
-    def to_host_port(self) -> Tuple[Optional[str], Optional[int]]:
+    def to_host_port(self) -> tuple[str | None, int | None]:
         """The name and the port."""
         return (self.host, self.port) if self.is_valid() else (None, None)
 

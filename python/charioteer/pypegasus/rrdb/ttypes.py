@@ -5,14 +5,14 @@ Programs use `filter_type`; the requests and the replies are plain values here, 
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple, Type
+from typing import Any
 
 
 class _Numbers:
     """Names for numbers, which can be looked up both ways."""
 
-    _VALUES_TO_NAMES: Dict[int, str] = {}
-    _NAMES_TO_VALUES: Dict[str, int] = {}
+    _VALUES_TO_NAMES: dict[int, str] = {}
+    _NAMES_TO_VALUES: dict[str, int] = {}
 
     def __init_subclass__(cls) -> None:
         names = {name: number for name, number in vars(cls).items() if name.isupper() and not name.startswith("_")}
@@ -72,7 +72,7 @@ class update_type(_Numbers):
 class _Struct:
     """Named fields, each None unless it is given."""
 
-    _fields: Tuple[str, ...] = ()
+    _fields: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         if len(args) > len(self._fields):
@@ -98,7 +98,7 @@ class _Struct:
         return f"{type(self).__name__}({fields})"
 
 
-def _struct(name: str, fields: str) -> Type[_Struct]:
+def _struct(name: str, fields: str) -> type[_Struct]:
     return type(name, (_Struct,), {"_fields": tuple(fields.split()), "__module__": __name__})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from typing import Any, Tuple, Union
+from typing import Any
 
 from charioteer.pypegasus.base.ttypes import error_types, rocksdb_error_types
 from charioteer.pypegasus.rrdb.ttypes import filter_type
@@ -29,9 +29,9 @@ class ScanOptions(_Options):
         self.stop_inclusive = False
         self.snapshot: Any = None
         self.sortkey_filter_type: int = filter_type.FT_NO_FILTER
-        self.sortkey_filter_pattern: Union[str, bytes] = ""
+        self.sortkey_filter_pattern: str | bytes = ""
         self.hashkey_filter_type: int = filter_type.FT_NO_FILTER
-        self.hashkey_filter_pattern: Union[str, bytes] = ""
+        self.hashkey_filter_pattern: str | bytes = ""
 
 
 class MultiGetOptions(_Options):
@@ -41,7 +41,7 @@ class MultiGetOptions(_Options):
         self.start_inclusive = True
         self.stop_inclusive = False
         self.sortkey_filter_type: int = filter_type.FT_NO_FILTER
-        self.sortkey_filter_pattern: Union[str, bytes] = ""
+        self.sortkey_filter_pattern: str | bytes = ""
         self.no_value = False
         self.reverse = False
 
@@ -70,14 +70,14 @@ def convert_error_type(rdb_err: int) -> int:
     return rdb_err
 
 
-def restore_key(merge_key: Union[bytes, str]) -> Tuple[str, str]:
+def restore_key(merge_key: bytes | str) -> tuple[str, str]:
     """The hash key and the sort key in a row's key, as text; bytes that are no UTF-8 are left out."""
     raw = merge_key.encode() if isinstance(merge_key, str) else merge_key
     (length,) = struct.unpack(">H", raw[:2])
     return raw[2 : 2 + length].decode("utf8", "ignore"), raw[2 + length :].decode("utf8", "ignore")
 
 
-def bval(ch: Union[int, str]) -> int:
+def bval(ch: int | str) -> int:
     """A byte's number."""
     return ch if isinstance(ch, int) else ord(ch)
 
