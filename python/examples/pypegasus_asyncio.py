@@ -13,7 +13,7 @@ from charioteer.pypegasus.pgclient import Pegasus
 from charioteer.pypegasus.utils.tools import ScanOptions
 
 
-async def main(metas):
+async def main(metas: list[str]) -> None:
     client = Pegasus(metas, "temp")
     if not await client.init():
         print("there is no table temp at", metas)

@@ -6,15 +6,20 @@ Without meta servers, such as 127.0.0.1:34601, it starts a server of its own.
 """
 
 import sys
+from collections.abc import Generator
+from typing import Any
 
 from charioteer.pypegasus.pgclient import Pegasus
 from charioteer.pypegasus.utils.tools import ScanOptions
-from twisted.internet import reactor
+from twisted.internet import reactor as installed
 from twisted.internet.defer import inlineCallbacks
 
 
+reactor: Any = installed
+
+
 @inlineCallbacks
-def calls(metas):
+def calls(metas: list[str]) -> Generator[Any, Any, None]:
     client = Pegasus(metas, "temp")
     ready = yield client.init()
     if not ready:
@@ -65,8 +70,8 @@ def calls(metas):
     client.close()
 
 
-def main(metas):
-    def end(failure):
+def main(metas: list[str]) -> None:
+    def end(failure: Any) -> None:
         if failure is not None:
             failure.printTraceback()
         reactor.stop()

@@ -6,7 +6,10 @@ Every case runs three times: on asyncio with results of our own, on asyncio with
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,10 +17,14 @@ import pytest
 from charioteer.pypegasus import _mail
 from charioteer.pypegasus._results import Result, ResultPromise
 from charioteer.pypegasus.base.ttypes import error_types, rocksdb_error_types
-from charioteer.pypegasus.pgclient import DEFAULT_TIMEOUT, Pegasus
+from charioteer.pypegasus.pgclient import DEFAULT_TIMEOUT, Pegasus, PegasusScanner
 from charioteer.pypegasus.rrdb.ttypes import filter_type
 from charioteer.pypegasus.utils.tools import MultiGetOptions, ScanOptions
 from charioteer.testing import TestServer
+
+Case = Callable[[Pegasus, str], Awaitable[None]]
+Check = Callable[[Case], None]
+Run = Callable[[Coroutine[Any, Any, None]], None]
 
 OK = error_types.ERR_OK.value
 NOT_FOUND = error_types.ERR_OBJECT_NOT_FOUND.value
@@ -29,10 +36,12 @@ INVALID_ARGUMENT = rocksdb_error_types.kInvalidArgument.value
 
 
 @pytest.fixture(scope="session")
-def reactor():
+def reactor() -> Iterator[Any]:
     """Twisted's reactor, which runs on a thread of its own."""
     pytest.importorskip("twisted")
-    from twisted.internet import reactor
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
 
     thread = threading.Thread(target=reactor.run, kwargs={"installSignalHandlers": False}, daemon=True)
     thread.start()
@@ -42,7 +51,7 @@ def reactor():
 
 
 @pytest.fixture(params=["asyncio", "asyncio with Deferreds", "Twisted"])
-def run(request, monkeypatch):
+def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a coroutine to its end."""
     if request.param == "asyncio":
         monkeypatch.setattr(_mail, "result_type", lambda: Result)
@@ -59,18 +68,19 @@ def run(request, monkeypatch):
     from twisted.internet.threads import blockingCallFromThread
 
     reactor = request.getfixturevalue("reactor")
-    return lambda case: blockingCallFromThread(reactor, ensureDeferred, case)
+    call: Any = blockingCallFromThread
+    return lambda case: call(reactor, ensureDeferred, case)
 
 
-def meta_of(server) -> str:
+def meta_of(server: TestServer) -> str:
     return urlsplit(server.pegasus_url).netloc
 
 
 @pytest.fixture
-def check(request, run, server):
+def check(request: pytest.FixtureRequest, run: Run, server: TestServer) -> Check:
     """Runs a case with a client and a hash key of its own."""
 
-    async def with_client(case):
+    async def with_client(case: Case) -> None:
         client = Pegasus([meta_of(server)], "temp")
         assert await client.init() is True
         try:
@@ -81,16 +91,16 @@ def check(request, run, server):
     return lambda case: run(with_client(case))
 
 
-def rows(*sort_keys):
+def rows(*sort_keys: str) -> dict[bytes, bytes]:
     return {sort_key.encode(): b"v" + sort_key.encode() for sort_key in sort_keys}
 
 
-async def fill(client, hash_key, *sort_keys):
+async def fill(client: Pegasus, hash_key: str, *sort_keys: str) -> None:
     assert await client.multi_set(hash_key, {key: "v" + key for key in sort_keys}) == (OK, None)
 
 
-async def all_of(scanner):
-    found = []
+async def all_of(scanner: PegasusScanner) -> list[Any]:
+    found: list[Any] = []
     while True:
         row = await scanner.get_next()
         if row is None:
@@ -98,8 +108,8 @@ async def all_of(scanner):
         found.append(row)
 
 
-def test_a_row_is_set_got_and_removed(check):
-    async def case(c, hk):
+def test_a_row_is_set_got_and_removed(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         assert await c.get(hk, "s") == (NOT_FOUND, b"")
         assert await c.set(hk, "s", "v") == (OK, None)
         assert await c.get(hk, "s") == (OK, b"v")
@@ -112,8 +122,8 @@ def test_a_row_is_set_got_and_removed(check):
     check(case)
 
 
-def test_a_row_has_a_time_to_live_or_none(check):
-    async def case(c, hk):
+def test_a_row_has_a_time_to_live_or_none(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         assert await c.ttl(hk, "s") == (NOT_FOUND, 0)
         assert await c.exist(hk, "s") == (NOT_FOUND, 0)
         await c.set(hk, "s", "v")
@@ -129,8 +139,8 @@ def test_a_row_has_a_time_to_live_or_none(check):
     check(case)
 
 
-def test_a_row_with_less_than_no_time_to_live_is_gone_at_once(check):
-    async def case(c, hk):
+def test_a_row_with_less_than_no_time_to_live_is_gone_at_once(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "s", "t", "u")
         assert await c.set(hk, "s", "v", ttl=-1) == (OK, None)
         assert await c.multi_set(hk, {"t": "v"}, ttl=-1) == (OK, None)
@@ -139,8 +149,8 @@ def test_a_row_with_less_than_no_time_to_live_is_gone_at_once(check):
     check(case)
 
 
-def test_keys_and_values_are_bytes_or_text_and_may_be_empty(check):
-    async def case(c, hk):
+def test_keys_and_values_are_bytes_or_text_and_may_be_empty(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         all_bytes = bytes(range(256))
         for hash_key in (hk, hk.encode() + all_bytes):
             for sort_key, value in (
@@ -154,13 +164,13 @@ def test_keys_and_values_are_bytes_or_text_and_may_be_empty(check):
                 assert await c.get(hash_key, sort_key) == (OK, want)
         assert await c.get(hk, "ключ".encode()) == (OK, "значение".encode())
         with pytest.raises(TypeError):
-            c.get(hk, 1)
+            c.get(hk, 1)  # type: ignore[arg-type]
 
     check(case)
 
 
-def test_the_hash_key_may_be_empty_but_not_too_long(check):
-    async def case(c, hk):
+def test_the_hash_key_may_be_empty_but_not_too_long(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         for sort_key in ("", hk, "a", "b", "c"):
             assert await c.set("", sort_key, sort_key) == (OK, None)
             assert await c.get("", sort_key) == (OK, sort_key.encode())
@@ -171,8 +181,8 @@ def test_the_hash_key_may_be_empty_but_not_too_long(check):
     check(case)
 
 
-def test_sort_keys_are_counted_and_told(check):
-    async def case(c, hk):
+def test_sort_keys_are_counted_and_told(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         assert await c.sort_key_count(hk) == (OK, 0)
         assert await c.get_sort_keys(hk) == (OK, {})
         await fill(c, hk, "", "a", "b")
@@ -184,14 +194,15 @@ def test_sort_keys_are_counted_and_told(check):
     check(case)
 
 
-def test_several_rows_are_got_by_their_sort_keys(check):
-    async def case(c, hk):
+def test_several_rows_are_got_by_their_sort_keys(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "", "a", "b", "c")
         assert await c.multi_get(hk, {"a", b"c", "absent"}) == (OK, rows("a", "c"))
         assert await c.multi_get(hk, {""}) == (OK, rows(""))
         assert await c.multi_get(hk, {"absent"}) == (OK, {})
         assert await c.multi_get(hk, {"a"}, no_value=True) == (OK, {b"a": b""})
-        for everything in (None, set()):
+        nothing: set[str] = set()
+        for everything in (None, nothing):
             assert await c.multi_get(hk, everything) == (OK, rows("a", "b", "c"))
         assert await c.multi_get(hk, None, 2) == (INCOMPLETE, rows("a", "b"))
         assert await c.multi_get(hk, None, 0, 0) == (OK, rows("a", "b", "c"))
@@ -204,8 +215,8 @@ def test_several_rows_are_got_by_their_sort_keys(check):
     check(case)
 
 
-def test_a_hundred_rows_are_got_unless_more_are_asked_for(check):
-    async def case(c, hk):
+def test_a_hundred_rows_are_got_unless_more_are_asked_for(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         names = ["%03d" % number for number in range(101)]
         await fill(c, hk, *names)
         assert await c.multi_get(hk, None) == (INCOMPLETE, rows(*names[:100]))
@@ -214,25 +225,26 @@ def test_a_hundred_rows_are_got_unless_more_are_asked_for(check):
     check(case)
 
 
-def test_nothing_can_be_set_and_nothing_deleted(check):
-    async def case(c, hk):
+def test_nothing_can_be_set_and_nothing_deleted(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         assert await c.multi_set(hk, {}) == (INVALID_ARGUMENT, None)
         assert await c.multi_del(hk, set()) == (INVALID_ARGUMENT, 0)
 
     check(case)
 
 
-def test_collections_other_than_sets_are_refused_at_once(check):
-    async def case(c, hk):
-        for call in (c.multi_get, c.multi_del):
+def test_collections_other_than_sets_are_refused_at_once(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
+        calls: list[Any] = [c.multi_get, c.multi_del]
+        for call in calls:
             assert call(hk, ["a"]) == (INVALID_PARAMETERS, 0)
             assert await call(hk, ["a"]) == (INVALID_PARAMETERS, 0)
 
     check(case)
 
 
-def test_several_rows_are_deleted(check):
-    async def case(c, hk):
+def test_several_rows_are_deleted(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "a", "b", "c")
         assert await c.multi_del(hk, {"a", "absent"}) == (OK, 2)
         assert await c.multi_get(hk, None) == (OK, rows("b", "c"))
@@ -240,7 +252,7 @@ def test_several_rows_are_deleted(check):
     check(case)
 
 
-def multi_get_options(**fields):
+def multi_get_options(**fields: Any) -> MultiGetOptions:
     options = MultiGetOptions()
     for name, value in fields.items():
         assert hasattr(options, name)
@@ -248,8 +260,8 @@ def multi_get_options(**fields):
     return options
 
 
-def test_rows_of_a_range_are_got(check):
-    async def case(c, hk):
+def test_rows_of_a_range_are_got(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "", "a", "b", "c", "d")
         for start, stop, fields, want in (
             ("", "", {}, ("", "a", "b", "c", "d")),
@@ -270,8 +282,8 @@ def test_rows_of_a_range_are_got(check):
     check(case)
 
 
-def test_rows_of_a_range_are_filtered(check):
-    async def case(c, hk):
+def test_rows_of_a_range_are_filtered(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "abc", "abd", "b", "bab")
         for kind, pattern, want in (
             (filter_type.FT_MATCH_PREFIX, "ab", ("abc", "abd")),
@@ -288,7 +300,7 @@ def test_rows_of_a_range_are_filtered(check):
     check(case)
 
 
-def scan_options(**fields):
+def scan_options(**fields: Any) -> ScanOptions:
     options = ScanOptions()
     for name, value in fields.items():
         assert hasattr(options, name)
@@ -296,8 +308,8 @@ def scan_options(**fields):
     return options
 
 
-def test_a_hash_key_is_scanned(check):
-    async def case(c, hk):
+def test_a_hash_key_is_scanned(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "", "a", "b", "c", "d")
         await fill(c, hk + "0", "a")
         for batch in (1, 2, 1000, 0):
@@ -321,8 +333,8 @@ def test_a_hash_key_is_scanned(check):
     check(case)
 
 
-def test_a_scan_is_filtered(check):
-    async def case(c, hk):
+def test_a_scan_is_filtered(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "abc", "abd", "b", "bab")
         for kind, pattern, want in (
             (filter_type.FT_MATCH_PREFIX, "ab", ["abc", "abd"]),
@@ -338,16 +350,16 @@ def test_a_scan_is_filtered(check):
     check(case)
 
 
-def test_scanned_keys_are_text_without_what_is_none(check):
-    async def case(c, hk):
+def test_scanned_keys_are_text_without_what_is_none(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await c.set(hk, b"a\xff\xfeb", b"\xff")
         assert await all_of(c.get_scanner(hk, "", "", ScanOptions())) == [((hk, "ab"), b"\xff")]
 
     check(case)
 
 
-def test_a_scan_may_be_ended_early(check):
-    async def case(c, hk):
+def test_a_scan_may_be_ended_early(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "a", "b", "c")
         scanner = c.get_scanner(hk, "", "", scan_options(batch_size=1))
         assert await scanner.get_next() == ((hk, "a"), b"va")
@@ -358,8 +370,8 @@ def test_a_scan_may_be_ended_early(check):
     check(case)
 
 
-def test_rows_asked_for_before_others_have_come_come_in_order(check):
-    async def case(c, hk):
+def test_rows_asked_for_before_others_have_come_come_in_order(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "a", "b", "c")
         scanner = c.get_scanner(hk, "", "", scan_options(batch_size=1))
         asked = [scanner.get_next() for _ in range(5)]
@@ -369,8 +381,8 @@ def test_rows_asked_for_before_others_have_come_come_in_order(check):
     check(case)
 
 
-def test_scanners_share_a_table(check):
-    async def case(c, hk):
+def test_scanners_share_a_table(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         hash_keys = ["%s-%02d" % (hk, number) for number in range(30)]
         for hash_key in hash_keys:
             await fill(c, hash_key, "a", "b", "c")
@@ -391,9 +403,9 @@ def test_scanners_share_a_table(check):
     check(case)
 
 
-def test_callbacks_are_called_as_a_deferred_calls_them(check):
-    async def case(c, hk):
-        seen = []
+def test_callbacks_are_called_as_a_deferred_calls_them(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
+        seen: list[Any] = []
         done = c.set(hk, "s", "v").addCallback(lambda _: c.get(hk, "s")).addCallback(seen.append)
         await done
         assert seen == [(OK, b"v")]
@@ -405,8 +417,8 @@ def test_callbacks_are_called_as_a_deferred_calls_them(check):
     check(case)
 
 
-def test_many_calls_are_under_way_at_once(check):
-    async def case(c, hk):
+def test_many_calls_are_under_way_at_once(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         sets = [c.set(hk, str(number), "v%d" % number) for number in range(500)]
         assert [await one for one in sets] == [(OK, None)] * 500
         gets = [c.get(hk, str(number)) for number in range(500)]
@@ -415,8 +427,8 @@ def test_many_calls_are_under_way_at_once(check):
     check(case)
 
 
-def test_a_cancelled_call_disturbs_no_other(check):
-    async def case(c, hk):
+def test_a_cancelled_call_disturbs_no_other(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await c.set(hk, "s", "v")
         for _ in range(20):
             calls = [c.get(hk, "s") for _ in range(20)]
@@ -427,17 +439,17 @@ def test_a_cancelled_call_disturbs_no_other(check):
     check(case)
 
 
-def test_what_the_system_says_comes_bare(check):
-    async def case(c, hk):
+def test_what_the_system_says_comes_bare(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         assert await c.set(hk, "s", b"v" * (2 << 20)) is error_types.ERR_INVALID_DATA
         assert await c.get(hk, "s") == (NOT_FOUND, b"")
 
     check(case)
 
 
-def test_errors_of_the_system_come_bare_and_those_of_the_store_as_numbers(check, server):
-    async def case(c, hk):
-        calls = {
+def test_errors_of_the_system_come_bare_and_those_of_the_store_as_numbers(check: Check, server: TestServer) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
+        calls: dict[str, tuple[Callable[[], Any], Any]] = {
             "get": (lambda: c.get(hk, "s"), b""),
             "ttl": (lambda: c.exist(hk, "s"), 0),
             "put": (lambda: c.set(hk, "s", "v"), None),
@@ -462,8 +474,8 @@ def test_errors_of_the_system_come_bare_and_those_of_the_store_as_numbers(check,
     check(case)
 
 
-def test_failures_that_pass_are_not_told(check, server):
-    async def case(c, hk):
+def test_failures_that_pass_are_not_told(check: Check, server: TestServer) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await c.set(hk, "s", "v")
         for error in ("ERR_BUSY", "ERR_INVALID_STATE"):
             with server.pegasus.inject("answer", error=error, on="get", hash_key=hk.encode(), times=2) as injected:
@@ -473,8 +485,8 @@ def test_failures_that_pass_are_not_told(check, server):
     check(case)
 
 
-def test_a_call_that_is_not_answered_in_its_time_gives_a_timeout(check, server):
-    async def case(c, hk):
+def test_a_call_that_is_not_answered_in_its_time_gives_a_timeout(check: Check, server: TestServer) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await c.set(hk, "s", "v")
         with server.pegasus.inject("drop_reply", on=["get", "get_scanner"], hash_key=hk.encode()):
             assert await c.get(hk, "s", 50) == (TIMEOUT, None)
@@ -487,8 +499,8 @@ def test_a_call_that_is_not_answered_in_its_time_gives_a_timeout(check, server):
     check(case)
 
 
-def test_a_scan_goes_on_when_its_context_has_expired(check, server):
-    async def case(c, hk):
+def test_a_scan_goes_on_when_its_context_has_expired(check: Check, server: TestServer) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         await fill(c, hk, "a", "b", "c")
         scanner = c.get_scanner(hk, "", "", scan_options(batch_size=1))
         assert await scanner.get_next() == ((hk, "a"), b"va")
@@ -498,8 +510,8 @@ def test_a_scan_goes_on_when_its_context_has_expired(check, server):
     check(case)
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_was_said(run):
-    async def case():
+def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_was_said(run: Run) -> None:
+    async def case() -> None:
         with TestServer() as server:
             client = Pegasus([meta_of(server)], "temp", 50)
             assert await client.init() is True
@@ -513,8 +525,8 @@ def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_was_said(ru
     run(case())
 
 
-def test_without_a_table_there_is_no_client(run, server):
-    async def case():
+def test_without_a_table_there_is_no_client(run: Run, server: TestServer) -> None:
+    async def case() -> None:
         meta = meta_of(server)
         for metas, table in (
             ([meta], "no such table"),
@@ -538,8 +550,8 @@ def test_without_a_table_there_is_no_client(run, server):
     run(case())
 
 
-def test_calls_under_way_when_the_client_is_closed_are_answered(check):
-    async def case(c, hk):
+def test_calls_under_way_when_the_client_is_closed_are_answered(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
         calls = [c.get(hk, "s") for _ in range(50)]
         c.close()
         for call in calls:
@@ -548,14 +560,16 @@ def test_calls_under_way_when_the_client_is_closed_are_answered(check):
     check(case)
 
 
-def test_without_a_running_loop_and_without_twisted_there_is_no_client(monkeypatch, server):
+def test_without_a_running_loop_and_without_twisted_there_is_no_client(
+    monkeypatch: pytest.MonkeyPatch, server: TestServer
+) -> None:
     monkeypatch.setattr(_mail, "find_spec", lambda name: None)
-    monkeypatch.delitem(_mail.sys.modules, "twisted", raising=False)
+    monkeypatch.delitem(sys.modules, "twisted", raising=False)
     with pytest.raises(RuntimeError, match="init"):
         Pegasus([meta_of(server)], "temp").init()
 
 
-def test_the_defaults_are_the_original_s():
+def test_the_defaults_are_the_original_s() -> None:
     assert DEFAULT_TIMEOUT == 2000
     assert vars(ScanOptions()) == {
         "timeout_millis": 5000,

@@ -7,6 +7,8 @@ import logging.handlers
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ NAME = "charioteer.pypegasus"
 
 
 @pytest.fixture(autouse=True)
-def as_before():
+def as_before() -> Iterator[None]:
     logger, root = logging.getLogger(NAME), logging.getLogger()
     before, of_root = (logger.level, logger.propagate), (root.level, list(root.handlers))
     yield
@@ -54,7 +56,9 @@ format=%%(levelname)s: %%(message)s
 """
 
 
-def test_the_root_section_of_a_logger_conf_is_applied_to_our_logger(tmp_path, monkeypatch):
+def test_the_root_section_of_a_logger_conf_is_applied_to_our_logger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my.conf").write_text(CONF % {"more": "screen"})
     configure_logging("my.conf")
@@ -63,12 +67,13 @@ def test_the_root_section_of_a_logger_conf_is_applied_to_our_logger(tmp_path, mo
     logger.warning("this")
     assert (tmp_path / "told.log").read_text() == "WARNING: this\n"
     file, screen = logger.handlers
+    assert isinstance(file, logging.handlers.RotatingFileHandler) and isinstance(screen, logging.StreamHandler)
     assert (file.maxBytes, file.backupCount) == (2 << 20, 3)
     assert (screen.level, screen.stream) == (logging.ERROR, sys.stderr)
     assert not logger.propagate
 
 
-def test_a_logger_conf_in_the_working_directory_is_honoured_at_import(tmp_path):
+def test_a_logger_conf_in_the_working_directory_is_honoured_at_import(tmp_path: Path) -> None:
     (tmp_path / "logger.conf").write_text(CONF % {"more": "screen"})
     program = (
         "import logging, charioteer.pypegasus.pgclient as p; p.logger.warning('hello');"
@@ -78,7 +83,7 @@ def test_a_logger_conf_in_the_working_directory_is_honoured_at_import(tmp_path):
     assert (tmp_path / "told.log").read_text() == "WARNING: hello\n"
 
 
-def test_without_one_nothing_is_written_and_nothing_changed(tmp_path):
+def test_without_one_nothing_is_written_and_nothing_changed(tmp_path: Path) -> None:
     program = (
         "import logging, charioteer.pypegasus.pgclient as p;"
         "assert not p.logger.handlers and p.logger.propagate and not logging.getLogger().handlers"
@@ -98,7 +103,9 @@ def test_without_one_nothing_is_written_and_nothing_changed(tmp_path):
         ("[logger_root]", "[logger_other]"),
     ],
 )
-def test_a_logger_conf_that_makes_no_sense_is_refused_and_runs_nothing(tmp_path, monkeypatch, wrong):
+def test_a_logger_conf_that_makes_no_sense_is_refused_and_runs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "logger.conf").write_text((CONF % {"more": "screen"}).replace(*wrong))
     with pytest.raises(ValueError):
@@ -107,7 +114,7 @@ def test_a_logger_conf_that_makes_no_sense_is_refused_and_runs_nothing(tmp_path,
     assert not (tmp_path / "stolen").exists()
 
 
-def test_one_call_does_what_the_original_does_by_default(tmp_path, monkeypatch):
+def test_one_call_does_what_the_original_does_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     log_to_file()
     logging.getLogger(NAME).info("hello")

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from charioteer.testing import TestServer
+
 pytest.importorskip("twisted")
 
 
@@ -21,7 +23,7 @@ def run(program: str, *arguments: str) -> str:
 
 
 @pytest.fixture
-def meta(server) -> str:
+def meta(server: TestServer) -> str:
     return urlsplit(server.pegasus_url).netloc
 
 
@@ -77,16 +79,16 @@ done
 
 
 @pytest.mark.parametrize("reactor", ["select", "poll", "epoll", "asyncio"])
-def test_a_program_with_inline_callbacks_runs_on_each_reactor(meta, reactor):
+def test_a_program_with_inline_callbacks_runs_on_each_reactor(meta: str, reactor: str) -> None:
     imports = f"from twisted.internet import {reactor}reactor; {reactor}reactor.install()"
     assert run(PROGRAM.format(imports=imports), meta) == PRINTED
 
 
-def test_the_star_brings_all_that_such_a_program_needs(meta):
+def test_the_star_brings_all_that_such_a_program_needs(meta: str) -> None:
     assert run(PROGRAM.format(imports=""), meta) == PRINTED
 
 
-def test_init_may_be_called_before_the_reactor_runs(meta):
+def test_init_may_be_called_before_the_reactor_runs(meta: str) -> None:
     program = """
         import sys
 
@@ -105,7 +107,7 @@ def test_init_may_be_called_before_the_reactor_runs(meta):
     assert run(program, meta) == "(0, None)\n"
 
 
-def test_a_program_of_asyncio_s_loads_no_twisted(meta):
+def test_a_program_of_asyncio_s_loads_no_twisted(meta: str) -> None:
     program = """
         import asyncio
         import sys
@@ -128,7 +130,7 @@ def test_a_program_of_asyncio_s_loads_no_twisted(meta):
     assert run(program, meta) == "(0, b'v')\n"
 
 
-def test_asyncio_and_twisted_may_wait_for_one_another_in_one_loop(meta):
+def test_asyncio_and_twisted_may_wait_for_one_another_in_one_loop(meta: str) -> None:
     program = """
         import asyncio
         import sys
@@ -165,7 +167,7 @@ def test_asyncio_and_twisted_may_wait_for_one_another_in_one_loop(meta):
     assert run(program, meta) == "(0, b'v')\n[(0, b'v'), (0, b'v')]\n"
 
 
-def test_tasks_of_asyncio_can_be_cancelled_while_they_await(meta):
+def test_tasks_of_asyncio_can_be_cancelled_while_they_await(meta: str) -> None:
     program = """
         import asyncio
         import sys

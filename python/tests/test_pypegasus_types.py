@@ -20,7 +20,7 @@ from charioteer.pypegasus.rrdb.ttypes import filter_type, get_scanner_request, k
 from charioteer.pypegasus.utils import tools
 
 
-def test_errors_are_known_by_name_and_number():
+def test_errors_are_known_by_name_and_number() -> None:
     assert error_code.value_of("ERR_BUSY") is error_types.ERR_BUSY
     assert [error.value for error in error_types] == list(range(80))
     assert rocksdb_error_types(7) is rocksdb_error_types.kIncomplete
@@ -29,7 +29,7 @@ def test_errors_are_known_by_name_and_number():
     assert tools.convert_error_type(0) == 0 and tools.convert_error_type(4) == 4
 
 
-def test_addresses_are_numbers():
+def test_addresses_are_numbers() -> None:
     address = rpc_address()
     assert not address.is_valid()
     assert address.from_string("127.0.0.1:34601") and address.is_valid()
@@ -43,12 +43,12 @@ def test_addresses_are_numbers():
     assert gpid(3, 5) == gpid(3, 5) != gpid(5, 3)
 
 
-def test_blobs_are_bytes_made_of_bytes_or_text():
+def test_blobs_are_bytes_made_of_bytes_or_text() -> None:
     assert blob("a").data == b"a" == blob(b"a").data
     assert (blob("a").raw(), blob(b"a").raw(), len(blob("ab"))) == ("a", b"a", 2)
 
 
-def test_requests_are_plain_values():
+def test_requests_are_plain_values() -> None:
     assert key_value(b"k", value=b"v") == key_value(b"k", b"v")
     assert repr(key_value(1)) == "key_value(key=1, value=None, expire_ts_seconds=None)"
     assert get_scanner_request().batch_size is None
@@ -59,7 +59,7 @@ def test_requests_are_plain_values():
     assert filter_type._NAMES_TO_VALUES["FT_MATCH_POSTFIX"] == 3
 
 
-def test_keys_are_put_together_and_taken_apart():
+def test_keys_are_put_together_and_taken_apart() -> None:
     key = Pegasus.generate_key("hk", b"sk")
     assert key.data == b"\x00\x02hksk"
     assert tools.restore_key(key.data) == ("hk", "sk")
@@ -68,7 +68,7 @@ def test_keys_are_put_together_and_taken_apart():
         Pegasus.generate_key("h" * 65535, "")
 
 
-def test_the_next_key_is_one_more():
+def test_the_next_key_is_one_more() -> None:
     assert Pegasus.generate_next_bytes(b"a\xff") == b"b\xff"
     assert Pegasus.generate_next_bytes("az") == "a{"
     assert Pegasus.generate_next_bytes(bytearray(b"\xff")) == bytearray(b"\xff\x00")
@@ -78,13 +78,13 @@ def test_the_next_key_is_one_more():
     assert (stop.data, inclusive) == (b"\x00\x01i", False)
 
 
-def test_bytes_are_compared():
+def test_bytes_are_compared() -> None:
     for left, right, sign in ((b"a", b"b", -1), (b"b", b"a", 1), (b"a", b"a", 0), (b"a", b"ab", -1), ("b", "ab", 1)):
         found = tools.bytes_cmp(left, right)
         assert (found > 0) - (found < 0) == sign
 
 
-def test_times_are_counted_from_2016():
+def test_times_are_counted_from_2016() -> None:
     assert abs(tools.epoch_now() - (int(time.time()) - 1451606400)) <= 1
     assert tools.get_ttl(0) == 0
     assert abs(tools.get_ttl(10) - tools.epoch_now() - 10) <= 1

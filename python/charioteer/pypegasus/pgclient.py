@@ -343,7 +343,7 @@ class Pegasus:
             self._mail, self._table.get_scanner(hash_key, start_sort_key, stop_sort_key, scan_options)
         )
 
-    def get_unordered_scanners(self, max_split_count: int, scan_options: ScanOptions) -> list[PegasusScanner] | None:
+    def get_unordered_scanners(self, max_split_count: int, scan_options: ScanOptions) -> Any:
         """Scanners that have all rows of the table among them; None when not even one is asked for."""
         if max_split_count <= 0:
             return None

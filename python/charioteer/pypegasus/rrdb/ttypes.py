@@ -5,7 +5,7 @@ Programs use `filter_type`; the requests and the replies are plain values here, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class _Numbers:
@@ -92,6 +92,10 @@ class _Struct:
         return not self == other
 
     __hash__ = None  # type: ignore[assignment]
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
