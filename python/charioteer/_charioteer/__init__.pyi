@@ -5,6 +5,18 @@ from . import pegasus as pegasus
 from . import pypegasus as pypegasus
 from . import testing as testing
 
+__all__ = [
+    "Mailbox",
+    "_Echo",
+    "__version__",
+    "_after_fork",
+    "_log_level",
+    "_next_logs",
+    "_stop_logs",
+    "pegasus",
+    "testing",
+]
+
 __version__: str
 
 @final
