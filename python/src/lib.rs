@@ -4,6 +4,7 @@
 
 mod bridge;
 mod pegasus;
+mod pypegasus;
 mod stats;
 mod testing;
 
@@ -18,11 +19,13 @@ mod _charioteer {
     #[pymodule_export]
     use crate::pegasus::pegasus;
     #[pymodule_export]
+    use crate::pypegasus::pypegasus;
+    #[pymodule_export]
     use crate::testing::testing;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::importable(module, &["pegasus", "testing"])
+        super::importable(module, &["pegasus", "pypegasus", "testing"])
     }
 }
 

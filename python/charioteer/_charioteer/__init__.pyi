@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 from . import pegasus as pegasus
+from . import pypegasus as pypegasus
 from . import testing as testing
 
 __all__ = [
