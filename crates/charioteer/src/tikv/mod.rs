@@ -32,8 +32,8 @@ pub use raw::{
     Checksum, CoprocessorReply, PutOptions, RawClient, RegionInfo, Row, ScanOptions, Scanner, StoreInfo, Swap, Ttl,
 };
 pub use txn::{
-    ConflictReason, Deadlock, GcBarrier, GcState, Isolation, Lock, LockKind, LockOptions, LockWait, Locking, Priority,
-    Savepoint, Snapshot, SnapshotOptions, Transaction, TxnClient, TxnError, TxnOptions, TxnScanner, WaitsFor,
+    ConflictReason, Deadlock, GcBarrier, GcOptions, GcState, Isolation, Lock, LockKind, LockOptions, LockWait, Locking,
+    Priority, Savepoint, Snapshot, SnapshotOptions, Transaction, TxnClient, TxnError, TxnOptions, TxnScanner, WaitsFor,
     WriteConflict,
 };
 

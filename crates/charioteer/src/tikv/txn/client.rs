@@ -103,7 +103,8 @@ impl TxnClient {
     /// Begins a transaction with options.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin); and when PD has not given the timestamp yet at which it is to begin.
+    /// As [`begin`](Self::begin); and when PD has not given the timestamp yet at which it is to begin, or another transaction of this
+    /// client has begun at it that is under way, or was committed a short while ago.
     pub async fn begin_with(&self, options: &TxnOptions) -> Result<Transaction, Error> {
         const NAME: &str = "begin";
         let (reached, deadline) = self.begin_call(NAME).await?;
@@ -117,11 +118,19 @@ impl TxnClient {
                 Reader::at(core, reached.layout, start_ts, reading)
             }
             None => {
+                let asked = Instant::now();
                 let now = core.timestamp(deadline).await.map_err(|error| error.during(NAME))?;
-                Reader::now(core, reached.layout, now, reading)
+                Reader::now(core, reached.layout, now, asked, reading)
             }
         };
-        Ok(Transaction::new(Arc::new(reader), options, timeout))
+        let start_ts = reader.version.into();
+        let under_way = self.core.enter(start_ts).ok_or_else(|| {
+            Error::invalid(
+                NAME,
+                format!("another transaction of this client began at {start_ts}, and would be the same"),
+            )
+        })?;
+        Ok(Transaction::new(Arc::new(reader), under_way, options, timeout))
     }
 
     /// All keys as they are now. What was committed before is seen, and nothing of what is committed later.
@@ -131,9 +140,10 @@ impl TxnClient {
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         const NAME: &str = "snapshot";
         let (reached, deadline) = self.begin_call(NAME).await?;
+        let asked = Instant::now();
         let now = self.core.timestamp(deadline).await.map_err(|error| error.during(NAME))?;
         let options = SnapshotOptions { timeout: Some(self.timeout), ..SnapshotOptions::default() };
-        Ok(Snapshot::new(Reader::now(Arc::clone(&self.core), reached.layout, now, &options)))
+        Ok(Snapshot::new(Reader::now(Arc::clone(&self.core), reached.layout, now, asked, &options)))
     }
 
     /// All keys as they were at a timestamp that PD has given before; [`Timestamp::MAX`] is whatever is the newest at each read.

@@ -41,6 +41,7 @@ use super::options::Hints;
 use super::patience::{Patience, SCATTERED, UNDETERMINED, WRITE_BLOCKED};
 use super::plan::{Plan, lock_ttl_ms};
 use super::resolve::Met;
+use super::status::Fate;
 use crate::error::{Error, ErrorKind, Failure, Outcome};
 
 /// How much goes into one request.
@@ -99,7 +100,13 @@ impl Commit {
         // Locks hold for long enough for most; only what takes long has to keep them.
         tokio::select! {
             biased;
-            result = this.phases() => result,
+            result = this.phases() => {
+                if let Ok(Some(commit_ts)) = &result {
+                    // Whoever meets one of its locks yet need not ask.
+                    this.core.statuses.lock().remember(this.plan.start_ts, Fate::Committed((*commit_ts).into()));
+                }
+                result
+            }
             never = kept.beat(HOLDS / 8) => match never {},
         }
     }

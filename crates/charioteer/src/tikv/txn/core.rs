@@ -33,6 +33,8 @@ pub(super) struct Core {
     /// Locks that are being done away with in the background: when their transactions began, and their keys.
     pub(super) resolving: Mutex<HashSet<(u64, Bytes)>>,
     pub(super) safe_point: SafePoint,
+    /// When the transactions began that are under way.
+    under_way: Mutex<HashSet<u64>>,
     /// The greatest timestamp that PD has given for sure.
     latest: AtomicU64,
     /// How much is being done that nobody waits for.
@@ -55,6 +57,7 @@ impl Core {
             statuses,
             resolving,
             safe_point: SafePoint::default(),
+            under_way: Mutex::default(),
             latest: AtomicU64::new(0),
             background: watch::Sender::new(0),
         }
@@ -140,6 +143,13 @@ impl Core {
         Err(Error::invalid(operation, format!("PD has not given the timestamp {} yet", u64::from(at))))
     }
 
+    /// Takes note of a transaction that begins; nothing if it can't be told from one that is under way, or has been committed.
+    pub(super) fn enter(self: &Arc<Self>, start_ts: u64) -> Option<UnderWay> {
+        let is_new = self.under_way.lock().insert(start_ts);
+        let under_way = is_new.then(|| UnderWay { core: Arc::clone(self), start_ts });
+        under_way.filter(|_| self.statuses.lock().get(start_ts).is_none())
+    }
+
     /// Which of the keys, by their indices, lie in the same region.
     pub(super) async fn group(&self, keys: &[&Bytes], deadline: Instant) -> Result<Vec<Vec<usize>>, Error> {
         let locator = &self.reach("look_up", deadline).await?.locator;
@@ -176,6 +186,19 @@ impl Core {
     pub(super) async fn settled(&self) {
         // It can't fail: the sender is here.
         let _ = self.background.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+/// A transaction that is under way, until this is dropped.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    core: Arc<Core>,
+    start_ts: u64,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.core.under_way.lock().remove(&self.start_ts);
     }
 }
 

@@ -43,7 +43,7 @@ mod transaction;
 pub use buffer::Savepoint;
 pub use client::TxnClient;
 pub use error::{ConflictReason, Deadlock, TxnError, WaitsFor, WriteConflict};
-pub use gc::{GcBarrier, GcState};
+pub use gc::{GcBarrier, GcOptions, GcState};
 pub use locks::{Lock, LockKind};
 pub use options::{Isolation, LockOptions, LockWait, Locking, Priority, SnapshotOptions, TxnOptions};
 pub use scan::TxnScanner;

@@ -49,6 +49,10 @@ pub struct TxnOptions {
     /// A transaction that writes more bytes of keys and values is refused. Default no limit.
     pub max_bytes: Option<usize>,
     /// At which timestamp it begins, which PD has given before. Default at one of now.
+    ///
+    /// It is by this timestamp that stores tell transactions apart. Two that begin at the same are one to them: each takes the other's locks
+    /// for its own, and what one has written may be lost, or committed with the other. So no timestamp may be given twice, in whichever
+    /// client; one that another transaction of the same client has, or had a short while ago, is refused.
     pub start_ts: Option<Timestamp>,
     /// How it reads.
     pub reading: SnapshotOptions,

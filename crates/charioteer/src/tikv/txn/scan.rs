@@ -18,7 +18,7 @@ use futures_core::future::BoxFuture;
 use super::locks::user_key;
 use super::merge::Written;
 use super::patience::Patience;
-use super::snapshot::Reader;
+use super::snapshot::{Reader, Seen};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 use crate::tikv::failure;
@@ -224,13 +224,14 @@ impl Reader {
     async fn page(&self, wanted: Wanted) -> Result<Page, Error> {
         let mut patience = Patience::until(self.deadline());
         self.check_age(NAME, patience.deadline).await?;
-        let page = self.page_within(wanted, &mut patience).await;
-        page.map_err(|error| patience.explain(error))
+        let page = self.page_within(wanted, &mut patience).await.map_err(|error| patience.explain(error))?;
+        self.check_age(NAME, patience.deadline).await?;
+        Ok(page)
     }
 
     async fn page_within(&self, wanted: Wanted, patience: &mut Patience) -> Result<Page, Error> {
         let limit = wanted.limit;
-        let (mut fetch, mut was_locked) = (Fetch { reader: self, wanted }, false);
+        let (mut fetch, mut was_locked) = (Fetch { reader: self, seen: self.seen(), wanted }, false);
         loop {
             let found = match self.core.run(&fetch, &self.source(was_locked), patience.deadline).await {
                 Err(error) if error.kind() == ErrorKind::TooLarge && fetch.wanted.limit > 1 => {
@@ -247,7 +248,7 @@ impl Reader {
                 let (limit, is_cut) = (fetch.wanted.limit, fetch.wanted.limit < limit);
                 return Ok(Page { pairs: found.pairs, rest: found.rest, limit, is_cut });
             }
-            self.blocked(locks, patience).await?;
+            self.blocked(locks, &fetch.seen, patience).await?;
             was_locked = true;
         }
     }
@@ -256,6 +257,7 @@ impl Reader {
 /// Asks for a page.
 struct Fetch<'a> {
     reader: &'a Reader,
+    seen: Seen,
     wanted: Wanted,
 }
 
@@ -332,7 +334,7 @@ impl RegionOperation for Fetch<'_> {
 
     fn explain(&self, context: &mut kvrpcpb::Context) {
         self.reader.hints.tell(context);
-        (context.resolved_locks, context.committed_locks) = self.reader.known();
+        (context.resolved_locks, context.committed_locks) = self.seen.known();
     }
 
     fn reply(&self, place: &Place, reply: ScanResponse) -> Result<Found, Failure> {

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use super::buffer::{Buffer, Savepoint, Write};
 use super::commit::{Commit, GoesOn};
+use super::core::UnderWay;
 use super::error::TxnError;
 use super::locks::user_key;
 use super::merge::Written;
@@ -48,6 +49,7 @@ use crate::tikv::raw::ScanOptions;
 /// ```
 pub struct Transaction {
     reader: Arc<Reader>,
+    under_way: Option<UnderWay>,
     options: TxnOptions,
     timeout: Duration,
     began: Instant,
@@ -60,11 +62,12 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(reader: Arc<Reader>, options: TxnOptions, timeout: Duration) -> Self {
+    pub(super) fn new(reader: Arc<Reader>, under_way: UnderWay, options: TxnOptions, timeout: Duration) -> Self {
         let is_pessimistic = options.locking == Locking::Pessimistic;
         let pessimism = is_pessimistic.then(|| Pessimism::new(reader.version.into()));
         let (began, buffer) = (Instant::now(), Buffer::default());
-        Self { reader, options, timeout, began, buffer, pessimism, has_ended: false, is_droppable: false }
+        let under_way = Some(under_way);
+        Self { reader, under_way, options, timeout, began, buffer, pessimism, has_ended: false, is_droppable: false }
     }
 
     /// The same, which may end by being dropped.
@@ -347,10 +350,10 @@ impl Transaction {
         let (core, layout, hints) = (Arc::clone(&self.reader.core), self.reader.layout, self.reader.hints.clone());
         let commit = Commit::new(core, layout, hints, plan, self.began, deadline);
         // Its locks are kept until it is done.
-        let pessimism = self.pessimism.take();
+        let (pessimism, under_way) = (self.pessimism.take(), self.under_way.take());
         let committed = GoesOn::new(async move {
             let committed = commit.run().await;
-            drop(pessimism);
+            drop((pessimism, under_way));
             committed
         });
         committed.await.map_err(|error| error.during(NAME))

@@ -72,3 +72,23 @@ async fn a_client_that_was_closed_says_so() {
     assert_eq!(txn.commit().await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(client.begin().await.unwrap_err().kind(), ErrorKind::Closed);
 }
+
+#[tokio::test]
+async fn no_two_transactions_of_a_client_begin_at_the_same_timestamp() {
+    let (_server, client) = txn().await;
+    let mut options = Way::TwoPhases.options();
+    options.start_ts = Some(client.timestamp().await.unwrap());
+    let one = client.begin_with(&options).await.unwrap();
+    assert_eq!(client.begin_with(&options).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    one.rollback().await.unwrap();
+    let mut one = client.begin_with(&options).await.unwrap();
+    one.put("a", "1").await.unwrap();
+    one.commit().await.unwrap();
+    let error = client.begin_with(&options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    options.start_ts = Some(client.begin().await.unwrap().start_ts());
+    client.begin_with(&options).await.unwrap();
+    let living = client.begin().await.unwrap();
+    options.start_ts = Some(living.start_ts());
+    assert_eq!(client.begin_with(&options).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
