@@ -73,6 +73,8 @@ pub(super) struct Buffer {
     bytes: usize,
     /// What keys were before, from the first savepoint on.
     undo: Vec<(Bytes, Option<Write>)>,
+    /// Keys that are taken to be there before, or not to be.
+    expected: BTreeMap<Bytes, bool>,
     /// The savepoints that hold, each with where the list was then.
     savepoints: Vec<(u64, usize)>,
 }
@@ -135,6 +137,20 @@ impl Buffer {
         if !self.writes.contains_key(&key) {
             self.set(key, Some(Write::Lock));
         }
+    }
+
+    /// Notes whether a key is taken to be there before; `false` if it is not written.
+    pub(super) fn expect(&mut self, key: &Bytes, exists: bool) -> bool {
+        let is_written = self.writes.get(key).is_some_and(|write| *write != Write::Lock);
+        if is_written {
+            self.expected.insert(key.clone(), exists);
+        }
+        is_written
+    }
+
+    /// Whether a key is taken to be there before; `None` if nobody has said so.
+    pub(super) fn expected(&self, key: &[u8]) -> Option<bool> {
+        self.expected.get(key).copied()
     }
 
     fn set(&mut self, key: Bytes, write: Option<Write>) {

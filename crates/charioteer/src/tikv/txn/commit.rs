@@ -223,6 +223,7 @@ impl Commit {
             secondaries: if use_async_commit && is_primary { plan.secondaries() } else { Vec::new() },
             use_async_commit,
             try_one_pc,
+            assertion_level: plan.assertion_level.into(),
             mutations,
             ..PrewriteRequest::default()
         }

@@ -23,7 +23,8 @@ use crate::exec::{self, Effect, Terms};
 use crate::tikv::SYSTEM;
 use crate::tikv::cluster::{Calls, Cluster, Reached};
 use crate::tikv::locate::ReadFrom;
-use crate::tikv::send::{LookUp, LookUps, RegionOperation, Regions};
+use crate::tikv::regions::Asking;
+use crate::tikv::send::{RegionOperation, Regions};
 
 /// A client's cluster, counters, and what it knows of transactions.
 pub(super) struct Core {
@@ -103,7 +104,13 @@ impl Core {
         A: Future<Output = Result<T, Failure>> + Send,
         T: Send,
     {
-        exec::run(&LookUps(&self.cluster), &LookUp(look), &self.terms("look_up", deadline)).await
+        self.asking(self.reach("look_up", deadline).await?, deadline).look_up(look).await
+    }
+
+    /// Has PD asked, on the client's terms.
+    pub(super) fn asking<'a>(&'a self, reached: &'a Reached, deadline: Instant) -> Asking<'a> {
+        let (stats, attempts) = (self.calls.of("look_up"), self.cluster.options.attempts);
+        Asking { cluster: &self.cluster, reached, stats, attempts, deadline }
     }
 
     fn terms(&self, name: &'static str, deadline: Instant) -> Terms<'_> {

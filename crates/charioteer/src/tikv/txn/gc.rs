@@ -12,6 +12,7 @@ use charioteer_proto::tikv::rpc;
 use charioteer_proto::tikv::timestamp::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::client::TxnClient;
 use super::core::{Core, Source};
@@ -24,7 +25,7 @@ use crate::exec::{self, Effect, Operation};
 use crate::net::Progress;
 use crate::tikv::failure;
 use crate::tikv::locate::Place;
-use crate::tikv::pd::{Barrier, Scope};
+use crate::tikv::pd::{Advanced, Barrier, Scope};
 use crate::tikv::range::{Behind, check_range, is_over, just_behind, part, upper_bound};
 use crate::tikv::send::{RegionOperation, Spot};
 
@@ -205,12 +206,12 @@ impl TxnClient {
     /// with, and stores may drop what was overwritten before. What is held by [`hold_gc`](Self::hold_gc) is kept; how far it went is
     /// given back.
     ///
-    /// Between the first and the rest it waits for the ten seconds for which clients trust what PD has told them. To move the timestamp
-    /// and to wait takes as long as a call may take at most, and each request to stores afterwards.
+    /// Between the first and the rest it waits for the ten seconds for which clients trust what PD has told them. Moving the timestamp and
+    /// waiting take no longer together than a call may, and neither does each request to stores afterwards.
     ///
     /// # Errors
-    /// When PD has not given the timestamp yet, calls may not take as long as is to be waited, or PD or a store did not answer in time. It may
-    /// be called again.
+    /// When PD has not given the timestamp yet, a call may not take as long as is to be waited, or PD or a store did not answer in time.
+    /// It may be called again.
     pub async fn gc(&self, safe_point: Timestamp) -> Result<Timestamp, Error> {
         self.gc_with(safe_point, &GcOptions::default()).await
     }
@@ -231,7 +232,10 @@ impl TxnClient {
         self.core().check_given(NAME, safe_point, deadline).await?;
         let (asked, until) = (Instant::now(), deadline.checked_sub(options.wait).unwrap_or(deadline));
         let advanced = pd.advance_txn_safe_point(scope, safe_point, until).await;
-        let reached = advanced.map_err(|failure| self.failed(NAME, failure))?.now;
+        let Advanced { now: reached, blocked_by } = advanced.map_err(|failure| self.failed(NAME, failure))?;
+        if reached < safe_point {
+            debug!(reached = u64::from(reached), blocked_by, "not all of the past that was to be is forgotten");
+        }
         *self.core().safe_point.0.lock() = Some((asked, reached));
         let now = reached.min(safe_point);
         // Until then others may read, and write, as if the timestamp had not been moved.

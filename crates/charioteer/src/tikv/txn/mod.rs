@@ -45,7 +45,7 @@ pub use client::TxnClient;
 pub use error::{ConflictReason, Deadlock, TxnError, WaitsFor, WriteConflict};
 pub use gc::{GcBarrier, GcOptions, GcState};
 pub use locks::{Lock, LockKind};
-pub use options::{Isolation, LockOptions, LockWait, Locking, Priority, SnapshotOptions, TxnOptions};
+pub use options::{Assertions, Isolation, LockOptions, LockWait, Locking, Priority, SnapshotOptions, TxnOptions};
 pub use scan::TxnScanner;
 pub use snapshot::Snapshot;
 pub use transaction::Transaction;

@@ -1,4 +1,8 @@
-//! What programs hold of a transaction.
+//! What programs hold of a transaction. In `savepoints` is how some of what it has written is taken back, in `expect` what else must hold
+//! for it to be committed.
+
+mod expect;
+mod savepoints;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +13,7 @@ use charioteer_proto::tikv::timestamp::Timestamp;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::buffer::{Buffer, Savepoint, Write};
+use super::buffer::{Buffer, Write};
 use super::commit::{Commit, GoesOn};
 use super::core::UnderWay;
 use super::error::TxnError;
@@ -301,27 +305,6 @@ impl Transaction {
         Ok(())
     }
 
-    /// A place to which what is written from now on can be taken back.
-    pub fn savepoint(&mut self) -> Savepoint {
-        self.buffer.savepoint()
-    }
-
-    /// Takes back what was written since a savepoint. It holds still, and those that came after it do not. Keys stay locked.
-    ///
-    /// # Errors
-    /// When it does not hold (any more), or is another transaction's.
-    pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<(), Error> {
-        if self.buffer.rollback_to(savepoint) { Ok(()) } else { Err(no_savepoint("rollback_to")) }
-    }
-
-    /// Forgets a savepoint, and those that came after it.
-    ///
-    /// # Errors
-    /// As [`rollback_to`](Self::rollback_to).
-    pub fn release(&mut self, savepoint: Savepoint) -> Result<(), Error> {
-        if self.buffer.release(savepoint) { Ok(()) } else { Err(no_savepoint("release")) }
-    }
-
     /// Commits, and tells at which timestamp; `None` if nothing was written. What was written is seen by every transaction that begins
     /// afterwards.
     ///
@@ -470,10 +453,6 @@ impl Transaction {
             }
         });
     }
-}
-
-fn no_savepoint(operation: &'static str) -> Error {
-    Error::invalid(operation, "the savepoint does not hold, or is another transaction's")
 }
 
 impl Drop for Transaction {

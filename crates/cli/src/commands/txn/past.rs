@@ -6,7 +6,7 @@ use charioteer::tikv::{GcOptions, LockKind};
 use clap::Args;
 
 use super::place::Place;
-use super::range::Range;
+use crate::commands::range::Range;
 use crate::exit::{Ended, Failure};
 use crate::output::Output;
 
