@@ -33,8 +33,8 @@ pub use raw::{Checksum, CoprocessorReply, PutOptions, RawClient, Row, ScanOption
 pub use regions::{RegionInfo, StoreInfo};
 pub use txn::{
     Assertions, ConflictReason, Deadlock, GcBarrier, GcOptions, GcState, Isolation, Lock, LockKind, LockOptions,
-    LockWait, Locking, Priority, Savepoint, Snapshot, SnapshotOptions, Transaction, TxnClient, TxnError, TxnOptions,
-    TxnScanner, WaitsFor, WriteConflict,
+    LockWait, Locking, PipelinedOptions, PipelinedTransaction, Priority, Savepoint, Snapshot, SnapshotOptions,
+    Transaction, TxnClient, TxnError, TxnOptions, TxnScanner, WaitsFor, WriteConflict,
 };
 
 /// The database's name in spans and metrics, by OpenTelemetry's conventions.

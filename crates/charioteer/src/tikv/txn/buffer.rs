@@ -88,6 +88,16 @@ impl Buffer {
         self.writes.len()
     }
 
+    /// The first key that was written.
+    pub(super) fn first(&self) -> Option<&Bytes> {
+        self.writes.keys().next()
+    }
+
+    /// The last one.
+    pub(super) fn last(&self) -> Option<&Bytes> {
+        self.writes.keys().next_back()
+    }
+
     /// How many bytes keys and values have.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

@@ -83,6 +83,22 @@ impl Plan {
         })
     }
 
+    /// What is left to do for a transaction of which all but its primary's commit is done, or is done by others.
+    pub(super) fn of_primary(start_ts: u64, primary: Bytes) -> Self {
+        let mutation = Mutation { op: Op::Put.into(), key: primary.clone(), ..Mutation::default() };
+        Self {
+            start_ts,
+            primary,
+            mutations: vec![mutation],
+            held: None,
+            one_phase: false,
+            async_commit: false,
+            causal: false,
+            assertion_level: AssertionLevel::Off,
+            bytes: 0,
+        }
+    }
+
     /// The keys, in order.
     pub(super) fn keys(&self) -> Vec<Bytes> {
         self.mutations.iter().map(|mutation| mutation.key.clone()).collect()
@@ -140,7 +156,8 @@ fn locks(mutation: &Mutation) -> bool {
     mutation.op() != Op::CheckNotExists
 }
 
-fn mutations(buffer: &Buffer, held: Option<&HeldKeys>) -> Vec<Mutation> {
+/// What is sent for what was written, in the order of the keys.
+pub(super) fn mutations(buffer: &Buffer, held: Option<&HeldKeys>) -> Vec<Mutation> {
     let mutation = |key: &Bytes, op: Op, value: Bytes| {
         let assertion = match buffer.expected(key) {
             None => Assertion::None,

@@ -80,6 +80,12 @@ impl Transaction {
         self
     }
 
+    /// What it has begun with.
+    pub(super) fn into_parts(mut self) -> (Arc<Reader>, Option<UnderWay>) {
+        self.has_ended = true;
+        (Arc::clone(&self.reader), self.under_way.take())
+    }
+
     /// The timestamp at which it began, by which it is told from others.
     #[must_use]
     pub fn start_ts(&self) -> Timestamp {

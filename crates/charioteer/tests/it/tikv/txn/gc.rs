@@ -62,7 +62,10 @@ async fn nothing_is_forgotten_before_others_have_learnt_of_it() {
     while client.gc_state().await.unwrap().txn_safe_point < now {}
     pass(TRUSTED - Duration::from_secs(1)).await;
     assert_eq!(trusting.get("a").await.unwrap().map(text).as_deref(), Some("1"));
-    assert_eq!(client.gc_state().await.unwrap().gc_safe_point, Timestamp::from(0));
+    for _ in 0..100 {
+        // The collection would be done by now.
+        assert_eq!(client.gc_state().await.unwrap().gc_safe_point, Timestamp::from(0));
+    }
     assert_eq!(server.tikv().requests(Call::KvScanLock), 0);
     pass(Duration::from_secs(1)).await;
     assert_eq!(collecting.await.unwrap().unwrap(), now);

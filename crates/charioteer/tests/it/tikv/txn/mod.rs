@@ -14,6 +14,7 @@ mod info;
 mod limits;
 mod met;
 mod pessimistic;
+mod pipelined;
 mod reads;
 mod retries;
 mod run;
