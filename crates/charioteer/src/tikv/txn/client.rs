@@ -106,7 +106,7 @@ impl TxnClient {
     ///
     /// # Errors
     /// As [`begin`](Self::begin); and when PD has not given the timestamp yet at which it is to begin, or another transaction of this
-    /// client has begun at it that is under way, or was committed a short while ago.
+    /// client has begun at it, which is under way or has ended a short while ago.
     pub async fn begin_with(&self, options: &TxnOptions) -> Result<Transaction, Error> {
         const NAME: &str = "begin";
         let (reached, deadline) = self.begin_call(NAME).await?;
@@ -253,10 +253,12 @@ impl TxnClient {
         self.core.asking(reached, deadline).stores().await
     }
 
-    /// What the client has asked of stores so far, by kind of command. Those that were never sent are left out.
+    /// What the client has asked of stores and of PD so far, by kind of command. Those that were never sent are left out.
     #[must_use]
     pub fn call_stats(&self) -> Vec<(&'static str, CallStats)> {
-        self.core.calls.read()
+        let mut asked = self.core.calls.read();
+        asked.extend(self.core.cluster.asked_of_pd());
+        asked
     }
 
     /// What its connections have seen so far.

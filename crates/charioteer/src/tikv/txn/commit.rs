@@ -100,13 +100,7 @@ impl Commit {
         // Locks hold for long enough for most; only what takes long has to keep them.
         tokio::select! {
             biased;
-            result = this.phases() => {
-                if let Ok(Some(commit_ts)) = &result {
-                    // Whoever meets one of its locks yet need not ask.
-                    this.core.statuses.lock().remember(this.plan.start_ts, Fate::Committed((*commit_ts).into()));
-                }
-                result
-            }
+            result = this.phases() => result,
             never = kept.beat(HOLDS / 8) => match never {},
         }
     }
@@ -116,8 +110,7 @@ impl Commit {
         if let Err(error) = self.prewrite(&mut patience).await {
             return Err(self.give_up(error, &mut patience).await);
         }
-        let locked = self.plan.locked_keys();
-        if locked.is_empty() {
+        if !self.plan.locks_any() {
             return Ok(None);
         }
         let one_phase_ts = self.way.one_phase_ts.load(Ordering::Relaxed);
@@ -126,10 +119,10 @@ impl Commit {
         }
         if self.is_async() {
             let commit_ts = self.way.min_commit_ts.load(Ordering::Relaxed);
-            self.commit_in_background(locked, commit_ts);
+            self.commit_in_background(self.plan.locked_keys(), commit_ts);
             return Ok(Some(commit_ts.into()));
         }
-        match self.commit_primary(&locked, &mut patience).await {
+        match self.commit_primary(&mut patience).await {
             Ok((commit_ts, rest)) => {
                 if !rest.is_empty() {
                     self.commit_in_background(rest, commit_ts);
@@ -151,7 +144,8 @@ impl Commit {
 
     /// Locks all keys with their new values.
     async fn prewrite(&self, patience: &mut Patience) -> Result<(), Error> {
-        let (keys, sizes, deadline) = (self.plan.keys(), self.plan.sizes(), patience.deadline);
+        let keys: Vec<&Bytes> = self.plan.mutations.iter().map(|mutation| &mutation.key).collect();
+        let (sizes, deadline) = (self.plan.sizes(), patience.deadline);
         let mut least = self.plan.least_commit_ts();
         let is_short = self.may_be_short(&keys, &sizes).await?;
         self.way.is_short.store(is_short, Ordering::Relaxed);
@@ -168,13 +162,12 @@ impl Commit {
     }
 
     /// Whether one of the shorter ways is open.
-    async fn may_be_short(&self, keys: &[Bytes], sizes: &[usize]) -> Result<bool, Error> {
+    async fn may_be_short(&self, keys: &[&Bytes], sizes: &[usize]) -> Result<bool, Error> {
         if self.plan.async_commit || !self.plan.one_phase {
             return Ok(self.plan.async_commit);
         }
         let is_small = keys.len() <= PREWRITES.keys && sizes.iter().sum::<usize>() <= PREWRITES.bytes;
-        let keys: Vec<&Bytes> = keys.iter().collect();
-        Ok(is_small && self.core.group(&keys, self.deadline).await?.len() == 1)
+        Ok(is_small && self.core.group(keys, self.deadline).await?.len() == 1)
     }
 
     /// Locks the keys of one region, as long as they are; others that have locked them are waited for.
@@ -280,16 +273,12 @@ impl Commit {
     }
 
     /// Commits the primary, and gives the timestamp and those keys that are yet to be committed.
-    pub(super) async fn commit_primary(
-        &self,
-        locked: &[Bytes],
-        patience: &mut Patience,
-    ) -> Result<(u64, Vec<Bytes>), Error> {
+    pub(super) async fn commit_primary(&self, patience: &mut Patience) -> Result<(u64, Vec<Bytes>), Error> {
         let mut commit_ts = u64::from(self.core.timestamp(patience.deadline).await?);
         let mut is_unknown = false;
         loop {
             let (with_primary, rest) = self
-                .beside_primary(locked, patience.deadline)
+                .beside_primary(patience.deadline)
                 .await
                 .map_err(|error| if is_unknown { error.unknown() } else { error })?;
             let ask =
@@ -325,14 +314,14 @@ impl Commit {
     }
 
     /// The keys that are committed together with the primary, since they lie beside it, and the others.
-    async fn beside_primary(&self, locked: &[Bytes], deadline: Instant) -> Result<(Vec<Bytes>, Vec<Bytes>), Error> {
-        let keys: Vec<&Bytes> = locked.iter().collect();
-        let groups = self.core.group(&keys, deadline).await?;
-        let is_primarys = |group: &&Vec<usize>| group.iter().any(|at| locked[*at] == self.plan.primary);
+    async fn beside_primary(&self, deadline: Instant) -> Result<(Vec<Bytes>, Vec<Bytes>), Error> {
+        let locked: Vec<&Bytes> = self.plan.locked().collect();
+        let groups = self.core.group(&locked, deadline).await?;
+        let is_primarys = |group: &&Vec<usize>| group.iter().any(|at| *locked[*at] == self.plan.primary);
         let mut with_primary = vec![self.plan.primary.clone()];
         let (mut rest, mut bytes) = (Vec::new(), self.plan.primary.len());
         let beside = groups.iter().find(is_primarys);
-        for (at, key) in locked.iter().enumerate().filter(|(_, key)| **key != self.plan.primary) {
+        for (at, key) in locked.into_iter().enumerate().filter(|(_, key)| **key != self.plan.primary) {
             let is_beside = beside.is_some_and(|beside| beside.binary_search(&at).is_ok());
             if is_beside && with_primary.len() < COMMITS.keys && bytes + key.len() <= COMMITS.bytes {
                 bytes += key.len();
@@ -358,6 +347,8 @@ impl Commit {
 
     /// Commits what is left of a transaction that is committed.
     fn commit_in_background(self: &Arc<Self>, keys: Vec<Bytes>, commit_ts: u64) {
+        // Whoever meets one of its locks yet need not ask.
+        self.core.statuses.lock().remember(self.plan.start_ts, Fate::Committed(commit_ts));
         let this = Arc::clone(self);
         self.core.in_background(async move {
             if let Err(error) = this.commit_keys(&keys, commit_ts).await {

@@ -1,6 +1,6 @@
 //! What all that is under way of a client shares, and how its commands are sent.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -26,6 +26,9 @@ use crate::tikv::locate::ReadFrom;
 use crate::tikv::regions::Asking;
 use crate::tikv::send::{RegionOperation, Regions};
 
+/// How many transactions that have ended are known by when they began.
+const REMEMBERED: usize = 1024;
+
 /// A client's cluster, counters, and what it knows of transactions.
 pub(super) struct Core {
     pub(super) cluster: Cluster,
@@ -34,8 +37,7 @@ pub(super) struct Core {
     /// Locks that are being done away with in the background: when their transactions began, and their keys.
     pub(super) resolving: Mutex<HashSet<(u64, Bytes)>>,
     pub(super) safe_point: SafePoint,
-    /// When the transactions began that are under way.
-    under_way: Mutex<HashSet<u64>>,
+    begun: Mutex<Begun>,
     /// The greatest timestamp that PD has given for sure.
     latest: AtomicU64,
     /// How much is being done that nobody waits for.
@@ -58,7 +60,7 @@ impl Core {
             statuses,
             resolving,
             safe_point: SafePoint::default(),
-            under_way: Mutex::default(),
+            begun: Mutex::default(),
             latest: AtomicU64::new(0),
             background: watch::Sender::new(0),
         }
@@ -150,11 +152,10 @@ impl Core {
         Err(Error::invalid(operation, format!("PD has not given the timestamp {} yet", u64::from(at))))
     }
 
-    /// Takes note of a transaction that begins; nothing if it can't be told from one that is under way, or has been committed.
+    /// Takes note of a transaction that begins; nothing if it can't be told from one that has begun before.
     pub(super) fn enter(self: &Arc<Self>, start_ts: u64) -> Option<UnderWay> {
-        let is_new = self.under_way.lock().insert(start_ts);
-        let under_way = is_new.then(|| UnderWay { core: Arc::clone(self), start_ts });
-        under_way.filter(|_| self.statuses.lock().get(start_ts).is_none())
+        let is_new = self.begun.lock().all.insert(start_ts);
+        is_new.then(|| UnderWay { core: Arc::clone(self), start_ts })
     }
 
     /// Which of the keys, by their indices, lie in the same region.
@@ -196,6 +197,13 @@ impl Core {
     }
 }
 
+/// When transactions began, those that are under way and the last of those that have ended.
+#[derive(Debug, Default)]
+struct Begun {
+    all: HashSet<u64>,
+    ended: VecDeque<u64>,
+}
+
 /// A transaction that is under way, until this is dropped.
 #[derive(Debug)]
 pub(super) struct UnderWay {
@@ -205,7 +213,13 @@ pub(super) struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.core.under_way.lock().remove(&self.start_ts);
+        let mut begun = self.core.begun.lock();
+        begun.ended.push_back(self.start_ts);
+        if begun.ended.len() > REMEMBERED
+            && let Some(longest_ago) = begun.ended.pop_front()
+        {
+            begun.all.remove(&longest_ago);
+        }
     }
 }
 

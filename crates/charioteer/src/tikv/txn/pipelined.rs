@@ -94,7 +94,7 @@ pub struct PipelinedTransaction {
     /// What has not been sent.
     buffer: Buffer,
     /// What is being sent.
-    flushing: Option<(Arc<Buffer>, JoinHandle<Result<(), Error>>)>,
+    flushing: Option<(Arc<Buffer>, Sending)>,
     generation: u64,
     sent: Option<Sent>,
     heartbeat: Option<Heartbeat>,
@@ -102,6 +102,9 @@ pub struct PipelinedTransaction {
     has_ended: bool,
     under_way: Option<UnderWay>,
 }
+
+/// A part that is being sent.
+type Sending = JoinHandle<Result<(), Error>>;
 
 /// Where there may be locks.
 #[derive(Clone, Debug)]
@@ -202,7 +205,7 @@ impl PipelinedTransaction {
 
     /// Commits, and tells at which timestamp; `None` if nothing was written.
     ///
-    /// A commit that is dropped before it is done goes on in the background, but for what was not sent yet.
+    /// A commit that is dropped while the last part is being sent is rolled back; afterwards it goes on in the background.
     ///
     /// # Errors
     /// As those of [`Transaction::commit`](super::Transaction::commit).
@@ -222,7 +225,7 @@ impl PipelinedTransaction {
         let kept = (self.heartbeat.take(), self.under_way.take());
         let committed = GoesOn::new(async move {
             let mut patience = Patience::until(commit.deadline);
-            let committed = commit.commit_primary(std::slice::from_ref(&sent.primary), &mut patience).await;
+            let committed = commit.commit_primary(&mut patience).await;
             drop(kept);
             match committed {
                 Ok((commit_ts, _)) => {
@@ -363,7 +366,7 @@ impl Drop for PipelinedTransaction {
             return;
         }
         let start_ts = u64::from(self.start_ts());
-        if self.buffer.len() > 0 || self.sent.is_some() {
+        if !self.has_failed && (self.buffer.len() > 0 || self.sent.is_some()) {
             warn!(start_ts, "a transaction was dropped before it had ended: it is rolled back");
         }
         if let Some(sent) = self.sent.take() {

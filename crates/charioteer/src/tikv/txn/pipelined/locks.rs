@@ -6,11 +6,10 @@ use bytes::Bytes;
 use charioteer_proto::tikv::key::Layout;
 use charioteer_proto::tikv::kvrpcpb::{ResolveLockRequest, ResolveLockResponse};
 use charioteer_proto::tikv::rpc;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::Sent;
+use super::{Sending, Sent};
 use crate::error::{Error, Failure};
 use crate::exec::{Effect, Operation};
 use crate::tikv::locate::Place;
@@ -35,12 +34,7 @@ impl Core {
     }
 
     /// Rolls a transaction back, and takes its locks away, when what is being sent of it is.
-    pub(super) fn undo_sent_in_background(
-        self: &Arc<Self>,
-        start_ts: u64,
-        sent: Sent,
-        flushing: Option<JoinHandle<Result<(), Error>>>,
-    ) {
+    pub(super) fn undo_sent_in_background(self: &Arc<Self>, start_ts: u64, sent: Sent, flushing: Option<Sending>) {
         let core = Arc::clone(self);
         self.in_background(async move {
             if let Some(flushing) = flushing {

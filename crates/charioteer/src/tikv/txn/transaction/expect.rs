@@ -6,7 +6,8 @@ use crate::error::Error;
 impl Transaction {
     /// Says of a key that the transaction has written that it is there before. If it is not the commit fails, with
     /// [`TxnError::AssertionFailed`](crate::tikv::TxnError::AssertionFailed): something that must not be has happened to the data, or the
-    /// program is mistaken. How closely stores look [`TxnOptions::assertions`](crate::tikv::TxnOptions::assertions) says.
+    /// program is mistaken. It holds whatever is [taken back](Self::rollback_to), as long as the key is written. How closely stores look
+    /// [`TxnOptions::assertions`](crate::tikv::TxnOptions::assertions) says.
     ///
     /// # Errors
     /// When the transaction has not written the key: a store looks only at keys that are.

@@ -4,14 +4,14 @@
 //! `CHARIOTEER_FAILOVER_SECONDS` says how long, `CHARIOTEER_CHAOS_SEED` repeats a run as far as chance goes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use charioteer::Error;
 use charioteer::tikv::{Locking, Transaction, TxnClient, TxnOptions};
 use charioteer_server::testing::TestServer;
 
-use super::disturber::{Disturber, Progress, faults, hasty, running_time};
+use super::disturber::{Disturber, Progress, faults, hasty};
 use super::support::{WAYS, locks, split_at};
 use crate::chaos::seed;
 use crate::tikv::support::LONG;
@@ -71,10 +71,10 @@ fn options(number: u64) -> TxnOptions {
 
 /// Moves money with clients of which every few vanishes in the middle of what it does; tells how often that was done, and how often in
 /// vain.
-async fn move_money(server: Arc<TestServer>, progress: Arc<Progress>, seed: u64, until: Instant) -> (u64, u64) {
+async fn move_money(server: Arc<TestServer>, progress: Arc<Progress>, seed: u64) -> (u64, u64) {
     let (mut client, mut dice) = (hasty(&server), fastrand::Rng::with_seed(seed));
     let (mut moved, mut failed) = (0, 0);
-    while Instant::now() < until {
+    while progress.goes_on() {
         let (from, to, amount) = (dice.u64(..ACCOUNTS), dice.u64(..ACCOUNTS), dice.u64(..50));
         if from == to {
             continue;
@@ -91,15 +91,15 @@ async fn move_money(server: Arc<TestServer>, progress: Arc<Progress>, seed: u64,
         }
         let ended = moving.await.unwrap();
         *if ended.is_ok() { &mut moved } else { &mut failed } += 1;
-        progress.one_ended();
+        progress.one_ended(ended.is_ok());
     }
     (moved, failed)
 }
 
 /// Counts the money again and again, and tells how often.
-async fn count_money(client: TxnClient, until: Instant) -> u64 {
+async fn count_money(client: TxnClient, progress: Arc<Progress>) -> u64 {
     let mut counted = 0;
-    while Instant::now() < until {
+    while progress.goes_on() {
         if let Ok(total) = total(&client).await {
             assert_eq!(total, ACCOUNTS * EACH);
             counted += 1;
@@ -114,15 +114,14 @@ async fn there_is_always_as_much_money() {
     println!("seed {seed}");
     let (server, client) = split_at(&["account 04", "account 08"]).await;
     open(&client).await;
-    let (server, progress) = (Arc::new(server), Arc::<Progress>::default());
+    let (server, progress) = (Arc::new(server), Arc::new(Progress::over(2)));
     let wrong = faults(&server.tikv(), seed);
-    let until = Instant::now() + running_time(2);
     let moving: Vec<_> = (1..5)
-        .map(|worker| tokio::spawn(move_money(Arc::clone(&server), Arc::clone(&progress), seed ^ worker, until)))
+        .map(|worker| tokio::spawn(move_money(Arc::clone(&server), Arc::clone(&progress), seed ^ worker)))
         .collect();
-    let counting = tokio::spawn(count_money(hasty(&server), until));
+    let counting = tokio::spawn(count_money(hasty(&server), Arc::clone(&progress)));
     let (dice, borders) = (fastrand::Rng::with_seed(seed), (0..ACCOUNTS).map(account).collect());
-    let times = Disturber { server: &server, progress: &progress, dice, borders }.disturb(until).await;
+    let times = Disturber { server: &server, progress: &progress, dice, borders }.disturb().await;
     let (mut moved, mut failed) = (0, 0);
     for one in moving {
         let (more, in_vain) = one.await.unwrap();
@@ -134,7 +133,7 @@ async fn there_is_always_as_much_money() {
     server.clock().advance(LONG);
     let client = client.with_timeout(LONG);
     assert_eq!(total(&client).await.unwrap(), ACCOUNTS * EACH);
-    assert!(moved > 10, "{moved} transfers");
+    assert!(moved > 0, "{moved} transfers");
     client.resolve_locks("", "", client.timestamp().await.unwrap()).await.unwrap();
     assert_eq!(locks(&client).await, 0, "no lock is for ever");
 }

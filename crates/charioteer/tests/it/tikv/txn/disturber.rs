@@ -17,10 +17,9 @@ use crate::tikv::support::options;
 const FEWEST: usize = 3;
 const MOST: usize = 16;
 
-/// How long transactions run: `CHARIOTEER_FAILOVER_SECONDS` says, or else these.
-pub(super) fn running_time(seconds: u64) -> Duration {
-    Duration::from_secs(setting("CHARIOTEER_FAILOVER_SECONDS").unwrap_or(seconds))
-}
+/// So many transactions must succeed, however long that takes on a busy machine; but for ever is too long.
+const ENOUGH: u64 = 20;
+const EVER: Duration = Duration::from_secs(300);
 
 /// A client that does not wait long for answers.
 pub(super) fn hasty(server: &TestServer) -> TxnClient {
@@ -54,22 +53,31 @@ pub(super) fn faults(tikv: &Tikv, seed: u64) -> Vec<Injected> {
 pub(super) struct Progress {
     /// Puts what happens in order.
     clock: AtomicU64,
-    /// How many transactions have ended.
+    /// How many transactions have ended, and how many of those as they should.
     ended: watch::Sender<u64>,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self { clock: AtomicU64::new(0), ended: watch::Sender::new(0) }
-    }
+    succeeded: AtomicU64,
+    until: Instant,
 }
 
 impl Progress {
+    /// For as long as `CHARIOTEER_FAILOVER_SECONDS` says, or else these, and until enough has come of it.
+    pub(super) fn over(seconds: u64) -> Self {
+        let time = Duration::from_secs(setting("CHARIOTEER_FAILOVER_SECONDS").unwrap_or(seconds));
+        let (clock, succeeded) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { clock, ended: watch::Sender::new(0), succeeded, until: Instant::now() + time }
+    }
+
+    pub(super) fn goes_on(&self) -> bool {
+        let is_enough = self.succeeded.load(Ordering::Relaxed) >= ENOUGH || Instant::now() >= self.until + EVER;
+        Instant::now() < self.until || !is_enough
+    }
+
     pub(super) fn now(&self) -> u64 {
         self.clock.fetch_add(1, Ordering::SeqCst)
     }
 
-    pub(super) fn one_ended(&self) {
+    pub(super) fn one_ended(&self, has_succeeded: bool) {
+        self.succeeded.fetch_add(u64::from(has_succeeded), Ordering::Relaxed);
         self.ended.send_modify(|ended| *ended += 1);
     }
 
@@ -91,11 +99,11 @@ pub(super) struct Disturber<'a> {
 }
 
 impl Disturber<'_> {
-    /// Disturbs until then, and says how often.
-    pub(super) async fn disturb(mut self, until: Instant) -> u64 {
+    /// Disturbs for as long as that goes on, and says how often.
+    pub(super) async fn disturb(mut self) -> u64 {
         let tikv = self.server.tikv();
         let mut times = 0;
-        while Instant::now() < until {
+        while self.progress.goes_on() {
             match self.dice.u32(..10) {
                 0 | 1 => self.split(&tikv).await,
                 2 | 3 => self.merge(&tikv).await,

@@ -237,7 +237,7 @@ async fn a_lock_of_which_nobody_was_told_goes_with_its_transaction_whatever_was_
     for is_committed in [false, true] {
         let (server, client) = txn().await;
         let mut options = fair();
-        options.timeout = Some(Duration::from_millis(300));
+        options.timeout = Some(Duration::from_secs(2));
         let mut txn = client.begin_with(&options).await.unwrap();
         // The store locks it as of this, and not as of when it was asked to.
         put(&client, &[("a", "1")]).await;

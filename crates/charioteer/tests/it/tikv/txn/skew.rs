@@ -4,14 +4,14 @@
 //! `CHARIOTEER_FAILOVER_SECONDS` says how long, `CHARIOTEER_CHAOS_SEED` repeats a run as far as chance goes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use charioteer::Error;
 use charioteer::tikv::{Locking, Transaction, TxnClient, TxnOptions};
 use charioteer_server::testing::TestServer;
 
-use super::disturber::{Disturber, Progress, faults, hasty, running_time};
+use super::disturber::{Disturber, Progress, faults, hasty};
 use super::support::{WAYS, locks, put, split_at};
 use crate::chaos::seed;
 use crate::tikv::support::LONG;
@@ -50,10 +50,10 @@ async fn change(mut txn: Transaction, mine: String, other: String) -> Result<(Tr
     Ok((txn, ()))
 }
 
-async fn work(server: Arc<TestServer>, progress: Arc<Progress>, seed: u64, until: Instant) -> u64 {
+async fn work(server: Arc<TestServer>, progress: Arc<Progress>, seed: u64) -> u64 {
     let (mut client, mut dice) = (hasty(&server), fastrand::Rng::with_seed(seed));
     let mut changed = 0;
-    while Instant::now() < until {
+    while progress.goes_on() {
         let mut both = pair(dice.u64(..WARDS));
         dice.shuffle(&mut both);
         let ([mine, other], options) = (both, options(&mut dice));
@@ -66,8 +66,9 @@ async fn work(server: Arc<TestServer>, progress: Arc<Progress>, seed: u64, until
             client.close();
             client = hasty(&server);
         }
-        changed += u64::from(changing.await.unwrap().is_ok());
-        progress.one_ended();
+        let has_changed = changing.await.unwrap().is_ok();
+        changed += u64::from(has_changed);
+        progress.one_ended(has_changed);
     }
     changed
 }
@@ -81,9 +82,9 @@ async fn check(client: &TxnClient) -> Result<(), Error> {
     Ok(())
 }
 
-async fn look(client: TxnClient, until: Instant) -> u64 {
+async fn look(client: TxnClient, progress: Arc<Progress>) -> u64 {
     let mut looked = 0;
-    while Instant::now() < until {
+    while progress.goes_on() {
         looked += u64::from(check(&client).await.is_ok());
     }
     looked
@@ -98,15 +99,13 @@ async fn somebody_is_always_on_duty() {
         let [day, night] = pair(ward);
         put(&client, &[(&day, "on"), (&night, "on")]).await;
     }
-    let (server, progress) = (Arc::new(server), Arc::<Progress>::default());
+    let (server, progress) = (Arc::new(server), Arc::new(Progress::over(2)));
     let wrong = faults(&server.tikv(), seed);
-    let until = Instant::now() + running_time(2);
-    let working: Vec<_> = (1..5)
-        .map(|worker| tokio::spawn(work(Arc::clone(&server), Arc::clone(&progress), seed ^ worker, until)))
-        .collect();
-    let looking = tokio::spawn(look(hasty(&server), until));
+    let working: Vec<_> =
+        (1..5).map(|worker| tokio::spawn(work(Arc::clone(&server), Arc::clone(&progress), seed ^ worker))).collect();
+    let looking = tokio::spawn(look(hasty(&server), Arc::clone(&progress)));
     let (dice, borders) = (fastrand::Rng::with_seed(seed), (0..WARDS).flat_map(pair).collect());
-    let times = Disturber { server: &server, progress: &progress, dice, borders }.disturb(until).await;
+    let times = Disturber { server: &server, progress: &progress, dice, borders }.disturb().await;
     let mut changed = 0;
     for one in working {
         changed += one.await.unwrap();
@@ -117,7 +116,7 @@ async fn somebody_is_always_on_duty() {
     server.clock().advance(LONG);
     let client = client.with_timeout(LONG);
     check(&client).await.unwrap();
-    assert!(changed > 10, "{changed} changes");
+    assert!(changed > 0, "{changed} changes");
     client.resolve_locks("", "", client.timestamp().await.unwrap()).await.unwrap();
     assert_eq!(locks(&client).await, 0, "no lock is for ever");
 }

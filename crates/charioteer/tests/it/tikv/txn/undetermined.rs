@@ -109,7 +109,7 @@ async fn a_commit_whose_region_splits_before_it_is_asked_for_again_may_have_happ
     let tikv = server.tikv();
     let unheard = tikv.inject(Fault::new(Action::HoldReply).on(Call::KvCommit).times(1));
     let mut options = Way::TwoPhases.options();
-    options.timeout = Some(Duration::from_secs(2));
+    options.timeout = Some(Duration::from_secs(4));
     let mut txn = patient(&server).begin_with(&options).await.unwrap();
     write(&mut txn, &[("a", "1"), ("b", "2")]).await.unwrap();
     let committing = tokio::spawn(txn.commit());

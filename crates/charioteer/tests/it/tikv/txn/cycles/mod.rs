@@ -9,14 +9,13 @@ mod history;
 mod worker;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use charioteer::tikv::TxnClient;
 
 use self::check::{Anomaly, check};
 use self::history::{Told, Txn};
 use self::worker::{Lists, PLACES, Worker, key, numbers};
-use super::disturber::{Disturber, faults, running_time};
+use super::disturber::{Disturber, Progress, faults};
 use super::support::{locks, split_at};
 use crate::chaos::seed;
 use crate::tikv::support::LONG;
@@ -41,14 +40,13 @@ async fn what_transactions_see_is_of_one_moment_and_their_writes_happen_at_one()
     let seed = seed();
     println!("seed {seed}");
     let (server, client) = split_at(&["list 2", "list 4"]).await;
-    let (server, lists) = (Arc::new(server), Arc::new(Lists::default()));
+    let (server, lists) = (Arc::new(server), Arc::new(Lists::new(Progress::over(4))));
     let wrong = faults(&server.tikv(), seed);
-    let until = Instant::now() + running_time(4);
-    let work = |name| tokio::spawn(Worker::new(&server, &lists, seed.wrapping_mul(1000) + name).work(until));
+    let work = |name| tokio::spawn(Worker::new(&server, &lists, seed.wrapping_mul(1000) + name).work());
     let workers: Vec<_> = (0..WORKERS).map(work).collect();
     let borders = (0..PLACES).flat_map(|place| [format!("list {place}"), format!("list {place}-000002")]).collect();
     let dice = fastrand::Rng::with_seed(seed);
-    let times = Disturber { server: &server, progress: &lists.progress, dice, borders }.disturb(until).await;
+    let times = Disturber { server: &server, progress: &lists.progress, dice, borders }.disturb().await;
     let mut history = Vec::new();
     for worker in workers {
         history.extend(worker.await.unwrap());
@@ -64,7 +62,7 @@ async fn what_transactions_see_is_of_one_moment_and_their_writes_happen_at_one()
     println!("{} lists, {times} disturbances, faults {hits:?}", lists.all().len());
     let anomalies: Vec<String> = report.anomalies.iter().take(5).map(|anomaly| tell(anomaly, &history)).collect();
     assert!(anomalies.is_empty(), "{} anomalies, {}", report.anomalies.len(), anomalies.join("\n"));
-    assert!(committed > 10 && times > 3, "{committed} were committed, {times} disturbances");
+    assert!(committed > 0 && times > 0, "{committed} were committed, {times} disturbances");
     client.resolve_locks("", "", client.timestamp().await.unwrap()).await.unwrap();
     assert_eq!(locks(&client).await, 0, "no lock is for ever");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use charioteer::tikv::{Locking, Transaction, TxnClient, TxnOptions};
@@ -19,7 +19,6 @@ pub(super) const PLACES: usize = 6;
 const APPENDS: usize = 40;
 
 /// What all workers share.
-#[derive(Default)]
 pub(super) struct Lists {
     pub(super) progress: Progress,
     appended: [AtomicUsize; PLACES],
@@ -27,6 +26,10 @@ pub(super) struct Lists {
 }
 
 impl Lists {
+    pub(super) fn new(progress: Progress) -> Self {
+        Self { progress, appended: <[AtomicUsize; PLACES]>::default(), numbers: AtomicU64::new(0) }
+    }
+
     /// The list that has a place now.
     fn at(&self, place: usize) -> List {
         place + PLACES * (self.appended[place].load(Ordering::Relaxed) / APPENDS)
@@ -75,9 +78,9 @@ impl Worker {
         Self { server, lists, client, dice: fastrand::Rng::with_seed(seed), history: Vec::new() }
     }
 
-    /// Works until then, and hands over what it has done and was told.
-    pub(super) async fn work(mut self, until: Instant) -> Vec<Txn> {
-        while Instant::now() < until {
+    /// Works for as long as that goes on, and hands over what it has done and was told.
+    pub(super) async fn work(mut self) -> Vec<Txn> {
+        while self.lists.progress.goes_on() {
             let intent = self.intent();
             self.carry_out(intent).await;
         }
@@ -127,7 +130,7 @@ impl Worker {
         }
         let (did, told) = running.await.unwrap();
         let ended = self.lists.progress.now();
-        self.lists.progress.one_ended();
+        self.lists.progress.one_ended(told == Told::Committed);
         self.history.push(Txn { began, ended, told, reads_at_once, did });
     }
 }
