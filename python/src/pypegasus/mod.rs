@@ -260,9 +260,7 @@ impl Session {
         let opened = self.opened()?;
         let (table, options) = (with_timeout(&opened.table, terms.timeout()), terms.options()?);
         let count = at_most.min(opened.partitions);
-        Ok(Source::shares(&table, count, &options)
-            .map(|source| TableScanner::new(self.line.clone(), source))
-            .collect())
+        Ok(Source::shares(&table, count, &options).map(|source| TableScanner::new(self.line.clone(), source)).collect())
     }
 }
 
