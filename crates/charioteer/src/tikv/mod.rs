@@ -19,6 +19,7 @@ mod failure;
 mod grpc;
 mod locate;
 mod options;
+mod pages;
 mod pd;
 mod range;
 mod raw;

@@ -7,7 +7,7 @@ use charioteer_engine::raw::Keys;
 use super::Starting;
 use crate::backend::{EmbeddedRows, Rows, aside};
 use crate::listener::Listener;
-use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store, StoreParts, collect};
+use crate::tikv::{Cluster, Parts, Pd, Ports, SafeRange, Service, Store, StoreParts, collect};
 use crate::tls::{Handshakes, Protocols};
 use crate::{Error, Tls};
 
@@ -33,8 +33,10 @@ impl Starting {
             let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, &options)?);
             let pd = Pd::open(Arc::clone(&cluster), &clock)?;
             let rows = backend.rows()?;
-            for keys in [Keys::Plain, Keys::Prefixed] {
+            for keys in Keys::ALL {
                 rows.mvcc(keys).commit_behind(pd.last_timestamp().into());
+                let gone = |range: SafeRange| rows.mvcc(keys).past_is_gone(&range.keys, range.safe_point);
+                pd.safe_ranges().into_iter().for_each(gone);
             }
             Ok((cluster, pd, rows))
         });

@@ -23,7 +23,7 @@ mod waits;
 pub(crate) use cluster::{ChangeError, Cluster, Region};
 pub(crate) use collector::collect;
 pub use options::{TikvApi, TikvOptions};
-pub(crate) use pd::Pd;
+pub(crate) use pd::{Pd, SafeRange};
 pub(crate) use ports::Ports;
 pub(crate) use service::{Parts, Service};
 pub(crate) use store::{Store, StoreParts};

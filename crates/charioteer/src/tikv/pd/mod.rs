@@ -37,7 +37,7 @@ use super::grpc::ChannelOptions;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Effect, Operation, Terms};
 use crate::net::Address;
-use crate::stats::OperationStats;
+use crate::stats::{CallStats, OperationStats};
 
 /// Where PD listens unless something else is said.
 pub(crate) const DEFAULT_PORT: u16 = 2379;
@@ -115,6 +115,13 @@ impl Pd {
     fn stats(&self, name: &'static str) -> Arc<OperationStats> {
         let mut calls = self.0.calls.lock();
         Arc::clone(calls.entry(name).or_insert_with(|| Arc::new(OperationStats::new(SYSTEM, name))))
+    }
+
+    /// What was asked so far, by kind of question.
+    pub(crate) fn call_stats(&self) -> Vec<(&'static str, CallStats)> {
+        let mut asked: Vec<_> = self.0.calls.lock().iter().map(|(name, stats)| (*name, stats.read())).collect();
+        asked.sort_unstable_by_key(|(name, _)| *name);
+        asked
     }
 
     /// Ends all connections, for good.

@@ -138,13 +138,15 @@ impl Buffer {
     }
 
     fn set(&mut self, key: Bytes, write: Option<Write>) {
-        self.bytes += write.as_ref().map_or(0, |write| key.len() + write.bytes());
+        let key_bytes = key.len();
+        self.bytes += write.as_ref().map_or(0, |write| key_bytes + write.bytes());
+        let undone = (!self.savepoints.is_empty()).then(|| key.clone());
         let before = match write {
-            Some(write) => self.writes.insert(key.clone(), write),
+            Some(write) => self.writes.insert(key, write),
             None => self.writes.remove(&key),
         };
-        self.bytes -= before.as_ref().map_or(0, |before| key.len() + before.bytes());
-        if !self.savepoints.is_empty() {
+        self.bytes -= before.as_ref().map_or(0, |before| key_bytes + before.bytes());
+        if let Some(key) = undone {
             self.undo.push((key, before));
         }
     }

@@ -179,10 +179,12 @@ impl TxnClient {
         Ok(self.begin_call("cluster_id").await?.0.pd.cluster_id())
     }
 
-    /// What the client has asked of stores so far, by kind of command. Those that were never sent are left out.
+    /// What the client has asked of stores and of PD so far, by kind of command. Those that were never sent are left out.
     #[must_use]
     pub fn call_stats(&self) -> Vec<(&'static str, CallStats)> {
-        self.core.calls.read()
+        let mut asked = self.core.calls.read();
+        asked.extend(self.core.cluster.asked_of_pd());
+        asked
     }
 
     /// What its connections have seen so far.

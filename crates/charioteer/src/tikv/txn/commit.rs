@@ -109,8 +109,7 @@ impl Commit {
         if let Err(error) = self.prewrite(&mut patience).await {
             return Err(self.give_up(error, &mut patience).await);
         }
-        let locked = self.plan.locked_keys();
-        if locked.is_empty() {
+        if !self.plan.locks_any() {
             return Ok(None);
         }
         let one_phase_ts = self.way.one_phase_ts.load(Ordering::Relaxed);
@@ -119,10 +118,10 @@ impl Commit {
         }
         if self.is_async() {
             let commit_ts = self.way.min_commit_ts.load(Ordering::Relaxed);
-            self.commit_in_background(locked, commit_ts);
+            self.commit_in_background(self.plan.locked_keys(), commit_ts);
             return Ok(Some(commit_ts.into()));
         }
-        match self.commit_primary(&locked, &mut patience).await {
+        match self.commit_primary(&mut patience).await {
             Ok((commit_ts, rest)) => {
                 if !rest.is_empty() {
                     self.commit_in_background(rest, commit_ts);
@@ -144,7 +143,8 @@ impl Commit {
 
     /// Locks all keys with their new values.
     async fn prewrite(&self, patience: &mut Patience) -> Result<(), Error> {
-        let (keys, sizes, deadline) = (self.plan.keys(), self.plan.sizes(), patience.deadline);
+        let keys: Vec<&Bytes> = self.plan.mutations.iter().map(|mutation| &mutation.key).collect();
+        let (sizes, deadline) = (self.plan.sizes(), patience.deadline);
         let mut least = self.plan.least_commit_ts();
         let is_short = self.may_be_short(&keys, &sizes).await?;
         self.way.is_short.store(is_short, Ordering::Relaxed);
@@ -161,13 +161,12 @@ impl Commit {
     }
 
     /// Whether one of the shorter ways is open.
-    async fn may_be_short(&self, keys: &[Bytes], sizes: &[usize]) -> Result<bool, Error> {
+    async fn may_be_short(&self, keys: &[&Bytes], sizes: &[usize]) -> Result<bool, Error> {
         if self.plan.async_commit || !self.plan.one_phase {
             return Ok(self.plan.async_commit);
         }
         let is_small = keys.len() <= PREWRITES.keys && sizes.iter().sum::<usize>() <= PREWRITES.bytes;
-        let keys: Vec<&Bytes> = keys.iter().collect();
-        Ok(is_small && self.core.group(&keys, self.deadline).await?.len() == 1)
+        Ok(is_small && self.core.group(keys, self.deadline).await?.len() == 1)
     }
 
     /// Locks the keys of one region, as long as they are; others that have locked them are waited for.
@@ -292,12 +291,12 @@ impl Commit {
     }
 
     /// Commits the primary, and gives the timestamp and those keys that are yet to be committed.
-    async fn commit_primary(&self, locked: &[Bytes], patience: &mut Patience) -> Result<(u64, Vec<Bytes>), Error> {
+    async fn commit_primary(&self, patience: &mut Patience) -> Result<(u64, Vec<Bytes>), Error> {
         let mut commit_ts = u64::from(self.core.timestamp(patience.deadline).await?);
         let mut is_unknown = false;
         loop {
             let (with_primary, rest) = self
-                .beside_primary(locked, patience.deadline)
+                .beside_primary(patience.deadline)
                 .await
                 .map_err(|error| if is_unknown { error.unknown() } else { error })?;
             let ask =
@@ -333,14 +332,14 @@ impl Commit {
     }
 
     /// The keys that are committed together with the primary, since they lie beside it, and the others.
-    async fn beside_primary(&self, locked: &[Bytes], deadline: Instant) -> Result<(Vec<Bytes>, Vec<Bytes>), Error> {
-        let keys: Vec<&Bytes> = locked.iter().collect();
-        let groups = self.core.group(&keys, deadline).await?;
-        let is_primarys = |group: &&Vec<usize>| group.iter().any(|at| locked[*at] == self.plan.primary);
+    async fn beside_primary(&self, deadline: Instant) -> Result<(Vec<Bytes>, Vec<Bytes>), Error> {
+        let locked: Vec<&Bytes> = self.plan.locked().collect();
+        let groups = self.core.group(&locked, deadline).await?;
+        let is_primarys = |group: &&Vec<usize>| group.iter().any(|at| *locked[*at] == self.plan.primary);
         let mut with_primary = vec![self.plan.primary.clone()];
         let (mut rest, mut bytes) = (Vec::new(), self.plan.primary.len());
         let beside = groups.iter().find(is_primarys);
-        for (at, key) in locked.iter().enumerate().filter(|(_, key)| **key != self.plan.primary) {
+        for (at, key) in locked.into_iter().enumerate().filter(|(_, key)| **key != self.plan.primary) {
             let is_beside = beside.is_some_and(|beside| beside.binary_search(&at).is_ok());
             if is_beside && with_primary.len() < COMMITS.keys && bytes + key.len() <= COMMITS.bytes {
                 bytes += key.len();

@@ -79,14 +79,19 @@ impl Plan {
         })
     }
 
-    /// The keys, in order.
-    pub(super) fn keys(&self) -> Vec<Bytes> {
-        self.mutations.iter().map(|mutation| mutation.key.clone()).collect()
+    /// The keys that are locked and then committed.
+    pub(super) fn locked(&self) -> impl Iterator<Item = &Bytes> {
+        self.mutations.iter().filter(|mutation| locks(mutation)).map(|mutation| &mutation.key)
     }
 
-    /// Those that are locked and then committed.
+    /// The same, to be kept.
     pub(super) fn locked_keys(&self) -> Vec<Bytes> {
-        self.mutations.iter().filter(|mutation| locks(mutation)).map(|mutation| mutation.key.clone()).collect()
+        self.locked().cloned().collect()
+    }
+
+    /// Whether there are any.
+    pub(super) fn locks_any(&self) -> bool {
+        self.locked().next().is_some()
     }
 
     /// How much of a request each takes.
@@ -96,8 +101,7 @@ impl Plan {
 
     /// All that are locked but the primary, as the primary's lock names them.
     pub(super) fn secondaries(&self) -> Vec<Bytes> {
-        let locked = self.mutations.iter().filter(|mutation| locks(mutation) && mutation.key != self.primary);
-        locked.map(|mutation| mutation.key.clone()).collect()
+        self.locked().filter(|key| **key != self.primary).cloned().collect()
     }
 
     /// The timestamp up to which the transaction has seen what it has locked before.

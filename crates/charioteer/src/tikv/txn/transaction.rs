@@ -218,7 +218,9 @@ impl Transaction {
         let pairs: Vec<(Bytes, Bytes)> =
             pairs.into_iter().map(|(key, value)| (self.wire_key(key), value.into())).collect();
         self.check_size(NAME, pairs.iter().map(|(key, value)| (key, value.len())))?;
-        self.lock_written(NAME, pairs.iter().map(|(key, _)| key.clone()).collect(), false).await?;
+        if self.is_pessimistic() {
+            self.lock_written(NAME, pairs.iter().map(|(key, _)| key.clone()).collect(), false).await?;
+        }
         pairs.into_iter().for_each(|(key, value)| self.buffer.put(key, value));
         Ok(())
     }
@@ -264,7 +266,9 @@ impl Transaction {
         const NAME: &str = "delete";
         let keys: Vec<Bytes> = keys.into_iter().map(|key| self.wire_key(key)).collect();
         self.check_size(NAME, keys.iter().map(|key| (key, 0)))?;
-        self.lock_written(NAME, keys.clone(), false).await?;
+        if self.is_pessimistic() {
+            self.lock_written(NAME, keys.clone(), false).await?;
+        }
         keys.into_iter().for_each(|key| self.buffer.delete(key));
         Ok(())
     }

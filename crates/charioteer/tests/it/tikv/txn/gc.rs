@@ -51,11 +51,13 @@ async fn locks_of_the_past_are_done_away_with_whatever_time_they_have_left() {
     for way in [Way::TwoPhases, Way::Async] {
         let crashing = another(&server);
         let lost = server.tikv().inject(Fault::new(Action::Drop).on(Call::KvCommit));
-        let mut options = way.options();
-        options.timeout = Some(Duration::from_millis(100));
-        let mut txn = crashing.begin_with(&options).await.unwrap();
+        let mut txn = crashing.begin_with(&way.options()).await.unwrap();
         write(&mut txn, &[("a", "1"), ("d", "2"), ("g", "3")]).await.unwrap();
-        let is_committed = txn.commit().await.is_ok();
+        let is_committed = tokio::select! {
+            biased;
+            committed = txn.commit() => committed.is_ok(),
+            _ = lost.hit(1) => false,
+        };
         crashing.close();
         drop(lost);
         assert_eq!(is_committed, way == Way::Async);

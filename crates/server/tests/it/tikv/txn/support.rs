@@ -4,7 +4,9 @@ use bytes::Bytes;
 use charioteer_proto::tikv::deadlock::WaitForEntry;
 use charioteer_proto::tikv::kvrpcpb::*;
 use charioteer_proto::tikv::memcomparable;
-use charioteer_proto::tikv::pdpb::{GetMembersRequest, RequestHeader, TsoRequest, TsoResponse};
+use charioteer_proto::tikv::pdpb::{
+    GetMembersRequest, RequestHeader, TsoRequest, TsoResponse, UpdateGcSafePointRequest,
+};
 use charioteer_proto::tikv::regional::Regional;
 use charioteer_proto::tikv::rpc::{self, Batched, Method};
 use charioteer_server::Options;
@@ -182,6 +184,16 @@ impl Txns {
         let scanned = self.ask::<rpc::KvScanLock>(ScanLockRequest { max_version, ..Default::default() }).await;
         assert_eq!((&scanned.region_error, &scanned.error), (&None, &None));
         scanned.locks
+    }
+
+    /// Moves PD's safe points, behind which nothing is kept for readers.
+    pub(super) async fn raise_safe_point(&mut self, safe_point: u64) {
+        let members = self.tikv.pd.call::<rpc::GetMembers>(&GetMembersRequest::default()).await.unwrap();
+        let cluster_id = members.header.unwrap().cluster_id;
+        let header = Some(RequestHeader { cluster_id, ..RequestHeader::default() });
+        let raise = UpdateGcSafePointRequest { header, safe_point };
+        let raised = self.tikv.pd.call::<rpc::UpdateGcSafePoint>(&raise).await.unwrap();
+        assert_eq!(raised.new_safe_point, safe_point);
     }
 
     /// Who waits for whom.
