@@ -66,6 +66,9 @@ def log_to_file(
     _apply([handler], level)
 
 
+# Without it, what nobody takes would be written to the standard error.
+logging.getLogger(NAME).addHandler(logging.NullHandler())
+
 _ours: list[logging.Handler] = []
 
 

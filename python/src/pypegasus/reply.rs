@@ -72,7 +72,10 @@ impl Reply {
 
     /// What a failure is told as; `nothing` belongs to numbers that a server gives.
     pub(super) fn failed(error: &Error, code: Code, nothing: What) -> Self {
-        tracing::warn!(target: "charioteer::pypegasus", "{error}");
+        // Whoever has closed the client knows.
+        if error.kind() != ErrorKind::Closed {
+            tracing::warn!(target: "charioteer::pypegasus", "{error}");
+        }
         match (error.server_code(), error.kind()) {
             (Some(name), _) if name.starts_with("ERR_") => Self::Bare(name.to_owned()),
             (Some(name), _) => Self::Pair(stored(name, code), nothing),
