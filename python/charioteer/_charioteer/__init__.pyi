@@ -14,6 +14,7 @@ __all__ = [
     "_next_logs",
     "_stop_logs",
     "pegasus",
+    "pypegasus",
     "testing",
 ]
 
