@@ -173,7 +173,7 @@ impl RawBase {
         &self,
         py: Python<'py>,
         key: Key,
-        expected: Key,
+        expected: Value,
     ) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.compare_and_delete(key, expected).await })
@@ -262,7 +262,7 @@ impl RawBase {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = options::scan(options, false)?;
-        scanner(py, &self.line, || self.client.get()?.scan_with(start, end, &options))
+        scanner(py, &self.line, || Ok(self.client.get()?.scan_with(start, end, &options)))
     }
 
     #[pyo3(signature = (start = Key::default(), end = Key::default(), **options))]
@@ -274,7 +274,7 @@ impl RawBase {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = options::scan(options, true)?;
-        scanner(py, &self.line, || self.client.get()?.scan_with(start, end, &options))
+        scanner(py, &self.line, || Ok(self.client.get()?.scan_with(start, end, &options)))
     }
 
     #[pyo3(signature = (ranges, **options))]
@@ -285,7 +285,7 @@ impl RawBase {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = options::scan(options, false)?;
-        scanner(py, &self.line, || self.client.get()?.scan_ranges(ranges, &options))
+        scanner(py, &self.line, || Ok(self.client.get()?.scan_ranges(ranges, &options)))
     }
 
     #[pyo3(signature = (start = Key::default(), end = Key::default()))]

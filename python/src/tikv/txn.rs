@@ -173,7 +173,7 @@ impl TxnBase {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move {
             let given = client.timestamps(count).await?;
-            Ok((u64::from(*given.start())..=u64::from(*given.end())).collect::<Vec<_>>())
+            Ok::<_, Error>((u64::from(*given.start())..=u64::from(*given.end())).collect::<Vec<_>>())
         })
     }
 
@@ -252,7 +252,7 @@ impl TxnBase {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move {
             client.settled().await;
-            Ok(())
+            Ok::<_, Error>(())
         })
     }
 
