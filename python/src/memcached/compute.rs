@@ -14,7 +14,7 @@ use super::codec::{Codec, Stored};
 use crate::bridge::{Answer, Line, Own, Raise, object, raised};
 
 /// Why nothing came of it.
-enum Failed {
+pub(super) enum Failed {
     Client(Error),
     /// The function has raised something, which is told without us.
     GivenUp,
@@ -38,7 +38,7 @@ impl Raise for Failed {
 type Computed = JoinHandle<Result<Stored, Failed>>;
 
 /// What a call waits for that has somebody compute.
-struct Held {
+pub(super) struct Held {
     answer: oneshot::Sender<Stored>,
     computed: Computed,
 }

@@ -12,7 +12,7 @@ use crate::bridge::feed::{Feed, Source};
 use crate::bridge::{Line, object, raised};
 
 /// Rows of raw keys, of a snapshot or of a transaction.
-enum Rows {
+pub(super) enum Rows {
     Raw(Box<tikv::Scanner>),
     Txn(Box<tikv::TxnScanner>),
 }
