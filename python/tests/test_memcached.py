@@ -143,7 +143,7 @@ def test_an_error_of_one_key_is_raised_or_stands_in_its_place(client: Any, key: 
     client.set(key, b"1")
     with pytest.raises(charioteer.Error) as raised:
         client.get_many([key, b"x" * 1000])
-    assert raised.value.results[0] == b"1"
+    assert (raised.value.results or [None])[0] == b"1"
     got = client.get_many([key, b"x" * 1000], return_exceptions=True)
     assert got[0] == b"1"
     assert isinstance(got[1], charioteer.Error)
@@ -289,8 +289,9 @@ def test_message_pack_comes_back_as_it_was() -> None:
 
 def test_keys_are_shared_among_servers_as_the_hashing_says() -> None:
     servers = ["10.0.0.1:11211", "10.0.0.2:11211", "10.0.0.3:11211"]
-    for hashing in ("rendezvous", "gomemcached", "ketama", "ketama-weighted", "modulo", "modulo-md5", "gomemcache"):
-        client = memcached.Client(servers, hashing=hashing)  # type: ignore[arg-type]
+    hashings: list[Any] = ["rendezvous", "gomemcached", "ketama", "ketama-weighted", "modulo", "modulo-md5", "gomemcache"]
+    for hashing in hashings:
+        client = memcached.Client(servers, hashing=hashing)
         assert client.servers == servers
         assert {client.server_of(b"key %d" % at) for at in range(100)} == set(servers)
         client.close()
@@ -396,8 +397,9 @@ def test_a_deadline_that_has_passed_is_a_timeout(client: Any, server: TestServer
 
 def test_cancelled_calls_disturb_nobody(server: TestServer) -> None:
     async def main() -> None:
-        for protocol in ("binary", "meta", "text"):
-            async with memcached.AsyncClient(server.memcached_url, protocol=protocol) as client:  # type: ignore[arg-type]
+        protocols: list[Any] = ["binary", "meta", "text"]
+        for protocol in protocols:
+            async with memcached.AsyncClient(server.memcached_url, protocol=protocol) as client:
                 await client.set_many({b"storm-%d" % at: b"value %d" % at for at in range(200)})
                 for _ in range(10):
                     tasks = [asyncio.ensure_future(client.get(b"storm-%d" % at)) for at in range(200)]

@@ -26,9 +26,9 @@ def client(request: pytest.FixtureRequest, server: TestServer) -> Iterator[Any]:
             yield client
         return
     loop = asyncio.new_event_loop()
-    client = Awaited(loop, tikv.AsyncTxnClient(server.tikv_url))
-    yield client
-    client.close()
+    awaited = Awaited(loop, tikv.AsyncTxnClient(server.tikv_url))
+    yield awaited
+    awaited.close()
     loop.close()
 
 
@@ -289,20 +289,16 @@ def test_a_function_that_raises_ends_it_and_nothing_happens(client: Any, key: by
     class Enough(Exception):
         pass
 
-    if isinstance(client, Awaited):
+    async def work_async(txn: tikv.AsyncTransaction) -> None:
+        await txn.put(key, b"1")
+        raise Enough
 
-        async def work(txn: tikv.AsyncTransaction) -> None:
-            await txn.put(key, b"1")
-            raise Enough
-
-    else:
-
-        def work(txn: tikv.Transaction) -> None:
-            txn.put(key, b"1")
-            raise Enough
+    def work(txn: tikv.Transaction) -> None:
+        txn.put(key, b"1")
+        raise Enough
 
     with pytest.raises(Enough):
-        client.run(work, pessimistic=True)
+        client.run(work_async if isinstance(client, Awaited) else work, pessimistic=True)
     # Its lock is gone soon, though nobody has waited for that.
     with client.begin_pessimistic() as txn:
         txn.put(key, b"2")

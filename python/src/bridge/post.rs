@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, EnterGuard, Handle};
 
 use super::error::{forked, no_threads};
 use super::fork::generation;
-use super::{Answer, Raise};
+use super::{Answer, Raise, python};
 use bell::Bell;
 
 mod bell;
@@ -190,7 +190,8 @@ impl Inner {
         if let Some(mailbox) = known {
             return if mailbox.generation == generation() { Ok(mailbox) } else { Err(forked(py)) };
         }
-        let mailbox = Arc::new(Self::new(running.getattr("create_future")?.unbind())?);
+        let make = python!(py, "charioteer._call", "maker")?.call1((running,))?;
+        let mailbox = Arc::new(Self::new(make.unbind())?);
         let drain = Bound::new(py, Mailbox(Arc::clone(&mailbox)))?.getattr("drain")?;
         let added = running.call_method1("add_reader", (mailbox.bell.number(), drain));
         added.map_err(|error| {

@@ -1,5 +1,7 @@
 //! A client of a cluster.
 
+use std::path::PathBuf;
+
 use charioteer::pegasus::{self, Options};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -80,14 +82,16 @@ impl ClientBase {
     }
 }
 
-/// What a client is told of its cluster: a URL, or addresses.
+/// What a client is told of its cluster: a URL, addresses, or the Go client's file.
 fn options(cluster: &Bound<'_, PyAny>) -> PyResult<Options> {
     let py = cluster.py();
     let options = if let Ok(url) = cluster.cast::<PyString>() {
         Options::from_url(url.to_str()?)
+    } else if cluster.hasattr("__fspath__")? {
+        Options::from_json_file(cluster.extract::<PathBuf>()?)
     } else {
         let metas: Vec<String> = cluster.extract().map_err(|_| {
-            PyTypeError::new_err("a URL is expected, such as \"pegasus://127.0.0.1:34601\", or a list of meta servers")
+            PyTypeError::new_err("a URL is expected, such as \"pegasus://127.0.0.1:34601\", a list of meta servers, or the path of the Go client's file")
         })?;
         Options::new(metas)
     };

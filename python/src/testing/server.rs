@@ -92,8 +92,8 @@ fn runtime() -> PyResult<Handle> {
     {
         return Ok(handle.clone());
     }
-    let built = Threads::new_multi_thread().worker_threads(THREADS).thread_name("charioteer-test").enable_all();
-    let built = built.build()?;
+    let mut threads = Threads::new_multi_thread();
+    let built = threads.worker_threads(THREADS).thread_name("charioteer-test").enable_all().build()?;
     let handle = built.handle().clone();
     std::mem::forget(built);
     std::mem::forget(runtime.replace((generation(), handle.clone())));
