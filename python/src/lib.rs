@@ -17,7 +17,7 @@ mod _charioteer {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::bridge::{Mailbox, after_fork, log_level, next_logs, stop_logs};
+    use crate::bridge::{Echo, Mailbox, after_fork, log_level, next_logs, stop_logs};
     #[pymodule_export]
     use crate::memcached::memcached;
     #[pymodule_export]

@@ -13,6 +13,7 @@
 //! 4. What gives one thing after the other is a [`Source`](feed::Source) in a [`Feed`](feed::Feed).
 
 mod answer;
+mod echo;
 mod error;
 pub(crate) mod feed;
 mod fork;
@@ -25,6 +26,7 @@ mod wait;
 
 pub(crate) use answer::{Answer, Each, named, python};
 use answer::Ready;
+pub(crate) use echo::Echo;
 pub(crate) use error::{Raise, raised, told};
 pub(crate) use fork::{Own, after_fork, generation};
 pub(crate) use input::{Key, Pairs, Seconds, Value, keys, text};
