@@ -366,7 +366,9 @@ def test_the_loop_is_told_of_servers_too() -> None:
             assert await asyncio.wait_for(news.get(), 10) == "down"
             own.memcached.start()
             assert await asyncio.wait_for(news.get(), 10) == "up"
-            assert (await changes.next()).change == "down"
+            down = await changes.next()
+            assert down is not None
+            assert down.change == "down"
             async for change in changes:
                 assert change.change == "up"
                 break

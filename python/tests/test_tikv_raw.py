@@ -179,7 +179,7 @@ def test_a_deadline_that_has_passed_is_a_timeout(client: Any, server: TestServer
 def test_options_are_refused_that_make_no_sense() -> None:
     for options in ({"no_such": 1}, {"api": "v3"}, {"operation_timeout": 0}):
         with pytest.raises(charioteer.InvalidConfig):
-            tikv.RawClient("tikv://127.0.0.1", **options)  # type: ignore[arg-type]
+            tikv.RawClient("tikv://127.0.0.1", **options)
     with pytest.raises(charioteer.InvalidConfig):
         tikv.RawClient([])
     client = tikv.RawClient(
