@@ -17,9 +17,10 @@ pub(crate) fn url(
 ) -> PyResult<String> {
     let servers = match servers.cast::<PyString>() {
         Ok(text) => text.to_cow()?.into_owned(),
-        Err(_) => servers.extract::<Vec<String>>().map(|servers| servers.join(",")).map_err(|_| {
-            PyTypeError::new_err(format!("{scheme}://… is expected, or a list of servers, each a str"))
-        })?,
+        Err(_) => servers
+            .extract::<Vec<String>>()
+            .map(|servers| servers.join(","))
+            .map_err(|_| PyTypeError::new_err(format!("{scheme}://… is expected, or a list of servers, each a str")))?,
     };
     let mut url = if servers.contains("://") { servers } else { format!("{scheme}://{}", servers.trim_matches(' ')) };
     let mut sign = if url.contains('?') { '&' } else { '?' };

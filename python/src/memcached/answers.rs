@@ -46,11 +46,7 @@ impl Answer for Found {
         let Self(codec, hit) = self;
         let is_placeholder = hit.is_placeholder();
         let Hit { item, won, stale, already_won, facts, .. } = hit;
-        let value = if is_placeholder {
-            py.None().into_bound(py)
-        } else {
-            codec.decode(py, item.value, item.flags)?
-        };
+        let value = if is_placeholder { py.None().into_bound(py) } else { codec.decode(py, item.value, item.flags)? };
         let facts = facts.into_python(py)?;
         record!(py, "Hit", (value, item.flags, item.cas.get(), won, stale, already_won, is_placeholder, facts))
     }

@@ -9,8 +9,8 @@ use futures_util::Stream;
 use pyo3::prelude::*;
 
 use super::answers::{News, told};
-use crate::bridge::{Line, object};
 use crate::bridge::feed::{Feed, Source};
+use crate::bridge::{Line, object};
 
 /// News as they come.
 struct Changes(memcached::ServerChanges);
@@ -48,12 +48,7 @@ pub(super) fn begin<'py>(py: Python<'py>, line: &Line, client: &memcached::Clien
 }
 
 /// Has a function called with all news from now on: on a thread of its own, or by the loop that runs now.
-pub(super) fn listen(
-    py: Python<'_>,
-    line: &Line,
-    client: &memcached::Client,
-    listener: Py<PyAny>,
-) -> PyResult<()> {
+pub(super) fn listen(py: Python<'_>, line: &Line, client: &memcached::Client, listener: Py<PyAny>) -> PyResult<()> {
     let tell = if line.is_async() {
         let running = py.import("asyncio")?.call_method0("get_running_loop")?;
         let call_soon = running.getattr("call_soon_threadsafe")?;

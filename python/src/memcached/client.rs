@@ -1,15 +1,15 @@
 //! A client of some servers.
 
-use charioteer::memcached::{self, Cas};
 use charioteer::Error;
+use charioteer::memcached::{self, Cas};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::answers::{Found, Replies, Stats, Whole};
-use super::codec::{Codec, Read};
-use super::options::{self, Keep};
 use super::changes;
+use super::codec::{Codec, Read};
 use super::compute::begin;
+use super::options::{self, Keep};
 use crate::bridge::{self, Each, Key, Line, Own, Seconds, Value, object, python, raised};
 
 /// What both clients have.
@@ -105,59 +105,74 @@ impl AsyncClient {
 
 #[pymethods]
 impl ClientBase {
+    /// The same client, each of whose calls may take so long, with all its attempts.
     fn with_timeout<'py>(&self, py: Python<'py>, timeout: Seconds) -> PyResult<Bound<'py, PyAny>> {
         self.with(py, self.codec.clone(), |client| client.with_timeout(timeout.into()))
     }
 
+    /// The same client, each of whose calls is tried so often at most; 1 never tries again.
     fn with_attempts<'py>(&self, py: Python<'py>, attempts: u32) -> PyResult<Bound<'py, PyAny>> {
         self.with(py, self.codec.clone(), |client| client.with_attempts(attempts))
     }
 
+    /// The same client, whose calls on many items tell the items' versions, or need not, which is less work.
     fn with_versions<'py>(&self, py: Python<'py>, versions: bool) -> PyResult<Bound<'py, PyAny>> {
         self.with(py, self.codec.clone(), |client| client.with_versions(versions))
     }
 
+    /// The same client with another codec, or, with `None`, for bytes.
     #[pyo3(signature = (codec))]
     fn with_codec<'py>(&self, py: Python<'py>, codec: Option<Py<PyAny>>) -> PyResult<Bound<'py, PyAny>> {
         self.with(py, Codec::new(codec), |client| client)
     }
 
+    /// The servers, whether or not they are down.
     #[getter]
     fn servers(&self) -> PyResult<Vec<String>> {
         Ok(self.client.get()?.servers())
     }
 
+    /// The server that a key is on.
     fn server_of(&self, py: Python<'_>, key: Key) -> PyResult<String> {
         self.client.get()?.server_of(key).map_err(|error| raised(py, &error))
     }
 
+    /// Adds a server. It takes over keys at once, none of whose items it has.
     #[pyo3(signature = (server, weight = 1))]
     fn add_server(&self, py: Python<'_>, server: &str, weight: u32) -> PyResult<()> {
         let _entered = self.line.enter();
         self.client.get()?.add_server(server, weight).map_err(|error| raised(py, &error))
     }
 
+    /// Removes a server, and says whether it was there.
     fn remove_server(&self, py: Python<'_>, server: &str) -> PyResult<bool> {
         let _entered = self.line.enter();
         self.client.get()?.remove_server(server).map_err(|error| raised(py, &error))
     }
 
+    /// What becomes of servers from now on, one piece of news after the other.
     fn server_changes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         changes::begin(py, &self.line, self.client.get()?)
     }
 
+    /// Has a function called with each server and what has become of it, from now on: `down`, `up`, `added` or `removed`. A sync client
+    /// calls it on
+    /// a thread of its own, one for asyncio by the loop that runs now.
     fn on_server_change(&self, py: Python<'_>, listener: Py<PyAny>) -> PyResult<()> {
         changes::listen(py, &self.line, self.client.get()?, listener)
     }
 
+    /// What the client has done so far, by kind of call. Calls that were never made are left out.
     fn call_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         crate::stats::calls(py, self.client.get()?.call_stats())
     }
 
+    /// What its connections have seen so far.
     fn net_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         crate::stats::net(py, self.client.get()?.net_stats())
     }
 
+    /// Ends all connections, at once. Calls that are under way end with an error, and so does every later one.
     fn close(&self) -> PyResult<()> {
         self.client.get()?.close();
         Ok(())
@@ -168,16 +183,19 @@ impl ClientBase {
         Ok(format!("<charioteer.memcached.{class} of {}>", self.client.get()?.servers().join(",")))
     }
 
+    /// The value of a key, or `None` when there is none.
     fn get<'py>(&self, py: Python<'py>, key: Key) -> PyResult<Bound<'py, PyAny>> {
         let (client, codec) = (self.client.get()?.clone(), self.codec.clone());
         self.line.carry(py, async move { Ok::<_, Error>(client.get(key).await?.map(|item| Read(codec, item))) })
     }
 
+    /// The item of a key, with its flags and its version, or `None` when there is none.
     fn get_item<'py>(&self, py: Python<'py>, key: Key) -> PyResult<Bound<'py, PyAny>> {
         let (client, codec) = (self.client.get()?.clone(), self.codec.clone());
         self.line.carry(py, async move { Ok::<_, Error>(client.get(key).await?.map(|item| Whole(codec, item))) })
     }
 
+    /// The item of a key, and who is to store a new value for it; in the meta protocol, but for `touch`.
     #[pyo3(signature = (key, **options))]
     fn get_with<'py>(
         &self,
@@ -186,11 +204,11 @@ impl ClientBase {
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (client, codec, options) = (self.client.get()?.clone(), self.codec.clone(), options::get(options)?);
-        self.line.carry(py, async move {
-            Ok::<_, Error>(client.get_with(key, options).await?.map(|hit| Found(codec, hit)))
-        })
+        self.line
+            .carry(py, async move { Ok::<_, Error>(client.get_with(key, options).await?.map(|hit| Found(codec, hit))) })
     }
 
+    /// The value of a key, which is kept so long from now on.
     #[pyo3(signature = (key, *, ttl))]
     fn get_and_touch<'py>(&self, py: Python<'py>, key: Key, ttl: Keep) -> PyResult<Bound<'py, PyAny>> {
         let (client, codec) = (self.client.get()?.clone(), self.codec.clone());
@@ -199,6 +217,7 @@ impl ClientBase {
         })
     }
 
+    /// Stores a value, whatever there was before, and tells its version.
     #[pyo3(signature = (key, value, **options))]
     fn set<'py>(
         &self,
@@ -207,10 +226,12 @@ impl ClientBase {
         value: &Bound<'py, PyAny>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (client, value, options) = (self.client.get()?.clone(), self.codec.encode(value)?, options::store(options)?);
+        let (client, value, options) =
+            (self.client.get()?.clone(), self.codec.encode(value)?, options::store(options)?);
         self.line.carry(py, async move { client.set_with(key, value, options).await })
     }
 
+    /// Stores a value where there is none, and gives `None` where there is one.
     #[pyo3(signature = (key, value, **options))]
     fn add<'py>(
         &self,
@@ -219,10 +240,12 @@ impl ClientBase {
         value: &Bound<'py, PyAny>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (client, value, options) = (self.client.get()?.clone(), self.codec.encode(value)?, options::store(options)?);
+        let (client, value, options) =
+            (self.client.get()?.clone(), self.codec.encode(value)?, options::store(options)?);
         self.line.carry(py, async move { client.add_with(key, value, options).await })
     }
 
+    /// Stores a value in the place of another, and gives `None` where there is none.
     #[pyo3(signature = (key, value, **options))]
     fn replace<'py>(
         &self,
@@ -231,10 +254,12 @@ impl ClientBase {
         value: &Bound<'py, PyAny>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (client, value, options) = (self.client.get()?.clone(), self.codec.encode(value)?, options::store(options)?);
+        let (client, value, options) =
+            (self.client.get()?.clone(), self.codec.encode(value)?, options::store(options)?);
         self.line.carry(py, async move { client.replace_with(key, value, options).await })
     }
 
+    /// Adds bytes behind a value, and gives `None` where there is none.
     #[pyo3(signature = (key, value, **options))]
     fn append<'py>(
         &self,
@@ -247,6 +272,7 @@ impl ClientBase {
         self.line.carry(py, async move { client.append_with(key, value, options).await })
     }
 
+    /// Adds bytes before a value, and gives `None` where there is none.
     #[pyo3(signature = (key, value, **options))]
     fn prepend<'py>(
         &self,
@@ -259,6 +285,7 @@ impl ClientBase {
         self.line.carry(py, async move { client.prepend_with(key, value, options).await })
     }
 
+    /// Deletes an item, only if it has this version where one is given, and says whether there was one.
     #[pyo3(signature = (key, *, cas = None))]
     fn delete<'py>(&self, py: Python<'py>, key: Key, cas: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
@@ -270,12 +297,14 @@ impl ClientBase {
         })
     }
 
+    /// Keeps an item for so long from now on, and says whether there is one.
     #[pyo3(signature = (key, *, ttl))]
     fn touch<'py>(&self, py: Python<'py>, key: Key, ttl: Keep) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.touch(key, ttl.0).await })
     }
 
+    /// Makes an item stale: one of those who get it is told to store a new value. In the meta protocol.
     #[pyo3(signature = (key, **options))]
     fn invalidate<'py>(
         &self,
@@ -287,11 +316,13 @@ impl ClientBase {
         self.line.carry(py, async move { client.invalidate_with(key, options).await })
     }
 
+    /// What is known of an item, without getting it. In the meta protocol.
     fn inspect<'py>(&self, py: Python<'py>, key: Key) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.inspect(key).await })
     }
 
+    /// Counts up, and tells what that came to; `None` where there is no counter and `initial` does not make one.
     #[pyo3(signature = (key, delta = 1, *, initial = None, ttl = Keep::default(), cas = None))]
     fn increment<'py>(
         &self,
@@ -306,6 +337,7 @@ impl ClientBase {
         self.line.carry(py, async move { client.increment_with(key, delta, options).await })
     }
 
+    /// Counts down, to 0 at least. See `increment`.
     #[pyo3(signature = (key, delta = 1, *, initial = None, ttl = Keep::default(), cas = None))]
     fn decrement<'py>(
         &self,
@@ -320,11 +352,17 @@ impl ClientBase {
         self.line.carry(py, async move { client.decrement_with(key, delta, options).await })
     }
 
+    /// What a counter has come to.
     fn counter<'py>(&self, py: Python<'py>, key: Key) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.counter(key).await })
     }
 
+    /// The value of a key, or what the function gives, which is stored then. Of many who ask at a time one computes, in the meta protocol;
+    /// in the others
+    /// each does.
+    ///
+    /// The function is called where this was called. What it raises is raised here, and others may compute then.
     #[pyo3(signature = (key, compute, **options))]
     fn get_or_compute<'py>(
         &self,
@@ -343,6 +381,11 @@ impl ClientBase {
         get?.call1((found, compute))
     }
 
+    /// The values of keys, in the order asked for, `None` where there is none.
+    ///
+    /// Each key has an error of its own: with `return_exceptions` it stands in its place; otherwise the first is raised, with all that
+    /// came as
+    /// its `results`.
     #[pyo3(signature = (keys, *, return_exceptions = false))]
     fn get_many<'py>(
         &self,
@@ -358,6 +401,7 @@ impl ClientBase {
         })
     }
 
+    /// The same with flags and versions.
     #[pyo3(signature = (keys, *, return_exceptions = false))]
     fn get_items<'py>(
         &self,
@@ -373,6 +417,7 @@ impl ClientBase {
         })
     }
 
+    /// Stores values: a mapping, or pairs. It gives the versions. For errors see `get_many`.
     #[pyo3(signature = (items, *, ttl = Keep::default(), return_exceptions = false))]
     fn set_many<'py>(
         &self,
@@ -382,11 +427,10 @@ impl ClientBase {
         return_exceptions: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (client, items) = (self.client.get()?.clone(), self.codec.encode_all(items)?);
-        self.line.carry(py, async move {
-            Each::of(client.set_many(items, ttl.0).await, return_exceptions)
-        })
+        self.line.carry(py, async move { Each::of(client.set_many(items, ttl.0).await, return_exceptions) })
     }
 
+    /// Deletes items, and says of each whether there was one. For errors see `get_many`.
     #[pyo3(signature = (keys, *, return_exceptions = false))]
     fn delete_many<'py>(
         &self,
@@ -395,11 +439,10 @@ impl ClientBase {
         return_exceptions: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (client, keys) = (self.client.get()?.clone(), bridge::keys(keys)?);
-        self.line.carry(py, async move {
-            Each::of(client.delete_many(keys).await, return_exceptions)
-        })
+        self.line.carry(py, async move { Each::of(client.delete_many(keys).await, return_exceptions) })
     }
 
+    /// Forgets all items of all servers, at once or after a time.
     #[pyo3(signature = (after = None))]
     fn flush_all<'py>(&self, py: Python<'py>, after: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
@@ -411,22 +454,26 @@ impl ClientBase {
         })
     }
 
+    /// What each server says of its version, or the error that came instead.
     fn version<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.version().await.map(Replies) })
     }
 
+    /// The statistics of each server, or the error that came instead; `group` is one of memcached's, such as `items`.
     #[pyo3(signature = (group = ""))]
     fn stats<'py>(&self, py: Python<'py>, group: &str) -> PyResult<Bound<'py, PyAny>> {
         let (client, group) = (self.client.get()?.clone(), group.to_owned());
         self.line.carry(py, async move { client.stats(&group).await.map(Stats) })
     }
 
+    /// Says how much each server is to log.
     fn verbosity<'py>(&self, py: Python<'py>, level: u32) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.verbosity(level).await.map(Replies) })
     }
 
+    /// Asks each server whether it is there: `None`, or the error that came instead.
     fn ping<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.ping().await.map(Replies) })

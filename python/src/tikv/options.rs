@@ -127,7 +127,9 @@ fn set_reading(reading: &mut SnapshotOptions, name: &str, value: &Bound<'_, PyAn
             ];
             reading.isolation = chosen(name, &value.extract::<String>()?, &names)?;
         }
-        "read_from" => reading.read_from = value.extract::<Option<String>>()?.map(|name| read_from(&name)).transpose()?,
+        "read_from" => {
+            reading.read_from = value.extract::<Option<String>>()?.map(|name| read_from(&name)).transpose()?
+        }
         "stale" => reading.stale = value.extract()?,
         "fill_cache" => reading.fill_cache = value.extract()?,
         "sample_step" => reading.sample_step = value.extract()?,

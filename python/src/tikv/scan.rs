@@ -81,6 +81,7 @@ impl ScannerBase {
         self.feed.next(py)
     }
 
+    /// Ends it.
     fn close(&self) -> PyResult<()> {
         self.feed.close()
     }

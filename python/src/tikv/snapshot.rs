@@ -38,21 +38,25 @@ impl Answer for Made {
 
 #[pymethods]
 impl SnapshotBase {
+    /// The timestamp.
     #[getter]
     fn at(&self) -> PyResult<u64> {
         Ok(self.snapshot.get()?.at().into())
     }
 
+    /// The value of a key, or `None` when it was not there.
     fn get<'py>(&self, py: Python<'py>, key: Key) -> PyResult<Bound<'py, PyAny>> {
         let snapshot = Arc::clone(self.snapshot.get()?);
         self.line.carry(py, async move { snapshot.get(key).await })
     }
 
+    /// The values of keys, in the order asked for.
     fn batch_get<'py>(&self, py: Python<'py>, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let (snapshot, keys) = (Arc::clone(self.snapshot.get()?), bridge::keys(keys)?);
         self.line.carry(py, async move { snapshot.batch_get(keys).await })
     }
 
+    /// Rows in the order of their keys.
     #[pyo3(signature = (start = Key::default(), end = Key::default(), **options))]
     fn scan<'py>(
         &self,
@@ -66,6 +70,7 @@ impl SnapshotBase {
         scanner(py, &self.line, || Ok(snapshot.scan_with(start, end, &options)))
     }
 
+    /// The same backwards.
     #[pyo3(signature = (start = Key::default(), end = Key::default(), **options))]
     fn reverse_scan<'py>(
         &self,

@@ -44,7 +44,8 @@ impl Shared {
     /// What needs no server is done at once, unless a call is under way.
     pub(super) fn at_once<T>(&self, act: impl FnOnce(&mut tikv::Transaction) -> T) -> PyResult<T> {
         let slot = self.open()?;
-        let mut txn = slot.try_write().map_err(|_| PyRuntimeError::new_err("a call of this transaction is under way"))?;
+        let mut txn =
+            slot.try_write().map_err(|_| PyRuntimeError::new_err("a call of this transaction is under way"))?;
         txn.as_mut().map(act).ok_or_else(ended)
     }
 }
@@ -203,56 +204,63 @@ impl AsyncTransaction {
 
 #[pymethods]
 impl TransactionBase {
+    /// The timestamp at which it began, by which it is told from others.
     #[getter]
     fn start_ts(&self) -> PyResult<u64> {
         Ok(self.shared.get()?.start_ts)
     }
 
+    /// Whether it locks keys before it writes them.
     #[getter]
     fn is_pessimistic(&self) -> PyResult<bool> {
         Ok(self.shared.get()?.is_pessimistic)
     }
 
+    /// Whether it was committed or rolled back, or is about to be.
     #[getter]
     fn has_ended(&self) -> PyResult<bool> {
         Ok(self.shared.get()?.has_ended.load(Ordering::Acquire))
     }
 
+    /// How many keys it has written.
     fn __len__(&self) -> PyResult<usize> {
         self.shared.get()?.at_once(|txn| txn.len())
     }
 
+    /// It is one, whether or not it has written anything.
     fn __bool__(&self) -> bool {
         true
     }
 
+    /// How many bytes of keys and values it has written.
     #[getter]
     fn written_bytes(&self) -> PyResult<usize> {
         self.shared.get()?.at_once(|txn| txn.bytes())
     }
 
+    /// The value of a key, as the transaction has written it, or as it was when it began; `None` when it is not there.
     fn get<'py>(&self, py: Python<'py>, key: Key) -> PyResult<Bound<'py, PyAny>> {
         reads!(self, py, |txn| txn.get(key))
     }
 
+    /// The values of keys, in the order asked for.
     fn batch_get<'py>(&self, py: Python<'py>, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let keys = bridge::keys(keys)?;
         reads!(self, py, |txn| txn.batch_get(keys))
     }
 
+    /// The newest value of a key, which is locked for this transaction; for pessimistic ones.
     fn get_for_update<'py>(&self, py: Python<'py>, key: Key) -> PyResult<Bound<'py, PyAny>> {
         writes!(self, py, |txn| txn.get_for_update(key))
     }
 
-    fn batch_get_for_update<'py>(
-        &self,
-        py: Python<'py>,
-        keys: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    /// The same for many keys.
+    fn batch_get_for_update<'py>(&self, py: Python<'py>, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let keys = bridge::keys(keys)?;
         writes!(self, py, |txn| txn.batch_get_for_update(keys))
     }
 
+    /// Rows in the order of their keys, as the transaction sees them.
     #[pyo3(signature = (start = Key::default(), end = Key::default(), **options))]
     fn scan<'py>(
         &self,
@@ -266,6 +274,7 @@ impl TransactionBase {
         scanner(py, &self.line, || shared.at_once(|txn| txn.scan_with(start, end, &options)))
     }
 
+    /// The same backwards.
     #[pyo3(signature = (start = Key::default(), end = Key::default(), **options))]
     fn reverse_scan<'py>(
         &self,
@@ -279,28 +288,35 @@ impl TransactionBase {
         scanner(py, &self.line, || shared.at_once(|txn| txn.scan_with(start, end, &options)))
     }
 
+    /// Sets a key.
     fn put<'py>(&self, py: Python<'py>, key: Key, value: Value) -> PyResult<Bound<'py, PyAny>> {
         writes!(self, py, |txn| txn.put(key, value))
     }
 
+    /// Sets keys: a mapping, or pairs.
     fn batch_put<'py>(&self, py: Python<'py>, rows: Pairs) -> PyResult<Bound<'py, PyAny>> {
         let rows = rows.0;
         writes!(self, py, |txn| txn.batch_put(rows))
     }
 
+    /// Sets a key that must not be there yet: `KeyExists` is raised when it is locked, or when it is committed.
     fn insert<'py>(&self, py: Python<'py>, key: Key, value: Value) -> PyResult<Bound<'py, PyAny>> {
         writes!(self, py, |txn| txn.insert(key, value))
     }
 
+    /// Deletes a key.
     fn delete<'py>(&self, py: Python<'py>, key: Key) -> PyResult<Bound<'py, PyAny>> {
         writes!(self, py, |txn| txn.delete(key))
     }
 
+    /// Deletes keys.
     fn batch_delete<'py>(&self, py: Python<'py>, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let keys = bridge::keys(keys)?;
         writes!(self, py, |txn| txn.batch_delete(keys))
     }
 
+    /// Locks keys without writing them: against others, in a pessimistic transaction, or so that the commit fails if others have written
+    /// them.
     #[pyo3(signature = (keys, *, wait = None, only_if_exists = false))]
     fn lock_keys<'py>(
         &self,
@@ -313,10 +329,12 @@ impl TransactionBase {
         writes!(self, py, |txn| txn.lock_keys_with(keys, &options))
     }
 
+    /// A point to which it can go back.
     fn savepoint(&self) -> PyResult<Savepoint> {
         self.shared.get()?.at_once(|txn| Savepoint(txn.savepoint()))
     }
 
+    /// Goes back to a savepoint.
     fn rollback_to(&self, py: Python<'_>, savepoint: &Savepoint) -> PyResult<()> {
         let went_back = self.shared.get()?.at_once(|txn| {
             let _entered = self.line.enter();
@@ -325,15 +343,18 @@ impl TransactionBase {
         went_back.map_err(|error| raised(py, &error))
     }
 
+    /// Forgets a savepoint.
     fn release(&self, py: Python<'_>, savepoint: &Savepoint) -> PyResult<()> {
         let released = self.shared.get()?.at_once(|txn| txn.release(savepoint.0))?;
         released.map_err(|error| raised(py, &error))
     }
 
+    /// Makes all that was written happen at once, and tells when that was; `None` when nothing was written.
     fn commit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         ends!(self, py, |txn| txn.commit())
     }
 
+    /// Ends it without anything that it has written. Its locks are gone then.
     fn rollback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         ends!(self, py, |txn| txn.rollback())
     }

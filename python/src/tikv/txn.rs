@@ -1,7 +1,7 @@
 //! Transactions, and the past.
 
-use charioteer::tikv::{self, Locking, Timestamp, TxnOptions};
 use charioteer::Error;
+use charioteer::tikv::{self, Locking, Timestamp, TxnOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -27,12 +27,7 @@ pub(crate) struct TxnClient;
 pub(crate) struct AsyncTxnClient;
 
 impl TxnBase {
-    fn new(
-        py: Python<'_>,
-        line: Line,
-        pd: &Bound<'_, PyAny>,
-        options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
+    fn new(py: Python<'_>, line: Line, pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let options = options::client(pd, options)?;
         let client = {
             let _entered = line.enter();
@@ -100,19 +95,19 @@ impl AsyncTxnClient {
 
 #[pymethods]
 impl TxnBase {
+    /// The same client, each of whose calls may take so long, and each call of its transactions and snapshots unless they are told
+    /// otherwise.
     fn with_timeout<'py>(&self, py: Python<'py>, timeout: Seconds) -> PyResult<Bound<'py, PyAny>> {
         self.handle(py, self.client.get()?.clone().with_timeout(timeout.into()))
     }
 
+    /// Begins an optimistic transaction: keys are locked when it is committed, which fails if others have written them meanwhile.
     #[pyo3(signature = (**options))]
-    fn begin<'py>(
-        &self,
-        py: Python<'py>,
-        options: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn begin<'py>(&self, py: Python<'py>, options: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
         self.begins(py, options::txn(options, Locking::Optimistic)?)
     }
 
+    /// Begins a pessimistic transaction: keys are locked when they are written, or read for that.
     #[pyo3(signature = (**options))]
     fn begin_pessimistic<'py>(
         &self,
@@ -140,6 +135,7 @@ impl TxnBase {
         run?.call1((attempts, work))
     }
 
+    /// All keys as they are now, or as they were at a timestamp that PD has given before.
     #[pyo3(signature = (at = None, **options))]
     fn snapshot<'py>(
         &self,
@@ -164,11 +160,13 @@ impl TxnBase {
         })
     }
 
+    /// A timestamp of PD's clock, greater than all that were given before.
     fn timestamp<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.timestamp().await })
     }
 
+    /// So many timestamps one after the other.
     fn timestamps<'py>(&self, py: Python<'py>, count: u32) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move {
@@ -177,16 +175,19 @@ impl TxnBase {
         })
     }
 
+    /// The cluster's number.
     fn cluster_id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.cluster_id().await })
     }
 
+    /// How much of the past is kept.
     fn gc_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.gc_state().await })
     }
 
+    /// Keeps the past from a timestamp on, under a name, until it is released or for so long; setting it again moves it.
     #[pyo3(signature = (name, at, *, ttl = None))]
     fn hold_gc<'py>(
         &self,
@@ -199,16 +200,19 @@ impl TxnBase {
         self.line.carry(py, async move { client.hold_gc(&name, at.into(), ttl.map(Into::into)).await })
     }
 
+    /// Ends what `hold_gc` has begun.
     fn release_gc<'py>(&self, py: Python<'py>, name: String) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.release_gc(&name).await })
     }
 
+    /// Forgets what was overwritten before a timestamp, as far as nobody keeps it, and tells how far that was.
     fn gc<'py>(&self, py: Python<'py>, safe_point: u64) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.gc(safe_point.into()).await })
     }
 
+    /// The locks of transactions that began at a timestamp or before, on the keys of a range.
     #[pyo3(signature = (start, end, at, *, limit = 1024))]
     fn scan_locks<'py>(
         &self,
@@ -222,32 +226,25 @@ impl TxnBase {
         self.line.carry(py, async move { client.scan_locks(start, end, at.into(), limit).await })
     }
 
-    fn resolve_locks<'py>(
-        &self,
-        py: Python<'py>,
-        start: Key,
-        end: Key,
-        at: u64,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    /// Does away with the locks of transactions that have ended or are out of time; tells how many are left.
+    fn resolve_locks<'py>(&self, py: Python<'py>, start: Key, end: Key, at: u64) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.resolve_locks(start, end, at.into()).await })
     }
 
+    /// Deletes all versions of all keys of a range, region by region. No transaction sees to it that this happens at once.
     fn delete_range<'py>(&self, py: Python<'py>, start: Key, end: Key) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.delete_range(start, end).await })
     }
 
-    fn unsafe_destroy_range<'py>(
-        &self,
-        py: Python<'py>,
-        start: Key,
-        end: Key,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    /// The same on all stores at once, for what will never be used again, not even by transactions under way.
+    fn unsafe_destroy_range<'py>(&self, py: Python<'py>, start: Key, end: Key) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.unsafe_destroy_range(start, end).await })
     }
 
+    /// Waits until all that is done in the background has been done, or given up.
     fn settled<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move {
@@ -256,14 +253,17 @@ impl TxnBase {
         })
     }
 
+    /// What the client has asked of stores so far, by kind of command. Those that were never sent are left out.
     fn call_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         crate::stats::calls(py, self.client.get()?.call_stats())
     }
 
+    /// What its connections have seen so far.
     fn net_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         crate::stats::net(py, self.client.get()?.net_stats())
     }
 
+    /// Ends all connections, at once. Calls that are under way end with an error, and so does every later one.
     fn close(&self) -> PyResult<()> {
         self.client.get()?.close();
         Ok(())
