@@ -1,7 +1,5 @@
 //! What TiKV's clients give, as Python sees it.
 
-use std::time::Duration;
-
 use charioteer::tikv::{
     Checksum, CoprocessorReply, GcBarrier, GcState, Lock, LockKind, RegionInfo, Row, StoreInfo, Swap, Timestamp, Ttl,
     WaitsFor,
@@ -34,12 +32,6 @@ impl Answer for Timestamp {
 impl Answer for Ttl {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         self.remaining().map_or(f64::INFINITY, |left| left.as_secs_f64()).into_python(py)
-    }
-}
-
-impl Answer for Duration {
-    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        self.as_secs_f64().into_python(py)
     }
 }
 

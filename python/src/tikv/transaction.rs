@@ -159,6 +159,18 @@ impl TransactionBase {
     }
 }
 
+/// One that nobody has ended is rolled back in the background.
+impl Drop for TransactionBase {
+    fn drop(&mut self) {
+        let Ok(shared) = self.shared.get() else { return };
+        let _entered = self.line.enter();
+        // Where a call is under way, it is the last to have it.
+        if let Ok(mut open) = shared.slot.try_write() {
+            open.take();
+        }
+    }
+}
+
 /// A transaction that a client has begun, which reaches Python as the client does.
 pub(super) struct Begun(pub(super) Line, pub(super) tikv::Transaction);
 
