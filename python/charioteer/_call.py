@@ -6,25 +6,12 @@ import asyncio
 import functools
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-if TYPE_CHECKING:
 
-    class _Coroutine(Coroutine[Any, Any, T]):
-        pass
-
-else:
-
-    class _Coroutine:
-        __slots__ = ()
-
-        def __class_getitem__(cls, _of):
-            return cls
-
-
-class Call(asyncio.Future[T], _Coroutine[T]):
+class Call(asyncio.Future[T], Coroutine[Any, Any, T]):
     """A call under way: a future, which is also taken where a coroutine is wanted, as by `asyncio.create_task` and task groups.
 
     The call has begun already. Cancelling does not stop it: what it does is done, and its answer is dropped.

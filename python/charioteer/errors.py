@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 __all__ = [
     "AlreadyExists",
@@ -49,6 +49,12 @@ class Error(Exception):
     code: str | None
     #: Why it was tried again, how often, and how many seconds it waited before.
     waits: list[tuple[str, int, float]]
+    #: Of a call on many things, each with a result of its own: all results, with errors in the places of what failed.
+    results: list[Any] | None = None
+    #: Of a `del_range`: the first sort key that may not have been deleted, at which another may begin.
+    next_sort_key: bytes | None = None
+    #: Of a `del_range`: how many rows were deleted before.
+    deleted: int | None = None
 
     def __init__(
         self,

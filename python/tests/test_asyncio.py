@@ -74,7 +74,8 @@ def test_calls_are_awaited_in_whatever_way(server: TestServer, key: bytes) -> No
             table = await client.open_table("temp")
             await asyncio.wait_for(table.set(key, b"", b"v"), 5)
             assert await asyncio.shield(table.get(key, b"")) == b"v"
-            done, _ = await asyncio.wait([table.get(key, b""), table.get(key, b"")])
+            tasks = [asyncio.create_task(table.get(key, b"")) for _ in range(2)]
+            done, _ = await asyncio.wait(tasks)
             assert [call.result() for call in done] == [b"v", b"v"]
             assert await asyncio.create_task(table.get(key, b"")) == b"v"
             if sys.version_info >= (3, 11):

@@ -31,7 +31,7 @@ def test_tables_are_made_listed_renamed_dropped_and_recalled(client: pegasus.Cli
 def test_environments_are_set_and_removed(client: pegasus.Client) -> None:
     admin = client.admin()
     admin.create_table("envs", replica_count=3)
-    admin.set_table_envs("envs", {"default_ttl": "10", "business_info": "none"})
+    admin.set_table_envs("envs", {"default_ttl": "10", "replica.slow_query_threshold": "30"})
     assert admin.table_envs("envs")["default_ttl"] == "10"
     admin.del_table_envs("envs", ["default_ttl"])
     assert "default_ttl" not in admin.table_envs("envs")

@@ -6,6 +6,18 @@ from . import pegasus as pegasus
 from . import testing as testing
 from . import tikv as tikv
 
+__all__ = [
+    "Mailbox",
+    "_Echo",
+    "__version__",
+    "_after_fork",
+    "_log_level",
+    "_next_logs",
+    "_stop_logs",
+    "pegasus",
+    "testing",
+]
+
 __version__: str
 
 @final

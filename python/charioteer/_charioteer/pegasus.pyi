@@ -21,7 +21,24 @@ from charioteer.pegasus import (
 
 from . import Mailbox
 
-Seconds: TypeAlias = float | timedelta
+__all__ = [
+    "Admin",
+    "AsyncAdmin",
+    "AsyncClient",
+    "AsyncPager",
+    "AsyncScanner",
+    "AsyncTable",
+    "Check",
+    "Client",
+    "Filter",
+    "Mutation",
+    "Pager",
+    "ResumeToken",
+    "Scanner",
+    "Table",
+]
+
+_Seconds: TypeAlias = float | timedelta
 
 @final
 class Client:
@@ -29,12 +46,12 @@ class Client:
         cls,
         cluster: str | Sequence[str] | PathLike[str],
         *,
-        operation_timeout: Seconds | None = None,
-        meta_timeout: Seconds | None = None,
-        connect_timeout: Seconds | None = None,
+        operation_timeout: _Seconds | None = None,
+        meta_timeout: _Seconds | None = None,
+        connect_timeout: _Seconds | None = None,
         connections_per_node: int | None = None,
         attempts: int | None = None,
-        hedge_after: Seconds | None = None,
+        hedge_after: _Seconds | None = None,
         compression: bool | None = None,
         max_reply_bytes: int | None = None,
         host_names: bool | None = None,
@@ -58,9 +75,9 @@ class Client:
 class Table:
     @property
     def name(self) -> str: ...
-    def with_timeout(self, timeout: Seconds) -> Table: ...
+    def with_timeout(self, timeout: _Seconds) -> Table: ...
     def with_attempts(self, attempts: int) -> Table: ...
-    def with_hedged_reads(self, after: Seconds | None) -> Table: ...
+    def with_hedged_reads(self, after: _Seconds | None) -> Table: ...
     def with_compression(self, compression: bool) -> Table: ...
     def partition_count(self) -> int: ...
     def get(self, hash_key: Buffer, sort_key: Buffer) -> bytes | None: ...
@@ -72,7 +89,7 @@ class Table:
         sort_key: Buffer,
         value: Buffer,
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
     ) -> None: ...
     def delete(self, hash_key: Buffer, sort_key: Buffer) -> None: ...
     def multi_get(
@@ -105,7 +122,7 @@ class Table:
         hash_key: Buffer,
         rows: Mapping[bytes, Buffer] | Iterable[tuple[Buffer, Buffer]],
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
     ) -> None: ...
     def multi_del(self, hash_key: Buffer, sort_keys: Iterable[Buffer]) -> None: ...
     def incr(
@@ -114,7 +131,7 @@ class Table:
         sort_key: Buffer,
         increment: int = 1,
         *,
-        ttl: Seconds | Literal["keep"] | None = ...,
+        ttl: _Seconds | Literal["keep"] | None = ...,
     ) -> int: ...
     def check_and_set(
         self,
@@ -124,7 +141,7 @@ class Table:
         set_sort_key: Buffer,
         value: Buffer,
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
         return_check_value: bool = False,
     ) -> CheckResult: ...
     def check_and_mutate(
@@ -143,7 +160,7 @@ class Table:
         expected: Buffer | None,
         desired: Buffer,
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
     ) -> CompareExchangeResult: ...
     def batch_get(
         self,
@@ -155,7 +172,7 @@ class Table:
         self,
         rows: Iterable[tuple[Buffer, Buffer, Buffer]],
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
         return_exceptions: bool = False,
     ) -> list[None]: ...
     def batch_del(
@@ -249,9 +266,9 @@ class Admin:
         replica_count: int = 3,
         envs: dict[str, str] | None = None,
         success_if_exists: bool = False,
-        wait: Seconds = ...,
+        wait: _Seconds = ...,
     ) -> int: ...
-    def drop_table(self, name: str, *, keep: Seconds | None = None) -> None: ...
+    def drop_table(self, name: str, *, keep: _Seconds | None = None) -> None: ...
     def recall_table(self, id: int, new_name: str | None = None) -> TableInfo: ...
     def rename_table(self, name: str, new_name: str) -> None: ...
     def list_tables(self) -> list[TableInfo]: ...
@@ -295,12 +312,12 @@ class AsyncClient:
         cls,
         cluster: str | Sequence[str] | PathLike[str],
         *,
-        operation_timeout: Seconds | None = None,
-        meta_timeout: Seconds | None = None,
-        connect_timeout: Seconds | None = None,
+        operation_timeout: _Seconds | None = None,
+        meta_timeout: _Seconds | None = None,
+        connect_timeout: _Seconds | None = None,
         connections_per_node: int | None = None,
         attempts: int | None = None,
-        hedge_after: Seconds | None = None,
+        hedge_after: _Seconds | None = None,
         compression: bool | None = None,
         max_reply_bytes: int | None = None,
         host_names: bool | None = None,
@@ -325,9 +342,9 @@ class AsyncClient:
 class AsyncTable:
     @property
     def name(self) -> str: ...
-    def with_timeout(self, timeout: Seconds) -> AsyncTable: ...
+    def with_timeout(self, timeout: _Seconds) -> AsyncTable: ...
     def with_attempts(self, attempts: int) -> AsyncTable: ...
-    def with_hedged_reads(self, after: Seconds | None) -> AsyncTable: ...
+    def with_hedged_reads(self, after: _Seconds | None) -> AsyncTable: ...
     def with_compression(self, compression: bool) -> AsyncTable: ...
     def partition_count(self) -> Call[int]: ...
     def get(self, hash_key: Buffer, sort_key: Buffer) -> Call[bytes | None]: ...
@@ -339,7 +356,7 @@ class AsyncTable:
         sort_key: Buffer,
         value: Buffer,
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
     ) -> Call[None]: ...
     def delete(self, hash_key: Buffer, sort_key: Buffer) -> Call[None]: ...
     def multi_get(
@@ -372,7 +389,7 @@ class AsyncTable:
         hash_key: Buffer,
         rows: Mapping[bytes, Buffer] | Iterable[tuple[Buffer, Buffer]],
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
     ) -> Call[None]: ...
     def multi_del(self, hash_key: Buffer, sort_keys: Iterable[Buffer]) -> Call[None]: ...
     def incr(
@@ -381,7 +398,7 @@ class AsyncTable:
         sort_key: Buffer,
         increment: int = 1,
         *,
-        ttl: Seconds | Literal["keep"] | None = ...,
+        ttl: _Seconds | Literal["keep"] | None = ...,
     ) -> Call[int]: ...
     def check_and_set(
         self,
@@ -391,7 +408,7 @@ class AsyncTable:
         set_sort_key: Buffer,
         value: Buffer,
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
         return_check_value: bool = False,
     ) -> Call[CheckResult]: ...
     def check_and_mutate(
@@ -410,7 +427,7 @@ class AsyncTable:
         expected: Buffer | None,
         desired: Buffer,
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
     ) -> Call[CompareExchangeResult]: ...
     def batch_get(
         self,
@@ -422,7 +439,7 @@ class AsyncTable:
         self,
         rows: Iterable[tuple[Buffer, Buffer, Buffer]],
         *,
-        ttl: Seconds | None = None,
+        ttl: _Seconds | None = None,
         return_exceptions: bool = False,
     ) -> Call[list[None]]: ...
     def batch_del(
@@ -516,9 +533,9 @@ class AsyncAdmin:
         replica_count: int = 3,
         envs: dict[str, str] | None = None,
         success_if_exists: bool = False,
-        wait: Seconds = ...,
+        wait: _Seconds = ...,
     ) -> Call[int]: ...
-    def drop_table(self, name: str, *, keep: Seconds | None = None) -> Call[None]: ...
+    def drop_table(self, name: str, *, keep: _Seconds | None = None) -> Call[None]: ...
     def recall_table(self, id: int, new_name: str | None = None) -> Call[TableInfo]: ...
     def rename_table(self, name: str, new_name: str) -> Call[None]: ...
     def list_tables(self) -> Call[list[TableInfo]]: ...
@@ -621,7 +638,7 @@ class Check:
 @final
 class Mutation:
     @staticmethod
-    def set(sort_key: Buffer, value: Buffer, *, ttl: Seconds | None = None) -> Mutation: ...
+    def set(sort_key: Buffer, value: Buffer, *, ttl: _Seconds | None = None) -> Mutation: ...
     @staticmethod
     def delete(sort_key: Buffer) -> Mutation: ...
     def __eq__(self, other: object, /) -> bool: ...

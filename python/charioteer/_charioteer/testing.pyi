@@ -8,7 +8,18 @@ from typing_extensions import Buffer, Self
 
 from charioteer.testing import Arrival, Lock, Region
 
-Seconds: TypeAlias = float | timedelta
+__all__ = [
+    "Certificates",
+    "Clock",
+    "Injected",
+    "Lagging",
+    "Memcached",
+    "Pegasus",
+    "TestServer",
+    "Tikv",
+]
+
+_Seconds: TypeAlias = float | timedelta
 
 @final
 class TestServer:
@@ -27,8 +38,8 @@ class TestServer:
         memcached_tls: bool = False,
         memcached_durable: bool = False,
         data: str | PathLike[str] | None = None,
-        clock_at: Seconds | None = None,
-        latency: Seconds | None = None,
+        clock_at: _Seconds | None = None,
+        latency: _Seconds | None = None,
     ) -> Self: ...
     @property
     def pegasus_url(self) -> str: ...
@@ -56,7 +67,7 @@ class TestServer:
 
 @final
 class Clock:
-    def advance(self, by: Seconds) -> None: ...
+    def advance(self, by: _Seconds) -> None: ...
     def now(self) -> float: ...
 
 @final
@@ -76,7 +87,7 @@ class Certificates:
 class Injected:
     @property
     def hits(self) -> int: ...
-    def hit(self, count: int = 1, timeout: Seconds = ...) -> None: ...
+    def hit(self, count: int = 1, timeout: _Seconds = ...) -> None: ...
     def release(self) -> None: ...
     def remove(self) -> None: ...
     def keep(self) -> None: ...
@@ -130,7 +141,7 @@ class Pegasus:
         ],
         *,
         error: str | None = None,
-        seconds: Seconds | None = None,
+        seconds: _Seconds | None = None,
         after_bytes: int = 0,
         number: int | None = None,
         on: str | Iterable[str] | None = None,
@@ -155,7 +166,7 @@ class Pegasus:
     def requests(self, name: str) -> int: ...
     @property
     def connections(self) -> int: ...
-    def arrived(self, name: str, count: int, timeout: Seconds = ...) -> None: ...
+    def arrived(self, name: str, count: int, timeout: _Seconds = ...) -> None: ...
     def last_request(self, name: str) -> Arrival | None: ...
     def arrivals(self) -> list[Arrival]: ...
 
@@ -183,7 +194,7 @@ class Memcached:
         ],
         *,
         error: str | None = None,
-        seconds: Seconds | None = None,
+        seconds: _Seconds | None = None,
         after_bytes: int = 0,
         number: int | None = None,
         on: str | Iterable[str] | None = None,
@@ -201,7 +212,7 @@ class Memcached:
     def requests(self, name: str) -> int: ...
     @property
     def connections(self) -> int: ...
-    def arrived(self, name: str, count: int, timeout: Seconds = ...) -> None: ...
+    def arrived(self, name: str, count: int, timeout: _Seconds = ...) -> None: ...
 
 @final
 class Tikv:
@@ -240,7 +251,7 @@ class Tikv:
         *,
         error: str | None = None,
         message: str = "",
-        seconds: Seconds | None = None,
+        seconds: _Seconds | None = None,
         number: int | None = None,
         on: str | Iterable[str] | None = None,
         at_pd: bool = False,
@@ -261,7 +272,7 @@ class Tikv:
     def requests(self, name: str) -> int: ...
     @property
     def connections(self) -> int: ...
-    def arrived(self, name: str, count: int, timeout: Seconds = ...) -> None: ...
+    def arrived(self, name: str, count: int, timeout: _Seconds = ...) -> None: ...
 
 @final
 class Lagging:

@@ -13,6 +13,7 @@ A row has a hash key, which says where it is, a sort key, by which the rows of a
 has bytes, such as a bytearray or a memoryview. What comes back is bytes. Times are numbers of seconds, or timedeltas.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from charioteer._charioteer.pegasus import (
@@ -104,7 +105,8 @@ class CompareExchangeResult(NamedTuple):
     actual: bytes | None
 
 
-class TableInfo(NamedTuple):
+@dataclass(frozen=True)
+class TableInfo:
     """What is told of a table."""
 
     id: int
@@ -122,7 +124,8 @@ class TableInfo(NamedTuple):
     kept_until: int
 
 
-class NodeInfo(NamedTuple):
+@dataclass(frozen=True)
+class NodeInfo:
     """What is told of a server that keeps data."""
 
     address: str
@@ -130,7 +133,8 @@ class NodeInfo(NamedTuple):
     is_alive: bool
 
 
-class PartitionInfo(NamedTuple):
+@dataclass(frozen=True)
+class PartitionInfo:
     """Where a partition is."""
 
     index: int
