@@ -195,7 +195,7 @@ impl ClientBase {
         self.line.carry(py, async move { Ok::<_, Error>(client.get(key).await?.map(|item| Whole(codec, item))) })
     }
 
-    /// The item of a key, and who is to store a new value for it; in the meta protocol, but for `touch`.
+    /// The item of a key, and who is to store a new value for it. In the meta protocol.
     #[pyo3(signature = (key, **options))]
     fn get_with<'py>(
         &self,
