@@ -24,8 +24,8 @@ mod post;
 mod signal;
 mod wait;
 
-pub(crate) use answer::{Answer, Each, named, python};
 use answer::Ready;
+pub(crate) use answer::{Answer, Each, named, python};
 pub(crate) use echo::Echo;
 pub(crate) use error::{Raise, raised, told};
 pub(crate) use fork::{Own, after_fork, generation};
