@@ -65,35 +65,38 @@ impl Table {
         };
         // A partition that is being split off has its rows at another, and yet is asked for apart.
         let count = map.count();
-        let hash = |at: &usize| key::crc64(&keys[*at].hash_key);
+        let hash = |at: &usize| key::partition_hash(&keys[*at].hash_key, &keys[*at].sort_key);
         let of = u64::from(count.cast_unsigned());
         let mut partitions: HashMap<u64, Vec<usize>> = HashMap::new();
         for at in wanted {
             partitions.entry(hash(&at) % of).or_default().push(at);
         }
         let groups = partitions.values().flat_map(|all| all.chunks(keys_at_a_time));
-        let asked = groups.map(|some| {
+        let requests = groups.map(|some| {
             // Should the table have been split unnoticed, a key that has moved away has the server say so.
             let hash = some.iter().map(hash).max_by_key(|hash| hash / of % 2).unwrap_or_default();
             let place = Place::Index(map.partition_of(hash), count);
             let request = BatchGetRequest { keys: some.iter().map(|at| keys[*at].clone()).collect() };
-            async move { (some, self.run(&BatchGet { place, hash, request }).await) }
+            (some.to_vec(), BatchGet { place, hash, request })
         });
+        // Owned, as in `side_by_side`.
+        let requests: Vec<_> = requests.collect();
+        let asked = requests.into_iter().map(|(some, request)| async move { (some, self.run(&request).await) });
         let mut asked = iter(asked).buffer_unordered(AT_A_TIME);
         let mut again = Vec::new();
         while let Some((some, found)) = asked.next().await {
             match found {
-                Ok(found) => some.iter().for_each(|at| {
-                    let value = found.get(&(keys[*at].hash_key.clone(), keys[*at].sort_key.clone())).cloned();
-                    results[*at] = self.decompress(BatchGet::NAME, value);
+                Ok(found) => some.into_iter().for_each(|at| {
+                    let value = found.get(&(keys[at].hash_key.clone(), keys[at].sort_key.clone())).cloned();
+                    results[at] = self.decompress(BatchGet::NAME, value);
                 }),
                 // The reply was too long, or the table was split between finding the partitions and asking them.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Conflict) && keys_at_a_time > 1 =>
                 {
-                    again.extend_from_slice(some);
+                    again.extend(some);
                 }
-                Err(error) => some.iter().for_each(|at| results[*at] = Err(error.clone())),
+                Err(error) => some.into_iter().for_each(|at| results[at] = Err(error.clone())),
             }
         }
         again

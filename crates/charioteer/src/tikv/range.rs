@@ -63,7 +63,7 @@ pub(super) fn left(
         return (None, None);
     }
     let is_within = !is_last && if is_reverse { rest.1.is_empty() || border < rest.1 } else { rest.0 < border };
-    (Some(rest), is_within.then(|| border))
+    (Some(rest), is_within.then_some(border))
 }
 
 /// A bound above, as a store takes it that reads downwards.

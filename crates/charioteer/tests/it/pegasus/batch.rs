@@ -34,6 +34,14 @@ async fn thousands_of_rows_are_set_found_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_batch_may_be_had_by_a_task_of_its_own() {
+    let (_server, table) = temp().await;
+    let keys = vec![("a".to_owned(), "1".to_owned())];
+    let found = tokio::spawn(async move { table.batch_get(keys).await }).await.unwrap();
+    assert!(matches!(found[..], [Ok(None)]));
+}
+
+#[tokio::test]
 async fn results_are_in_the_order_asked_for_with_missing_rows_and_duplicates() {
     let (_server, table) = temp().await;
     table.multi_set("a", [("1", "a1"), ("", "a"), ("2", "")]).await.unwrap();

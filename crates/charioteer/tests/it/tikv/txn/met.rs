@@ -165,9 +165,7 @@ async fn a_large_transaction_is_done_away_with_by_regions() {
     let (server, client) = split_at(&["k 0700", "k 1400"]).await;
     let crashing = another(&server);
     let lost = server.tikv().inject(Fault::new(Action::Drop).on(Call::KvCommit));
-    let mut options = Way::TwoPhases.options();
-    options.timeout = Some(Duration::from_secs(2));
-    let mut txn = crashing.begin_with(&options).await.unwrap();
+    let mut txn = crashing.begin_with(&Way::TwoPhases.options()).await.unwrap();
     txn.batch_put((0..2100).map(|number| (format!("k {number:04}"), "v"))).await.unwrap();
     let committing = tokio::spawn(txn.commit());
     lost.hit(1).await;

@@ -60,7 +60,7 @@ async fn a_lock_is_waited_for_as_long_as_was_said() {
     let error = other.lock_keys_with(["a"], &options).await.unwrap_err();
     assert!(matches!(why(&error), TxnError::LockWaitTimeout(_)), "{error}");
     let mut hasty = TxnOptions::default();
-    (hasty.locking, hasty.timeout) = (Locking::Pessimistic, Some(Duration::from_millis(100)));
+    (hasty.locking, hasty.timeout) = (Locking::Pessimistic, Some(Duration::from_millis(500)));
     let mut hasty = client.begin_with(&hasty).await.unwrap();
     let error = hasty.put("a", "1").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");

@@ -1,0 +1,3 @@
+"""What is common to all of Pegasus' types."""
+
+__all__ = ["ttypes"]

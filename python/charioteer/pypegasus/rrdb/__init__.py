@@ -1,0 +1,3 @@
+"""The types of a table's calls."""
+
+__all__ = ["ttypes"]

@@ -1,0 +1,3 @@
+"""Options of scans and of reading many rows, and small functions on keys."""
+
+__all__ = ["tools"]

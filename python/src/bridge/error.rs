@@ -1,0 +1,65 @@
+//! Errors, made Python's.
+
+use charioteer::Outcome;
+use pyo3::prelude::*;
+
+use super::answer::python;
+
+/// What a call may fail with.
+pub(crate) trait Raise: Send + 'static {
+    fn into_error(self, py: Python<'_>) -> PyErr;
+}
+
+impl Raise for charioteer::Error {
+    fn into_error(self, py: Python<'_>) -> PyErr {
+        raised(py, &self)
+    }
+}
+
+impl Raise for std::convert::Infallible {
+    fn into_error(self, _py: Python<'_>) -> PyErr {
+        match self {}
+    }
+}
+
+impl Raise for PyErr {
+    fn into_error(self, _py: Python<'_>) -> PyErr {
+        self
+    }
+}
+
+/// A client's error as an exception, of the class that its kind has in `charioteer.errors`.
+pub(crate) fn raised(py: Python<'_>, error: &charioteer::Error) -> PyErr {
+    let outcome = match error.outcome() {
+        Outcome::NotApplied => "not_applied",
+        Outcome::Unknown => "unknown",
+    };
+    let waits: Vec<_> = error.waits().map(|(cause, times, slept)| (cause, times, slept.as_secs_f64())).collect();
+    let made = python!(py, "charioteer.errors", "_make").and_then(|make| {
+        make.call1((
+            error.kind().name(),
+            error.to_string(),
+            error.is_retryable(),
+            outcome,
+            error.operation(),
+            error.collection(),
+            error.peer(),
+            error.attempts(),
+            error.elapsed().as_secs_f64(),
+            error.server_code(),
+            waits,
+        ))
+    });
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// That something belongs to the process before the fork.
+pub(crate) fn forked(py: Python<'_>) -> PyErr {
+    let made = python!(py, "charioteer.errors", "_forked").and_then(|make| make.call0());
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// That threads can't be started.
+pub(crate) fn no_threads(_py: Python<'_>, error: &std::io::Error) -> PyErr {
+    pyo3::exceptions::PyRuntimeError::new_err(format!("the background threads can't be started: {error}"))
+}

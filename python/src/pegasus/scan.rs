@@ -1,0 +1,321 @@
+//! Scans and pages.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use charioteer::Error;
+use charioteer::pegasus::{self, Entry, Row, ScanOptions};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{SelectAll, Stream};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+use super::conditions::Filter;
+use super::table::seconds;
+use crate::bridge::feed::{Feed, Source};
+use crate::bridge::{Answer, Line, named, python, raised};
+
+/// What is said of a scan.
+pub(super) struct ScanTerms;
+
+impl ScanTerms {
+    pub(super) fn options(
+        batch_size: u32,
+        (hash_key_filter, sort_key_filter): (Option<&Bound<'_, Filter>>, Option<&Bound<'_, Filter>>),
+        no_value: bool,
+        return_ttl: bool,
+    ) -> ScanOptions {
+        let mut options = ScanOptions::default();
+        options.batch_size = batch_size;
+        options.hash_key_filter = Filter::or_all(hash_key_filter);
+        options.sort_key_filter = Filter::or_all(sort_key_filter);
+        (options.no_value, options.return_ttl) = (no_value, return_ttl);
+        options
+    }
+}
+
+/// Where rows come from: one scanner, or all of a table's, which are opened when the first row is asked for.
+pub(super) enum Rows {
+    One(pegasus::Scanner),
+    Opening(BoxFuture<'static, Result<SelectAll<pegasus::Scanner>, Error>>),
+    All(SelectAll<pegasus::Scanner>),
+    Failed,
+}
+
+impl Rows {
+    pub(super) fn all(opening: BoxFuture<'static, Result<SelectAll<pegasus::Scanner>, Error>>) -> Self {
+        Self::Opening(opening)
+    }
+}
+
+impl Source for Rows {
+    type Item = Row;
+    type Error = Error;
+    type Mark = Option<pegasus::ResumeToken>;
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Row, Error>>> {
+        if let Self::Opening(opening) = self {
+            match ready!(opening.as_mut().poll(cx)) {
+                Ok(all) => *self = Self::All(all),
+                Err(error) => {
+                    *self = Self::Failed;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+        match self {
+            Self::One(scanner) => std::pin::Pin::new(scanner).poll_next(cx),
+            Self::All(scanners) => std::pin::Pin::new(scanners).poll_next(cx),
+            Self::Opening(_) | Self::Failed => Poll::Ready(None),
+        }
+    }
+
+    fn mark(&self) -> Option<pegasus::ResumeToken> {
+        match self {
+            Self::One(scanner) => Some(scanner.token()),
+            _ => None,
+        }
+    }
+}
+
+impl Answer for Row {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let ttl = self.ttl.map(seconds);
+        let fields = [
+            PyBytes::new(py, &self.hash_key).into_any(),
+            PyBytes::new(py, &self.sort_key).into_any(),
+            PyBytes::new(py, &self.value).into_any(),
+            ttl.into_python(py)?,
+        ];
+        named(python!(py, "charioteer.pegasus", "Row")?, fields)
+    }
+}
+
+/// Where a scan had come to, to go on with it later, also in another process: `bytes(token)`, `ResumeToken(…)`.
+#[pyclass(frozen, eq, module = "charioteer.pegasus")]
+#[derive(PartialEq)]
+pub(crate) struct ResumeToken(pub(super) pegasus::ResumeToken);
+
+#[pymethods]
+impl ResumeToken {
+    #[new]
+    fn new(py: Python<'_>, token: &[u8]) -> PyResult<Self> {
+        pegasus::ResumeToken::from_bytes(token).map(Self).map_err(|error| raised(py, &error))
+    }
+
+    /// Whether the scan had nothing left to find.
+    #[getter]
+    fn is_at_the_end(&self) -> bool {
+        self.0.is_at_the_end()
+    }
+
+    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_bytes())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("ResumeToken(b\"{}\")", self.0.to_bytes().escape_ascii())
+    }
+}
+
+/// What sync and asyncio scanners have in common.
+#[pyclass(subclass, frozen, module = "charioteer.pegasus", name = "_Scanner")]
+pub(crate) struct ScannerBase {
+    line: Line,
+    feed: Feed<Rows>,
+}
+
+impl ScannerBase {
+    pub(super) fn new(line: &Line, rows: Rows) -> Self {
+        Self { line: line.clone(), feed: Feed::new(line, rows) }
+    }
+}
+
+#[pymethods]
+impl ScannerBase {
+    /// The next row, or `None` at the end.
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.feed.next(py)
+    }
+
+    /// How many rows there are, from here on. Servers count, and send no rows. The scan is at its end then.
+    fn count<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let rows = self.feed.take()?;
+        self.line.carry(py, async move {
+            match rows {
+                Some(Rows::One(scanner)) => scanner.count().await,
+                Some(mut rows) => rows.count_one_by_one().await,
+                None => Ok(0),
+            }
+        })
+    }
+
+    /// Where the scan is, so that another, also of another process, can go on after the last row that was taken. `None` for scans of
+    /// several partitions at a time, and for those that were closed.
+    fn token(&self) -> PyResult<Option<ResumeToken>> {
+        Ok(self.feed.mark()?.flatten().map(ResumeToken))
+    }
+
+    /// Ends the scan, and lets the server know.
+    fn close(&self) -> PyResult<()> {
+        self.feed.close()
+    }
+}
+
+impl Rows {
+    async fn count_one_by_one(&mut self) -> Result<u64, Error> {
+        let mut counted = 0;
+        while let Some(row) = std::future::poll_fn(|cx| self.poll_next(cx)).await {
+            row?;
+            counted += 1;
+        }
+        Ok(counted)
+    }
+}
+
+/// The classes of what gives one thing after the other.
+macro_rules! iterators {
+    ($($base:ident: $(#[$meta:meta])* $sync:ident, $(#[$async_meta:meta])* $async:ident;)*) => {
+        $(
+            $(#[$meta])*
+            #[pyclass(extends = $base, frozen, module = "charioteer.pegasus")]
+            pub(crate) struct $sync;
+
+            #[pymethods]
+            impl $sync {
+                fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+                    this
+                }
+
+                fn __next__(this: Bound<'_, Self>) -> PyResult<Bound<'_, PyAny>> {
+                    this.as_super().get().feed.iterate(this.py())
+                }
+
+                fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+                    this
+                }
+
+                #[pyo3(signature = (*_exception))]
+                fn __exit__(this: Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+                    this.as_super().get().feed.close()
+                }
+            }
+
+            $(#[$async_meta])*
+            #[pyclass(extends = $base, frozen, module = "charioteer.pegasus")]
+            pub(crate) struct $async;
+
+            #[pymethods]
+            impl $async {
+                fn __aiter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+                    this
+                }
+
+                fn __anext__(this: Bound<'_, Self>) -> PyResult<Bound<'_, PyAny>> {
+                    this.as_super().get().feed.iterate(this.py())
+                }
+
+                fn __aenter__(this: Bound<'_, Self>) -> PyResult<Bound<'_, PyAny>> {
+                    let line = this.as_super().get().line.clone();
+                    line.ready(this.into_any())
+                }
+
+                #[pyo3(signature = (*_exception))]
+                fn __aexit__<'py>(this: Bound<'py, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+                    let base = this.as_super().get();
+                    base.feed.close()?;
+                    base.line.ready(this.py().None().into_bound(this.py()))
+                }
+            }
+        )*
+    };
+}
+
+iterators! {
+    ScannerBase:
+        /// A scan under way: an iterator of rows.
+        Scanner,
+        /// A scan under way, for asyncio: rows come by `async for`.
+        AsyncScanner;
+    PagerBase:
+        /// A range that is read page by page: an iterator of pages, each a dict of sort keys and values.
+        Pager,
+        /// A range that is read page by page, for asyncio.
+        AsyncPager;
+}
+
+/// Pages of a range.
+pub(crate) struct Pages(Paging);
+
+/// What a pager is while a page is waited for.
+enum Paging {
+    Idle(pegasus::Pager),
+    Asking(BoxFuture<'static, (pegasus::Pager, Result<Option<Vec<Entry>>, Error>)>),
+    /// Only while one becomes the other.
+    Between,
+}
+
+impl Source for Pages {
+    type Item = Page;
+    type Error = Error;
+    type Mark = ();
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Page, Error>>> {
+        if let Paging::Idle(_) = &self.0
+            && let Paging::Idle(mut pager) = std::mem::replace(&mut self.0, Paging::Between)
+        {
+            self.0 = Paging::Asking(Box::pin(async move {
+                let page = pager.next_page().await;
+                (pager, page)
+            }));
+        }
+        let Paging::Asking(asking) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let (pager, page) = ready!(asking.as_mut().poll(cx));
+        self.0 = Paging::Idle(pager);
+        Poll::Ready(page.transpose().map(|page| page.map(Page)))
+    }
+
+    fn mark(&self) {}
+}
+
+/// The rows of a page.
+pub(crate) struct Page(Vec<Entry>);
+
+impl Answer for Page {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let rows = PyDict::new(py);
+        for Entry { sort_key, value } in self.0 {
+            let bytes = |bytes: &Bytes| PyBytes::new(py, bytes);
+            rows.set_item(bytes(&sort_key), bytes(&value))?;
+        }
+        Ok(rows.into_any())
+    }
+}
+
+/// What sync and asyncio pagers have in common.
+#[pyclass(subclass, frozen, module = "charioteer.pegasus", name = "_Pager")]
+pub(crate) struct PagerBase {
+    line: Line,
+    feed: Feed<Pages>,
+}
+
+impl PagerBase {
+    pub(super) fn new(line: &Line, pager: pegasus::Pager) -> Self {
+        Self { line: line.clone(), feed: Feed::new(line, Pages(Paging::Idle(pager))) }
+    }
+}
+
+#[pymethods]
+impl PagerBase {
+    /// The next page, or `None` at the end.
+    fn next<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.feed.next(py)
+    }
+
+    /// Ends it.
+    fn close(&self) -> PyResult<()> {
+        self.feed.close()
+    }
+}

@@ -1,0 +1,587 @@
+//! A table.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use charioteer::Error;
+use charioteer::pegasus::{
+    self, CheckOptions, CheckResult, CompareExchangeResult, CounterTtl, DelRangeError, DelRangeOptions, Entries,
+    IncrOptions, MultiGetOptions, ResumeToken as Token, SetOptions, Ttl,
+};
+use futures_util::FutureExt;
+use pyo3::IntoPyObjectExt;
+use pyo3::conversion::FromPyObjectOwned;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::conditions::{Check, Filter, Mutation};
+use super::scan::{AsyncPager, AsyncScanner, Pager, PagerBase, ResumeToken, Rows, ScanTerms, Scanner, ScannerBase};
+use crate::bridge::{Answer, Each, Key, Line, Own, Pairs, Raise, Seconds, Value, keys, named, object, python, raised, text};
+
+/// What sync and asyncio tables have in common, which is all but how answers come.
+#[pyclass(subclass, frozen, module = "charioteer.pegasus", name = "_Table")]
+pub(crate) struct TableBase {
+    line: Line,
+    table: Own<pegasus::Table>,
+}
+
+/// A table, whose calls wait for their answers.
+#[pyclass(extends = TableBase, frozen, module = "charioteer.pegasus")]
+pub(crate) struct Table;
+
+/// A table, for asyncio: what its calls give is awaited.
+#[pyclass(extends = TableBase, frozen, module = "charioteer.pegasus")]
+pub(crate) struct AsyncTable;
+
+impl TableBase {
+    fn table(&self) -> PyResult<pegasus::Table> {
+        self.table.get().cloned()
+    }
+
+    fn like<'py>(&self, py: Python<'py>, table: pegasus::Table) -> PyResult<Bound<'py, PyAny>> {
+        OpenTable { line: self.line.clone(), table }.into_python(py)
+    }
+
+    fn scanner<'py>(&self, py: Python<'py>, rows: Rows) -> PyResult<Bound<'py, PyAny>> {
+        object!(py, self.line, ScannerBase::new(&self.line, rows) => Scanner | AsyncScanner)
+    }
+}
+
+/// A table that was opened, of whichever class.
+pub(super) struct OpenTable {
+    pub(super) line: Line,
+    pub(super) table: pegasus::Table,
+}
+
+impl Answer for OpenTable {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let base = TableBase { line: self.line.clone(), table: Own::new(self.table) };
+        object!(py, self.line, base => Table | AsyncTable)
+    }
+}
+
+#[pymethods]
+impl TableBase {
+    /// The table's name.
+    #[getter]
+    fn name(&self) -> PyResult<String> {
+        Ok(self.table.get()?.name().to_owned())
+    }
+
+    /// The same table, each of whose calls may take so long, with all its attempts.
+    fn with_timeout<'py>(&self, py: Python<'py>, timeout: Seconds) -> PyResult<Bound<'py, PyAny>> {
+        self.like(py, self.table()?.with_timeout(timeout.into()))
+    }
+
+    /// The same table, each of whose calls is tried so often at most; 1 never tries again.
+    fn with_attempts<'py>(&self, py: Python<'py>, attempts: u32) -> PyResult<Bound<'py, PyAny>> {
+        self.like(py, self.table()?.with_attempts(attempts))
+    }
+
+    /// The same table, whose reads also ask a secondary when there is no answer after this time; `None` asks primaries only.
+    fn with_hedged_reads<'py>(&self, py: Python<'py>, after: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
+        self.like(py, self.table()?.with_hedged_reads(after.map(Into::into)))
+    }
+
+    /// The same table with or without compression of values.
+    fn with_compression<'py>(&self, py: Python<'py>, compression: bool) -> PyResult<Bound<'py, PyAny>> {
+        self.like(py, self.table()?.with_compression(compression))
+    }
+
+    /// How many partitions the table has.
+    fn partition_count<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.partition_count().await })
+    }
+
+    /// The value of a row, or `None` when there is no such row.
+    fn get<'py>(&self, py: Python<'py>, hash_key: Key, sort_key: Key) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.get(hash_key, sort_key).await })
+    }
+
+    /// Whether there is such a row.
+    fn exist<'py>(&self, py: Python<'py>, hash_key: Key, sort_key: Key) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.exist(hash_key, sort_key).await })
+    }
+
+    /// How many seconds a row has still to live: `math.inf` when it does not expire, `None` when there is no such row.
+    fn ttl<'py>(&self, py: Python<'py>, hash_key: Key, sort_key: Key) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.ttl(hash_key, sort_key).await.map(|ttl| ttl.map(seconds)) })
+    }
+
+    /// Sets a row, which lives for `ttl` seconds, or for ever.
+    #[pyo3(signature = (hash_key, sort_key, value, *, ttl=None))]
+    fn set<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        sort_key: Key,
+        value: Value,
+        ttl: Option<Seconds>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.set_with(hash_key, sort_key, value, living(ttl)).await })
+    }
+
+    /// Deletes a row. Deleting one that is not there is no error.
+    fn delete<'py>(&self, py: Python<'py>, hash_key: Key, sort_key: Key) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.del(hash_key, sort_key).await })
+    }
+
+    /// Rows of a hash key by their sort keys. Sort keys that have no row are left out.
+    #[pyo3(signature = (hash_key, sort_keys, *, max_count=100, max_bytes=100_000, no_value=false))]
+    fn multi_get<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        sort_keys: &Bound<'py, PyAny>,
+        max_count: u32,
+        max_bytes: u32,
+        no_value: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (table, sort_keys) = (self.table()?, keys(sort_keys)?);
+        let mut options = MultiGetOptions::default();
+        (options.max_count, options.max_bytes, options.no_value) = (max_count, max_bytes, no_value);
+        self.line.carry(py, async move { table.multi_get_with(hash_key, sort_keys, &options).await })
+    }
+
+    /// Rows of a hash key from one sort key to another: the start belongs to the range, the end does not, unless something else is
+    /// said. An empty end is none, and the range goes on to the last row.
+    #[pyo3(signature = (
+        hash_key, start=Key::default(), stop=Key::default(), *, start_inclusive=true, stop_inclusive=false, filter=None,
+        max_count=100, max_bytes=100_000, reverse=false, no_value=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    fn multi_get_range<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        start: Key,
+        stop: Key,
+        start_inclusive: bool,
+        stop_inclusive: bool,
+        filter: Option<&Bound<'py, Filter>>,
+        max_count: u32,
+        max_bytes: u32,
+        reverse: bool,
+        no_value: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        let mut options = MultiGetOptions::default();
+        (options.start_inclusive, options.stop_inclusive) = (start_inclusive, stop_inclusive);
+        (options.max_count, options.max_bytes) = (max_count, max_bytes);
+        (options.reverse, options.no_value) = (reverse, no_value);
+        options.filter = Filter::or_all(filter);
+        self.line.carry(py, async move { table.multi_get_range_with(hash_key, start, stop, &options).await })
+    }
+
+    /// The sort keys of a hash key, in ascending order, 3000 at most, and whether those are all.
+    fn get_sort_keys<'py>(&self, py: Python<'py>, hash_key: Key) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.get_sort_keys(hash_key).await.map(SortKeys) })
+    }
+
+    /// How many rows a hash key has.
+    fn sort_key_count<'py>(&self, py: Python<'py>, hash_key: Key) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.sort_key_count(hash_key).await })
+    }
+
+    /// Sets rows of a hash key, all of them or none: a mapping of sort keys to values, or pairs. One `ttl` goes for all.
+    #[pyo3(signature = (hash_key, rows, *, ttl=None))]
+    fn multi_set<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        rows: Pairs,
+        ttl: Option<Seconds>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move { table.multi_set_with(hash_key, rows.0, living(ttl)).await })
+    }
+
+    /// Deletes rows of a hash key, all of them or none. Sort keys that have no row are no error.
+    fn multi_del<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        sort_keys: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (table, sort_keys) = (self.table()?, keys(sort_keys)?);
+        self.line.carry(py, async move { table.multi_del(hash_key, sort_keys).await })
+    }
+
+    /// Adds to a counter, and gives its new value. Its time to live stays as it is (`ttl="keep"`), begins anew, or ends (`None`).
+    #[pyo3(signature = (hash_key, sort_key, increment=1, *, ttl=CounterLife(CounterTtl::Keep)))]
+    fn incr<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        sort_key: Key,
+        increment: i64,
+        ttl: CounterLife,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        let mut options = IncrOptions::default();
+        options.ttl = ttl.0;
+        self.line.carry(py, async move { table.incr_with(hash_key, sort_key, increment, options).await })
+    }
+
+    /// Sets a row of a hash key if a row of it, the same or another, passes a check. Nothing comes between the two.
+    #[pyo3(signature = (hash_key, check_sort_key, check, set_sort_key, value, *, ttl=None, return_check_value=false))]
+    #[expect(clippy::too_many_arguments, reason = "it is what the call takes")]
+    fn check_and_set<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        check_sort_key: Key,
+        check: &Bound<'py, Check>,
+        set_sort_key: Key,
+        value: Value,
+        ttl: Option<Seconds>,
+        return_check_value: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (table, check) = (self.table()?, check.get().0.clone());
+        let mut options = CheckOptions::default();
+        (options.ttl, options.return_check_value) = (ttl.map(Into::into), return_check_value);
+        self.line.carry(py, async move {
+            table.check_and_set_with(hash_key, check_sort_key, check, set_sort_key, value, options).await
+        })
+    }
+
+    /// Changes rows of a hash key, all of them and in this order, if a row of it passes a check. Nothing comes between.
+    #[pyo3(signature = (hash_key, check_sort_key, check, mutations, *, return_check_value=false))]
+    fn check_and_mutate<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        check_sort_key: Key,
+        check: &Bound<'py, Check>,
+        mutations: &Bound<'py, PyAny>,
+        return_check_value: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (table, check, mutations) = (self.table()?, check.get().0.clone(), Mutation::all(mutations)?);
+        let mut options = CheckOptions::default();
+        options.return_check_value = return_check_value;
+        self.line.carry(py, async move {
+            table.check_and_mutate(hash_key, check_sort_key, check, mutations, options).await
+        })
+    }
+
+    /// Sets a row if its value is what is expected, `None` standing for no row.
+    #[pyo3(signature = (hash_key, sort_key, expected, desired, *, ttl=None))]
+    fn compare_exchange<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        sort_key: Key,
+        expected: Option<Value>,
+        desired: Value,
+        ttl: Option<Seconds>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        self.line.carry(py, async move {
+            table.compare_exchange(hash_key, sort_key, expected, desired, ttl.map(Into::into)).await
+        })
+    }
+
+    /// Values of rows by pairs of hash key and sort key, in the order asked for, `None` where there is no such row.
+    ///
+    /// Each row has an error of its own: with `return_exceptions` it stands in its place; otherwise the first is raised, with all that
+    /// came as its `results`.
+    #[pyo3(signature = (keys, *, return_exceptions=false))]
+    fn batch_get<'py>(
+        &self,
+        py: Python<'py>,
+        keys: &Bound<'py, PyAny>,
+        return_exceptions: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (table, keys) = (self.table()?, each::<(Key, Key)>(keys)?);
+        self.line.carry(py, async move { Each::of(table.batch_get(keys).await, return_exceptions) })
+    }
+
+    /// Sets rows, each for itself: triples of hash key, sort key and value. For errors see `batch_get`.
+    #[pyo3(signature = (rows, *, ttl=None, return_exceptions=false))]
+    fn batch_set<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+        ttl: Option<Seconds>,
+        return_exceptions: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (table, rows) = (self.table()?, each::<(Key, Key, Value)>(rows)?);
+        self.line.carry(py, async move { Each::of(table.batch_set(rows, living(ttl)).await, return_exceptions) })
+    }
+
+    /// Deletes rows, each for itself, by pairs of hash key and sort key. For errors see `batch_get`.
+    #[pyo3(signature = (keys, *, return_exceptions=false))]
+    fn batch_del<'py>(
+        &self,
+        py: Python<'py>,
+        keys: &Bound<'py, PyAny>,
+        return_exceptions: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (table, keys) = (self.table()?, each::<(Key, Key)>(keys)?);
+        self.line.carry(py, async move { Each::of(table.batch_del(keys).await, return_exceptions) })
+    }
+
+    /// Rows of many hash keys: a `multi_get` for each pair of a hash key and its sort keys. For errors see `batch_get`.
+    #[pyo3(signature = (wanted, *, return_exceptions=false))]
+    fn batch_multi_get<'py>(
+        &self,
+        py: Python<'py>,
+        wanted: &Bound<'py, PyAny>,
+        return_exceptions: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        let wanted = each::<(Key, Bound<'py, PyAny>)>(wanted)?.into_iter();
+        let wanted = wanted.map(|(hash_key, sort_keys)| Ok((hash_key, keys(&sort_keys)?)));
+        let wanted = wanted.collect::<PyResult<Vec<_>>>()?;
+        self.line.carry(py, async move { Each::of(table.batch_multi_get(wanted).await, return_exceptions) })
+    }
+
+    /// Deletes the rows of a hash key from one sort key to another, a thousand at a time, and says how many.
+    #[pyo3(signature = (
+        hash_key, start=Key::default(), stop=Key::default(), *, start_inclusive=true, stop_inclusive=false, filter=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    fn del_range<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        start: Key,
+        stop: Key,
+        start_inclusive: bool,
+        stop_inclusive: bool,
+        filter: Option<&Bound<'py, Filter>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let table = self.table()?;
+        let mut options = DelRangeOptions::default();
+        (options.start_inclusive, options.stop_inclusive) = (start_inclusive, stop_inclusive);
+        options.filter = Filter::or_all(filter);
+        self.line.carry(py, async move { table.del_range_with(hash_key, start, stop, &options).await })
+    }
+
+    /// Reads a range page by page: each is what a `multi_get_range` with these options gives.
+    #[pyo3(signature = (
+        hash_key, start=Key::default(), stop=Key::default(), *, start_inclusive=true, stop_inclusive=false, filter=None,
+        max_count=100, max_bytes=100_000, reverse=false, no_value=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    fn pages<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        start: Key,
+        stop: Key,
+        start_inclusive: bool,
+        stop_inclusive: bool,
+        filter: Option<&Bound<'py, Filter>>,
+        max_count: u32,
+        max_bytes: u32,
+        reverse: bool,
+        no_value: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut options = MultiGetOptions::default();
+        (options.start_inclusive, options.stop_inclusive) = (start_inclusive, stop_inclusive);
+        (options.max_count, options.max_bytes) = (max_count, max_bytes);
+        (options.reverse, options.no_value) = (reverse, no_value);
+        options.filter = Filter::or_all(filter);
+        let pager = self.table()?.pages(hash_key, start, stop, &options).map_err(|error| raised(py, &error))?;
+        object!(py, self.line, PagerBase::new(&self.line, pager) => Pager | AsyncPager)
+    }
+
+    /// Scans a hash key from one sort key to another. An empty end is none.
+    #[pyo3(signature = (
+        hash_key, start=Key::default(), stop=Key::default(), *, batch_size=1000, start_inclusive=true, stop_inclusive=false,
+        hash_key_filter=None, sort_key_filter=None, no_value=false, return_ttl=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    fn get_scanner<'py>(
+        &self,
+        py: Python<'py>,
+        hash_key: Key,
+        start: Key,
+        stop: Key,
+        batch_size: u32,
+        start_inclusive: bool,
+        stop_inclusive: bool,
+        hash_key_filter: Option<&Bound<'py, Filter>>,
+        sort_key_filter: Option<&Bound<'py, Filter>>,
+        no_value: bool,
+        return_ttl: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut options = ScanTerms::options(batch_size, (hash_key_filter, sort_key_filter), no_value, return_ttl);
+        (options.start_inclusive, options.stop_inclusive) = (start_inclusive, stop_inclusive);
+        let scanner = self.table()?.get_scanner(hash_key, start, stop, &options);
+        self.scanner(py, Rows::One(scanner.map_err(|error| raised(py, &error))?))
+    }
+
+    /// Scans the whole table with so many scanners at most, which together find every row once.
+    #[pyo3(signature = (
+        max_split_count, *, batch_size=1000, hash_key_filter=None, sort_key_filter=None, no_value=false, return_ttl=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    fn get_unordered_scanners<'py>(
+        &self,
+        py: Python<'py>,
+        max_split_count: usize,
+        batch_size: u32,
+        hash_key_filter: Option<&Bound<'py, Filter>>,
+        sort_key_filter: Option<&Bound<'py, Filter>>,
+        no_value: bool,
+        return_ttl: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = ScanTerms::options(batch_size, (hash_key_filter, sort_key_filter), no_value, return_ttl);
+        let (line, table) = (self.line.clone(), self.table()?);
+        self.line.carry(py, async move {
+            let scanners = table.get_unordered_scanners(max_split_count, &options).await?;
+            let scanners = scanners.into_iter().map(|scanner| OpenScanner { line: line.clone(), scanner });
+            Ok::<_, Error>(scanners.collect::<Vec<_>>())
+        })
+    }
+
+    /// All rows of the table, from `parallel` partitions at a time, as they come.
+    #[pyo3(signature = (
+        parallel=8, *, batch_size=1000, hash_key_filter=None, sort_key_filter=None, no_value=false, return_ttl=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    fn scan_all<'py>(
+        &self,
+        py: Python<'py>,
+        parallel: usize,
+        batch_size: u32,
+        hash_key_filter: Option<&Bound<'py, Filter>>,
+        sort_key_filter: Option<&Bound<'py, Filter>>,
+        no_value: bool,
+        return_ttl: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = ScanTerms::options(batch_size, (hash_key_filter, sort_key_filter), no_value, return_ttl);
+        let table = self.table()?;
+        let rows = async move { table.scan_all(parallel, &options).await }.boxed();
+        self.scanner(py, Rows::all(rows))
+    }
+
+    /// Goes on with a scan that was given up, at the row after the last that Python had taken. The options should be the same.
+    #[pyo3(signature = (
+        token, *, batch_size=1000, hash_key_filter=None, sort_key_filter=None, no_value=false, return_ttl=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    fn resume_scanner<'py>(
+        &self,
+        py: Python<'py>,
+        token: &Bound<'py, ResumeToken>,
+        batch_size: u32,
+        hash_key_filter: Option<&Bound<'py, Filter>>,
+        sort_key_filter: Option<&Bound<'py, Filter>>,
+        no_value: bool,
+        return_ttl: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = ScanTerms::options(batch_size, (hash_key_filter, sort_key_filter), no_value, return_ttl);
+        let token: &Token = &token.get().0;
+        let scanner = self.table()?.resume_scanner(token, &options).map_err(|error| raised(py, &error))?;
+        self.scanner(py, Rows::One(scanner))
+    }
+
+    fn __repr__(&self) -> String {
+        let class = if self.line.is_async() { "AsyncTable" } else { "Table" };
+        let name = self.table.get().map_or("of the process before a fork", |table| table.name());
+        format!("<charioteer.pegasus.{class} {name}>")
+    }
+}
+
+/// A scanner of several, of whichever class.
+struct OpenScanner {
+    line: Line,
+    scanner: pegasus::Scanner,
+}
+
+impl Answer for OpenScanner {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let base = ScannerBase::new(&self.line, Rows::One(self.scanner));
+        object!(py, self.line, base => Scanner | AsyncScanner)
+    }
+}
+
+/// Things of a kind, from whatever can be gone through.
+fn each<'py, T: FromPyObjectOwned<'py>>(items: &Bound<'py, PyAny>) -> PyResult<Vec<T>> {
+    items.try_iter()?.map(|item| item?.extract::<T>().map_err(Into::into)).collect()
+}
+
+fn living(ttl: Option<Seconds>) -> SetOptions {
+    let mut options = SetOptions::default();
+    options.ttl = ttl.map(Duration::from);
+    options
+}
+
+/// What Python is told of a time to live.
+pub(super) fn seconds(ttl: Ttl) -> f64 {
+    ttl.remaining().map_or(f64::INFINITY, |left| left.as_secs_f64())
+}
+
+/// What becomes of a counter's time to live.
+struct CounterLife(CounterTtl);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for CounterLife {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        match text(&object) {
+            Some(word) if word == "keep" => Ok(Self(CounterTtl::Keep)),
+            Some(_) => Err(PyValueError::new_err("\"keep\", a time, or None is expected")),
+            None if object.is_none() => Ok(Self(CounterTtl::Clear)),
+            None => Ok(Self(CounterTtl::Set(object.extract::<Seconds>()?.into()))),
+        }
+    }
+}
+
+impl Answer for Entries {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let rows = PyDict::new(py);
+        for entry in self.entries {
+            rows.set_item(PyBytes::new(py, &entry.sort_key), PyBytes::new(py, &entry.value))?;
+        }
+        named(python!(py, "charioteer.pegasus", "Entries")?, [rows.into_any(), self.complete.into_bound_py_any(py)?])
+    }
+}
+
+/// Sort keys, and whether they are all.
+struct SortKeys((Vec<Bytes>, bool));
+
+impl Answer for SortKeys {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let (sort_keys, complete) = self.0;
+        let fields = [sort_keys.into_python(py)?, complete.into_python(py)?];
+        named(python!(py, "charioteer.pegasus", "SortKeys")?, fields)
+    }
+}
+
+impl Answer for CheckResult {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let fields = [self.applied.into_python(py)?, self.check_value.into_python(py)?];
+        named(python!(py, "charioteer.pegasus", "CheckResult")?, fields)
+    }
+}
+
+impl Answer for CompareExchangeResult {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        let fields = [self.exchanged.into_python(py)?, self.actual.into_python(py)?];
+        named(python!(py, "charioteer.pegasus", "CompareExchangeResult")?, fields)
+    }
+}
+
+/// The error of the whole call, which also says where to go on.
+impl Raise for DelRangeError {
+    fn into_error(self, py: Python<'_>) -> PyErr {
+        let (next_sort_key, deleted) = (self.next_sort_key.clone(), self.deleted);
+        let error = raised(py, &Error::from(self));
+        let value = error.value(py);
+        let noted = value.setattr("next_sort_key", PyBytes::new(py, &next_sort_key));
+        noted.and_then(|()| value.setattr("deleted", deleted)).err().unwrap_or(error)
+    }
+}

@@ -1,0 +1,39 @@
+"""What clients tell of themselves reaches Python's loggers, and disturbs none."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+
+import pytest
+
+from charioteer import pegasus
+from charioteer.testing import TestServer
+
+
+def test_what_is_tried_again_is_told_to_whoever_listens(
+    server: TestServer, table: pegasus.Table, key: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="charioteer"):
+        until = time.monotonic() + 10
+        while not any("trying again" in record.message for record in caplog.records):
+            assert time.monotonic() < until
+            with server.pegasus.inject("answer", error="ERR_BUSY", on="Get", hash_key=key, times=1):
+                table.get(key, b"")
+    told = next(record for record in caplog.records if "trying again" in record.message)
+    assert (told.name.split(".")[0], told.levelno) == ("charioteer", logging.DEBUG)
+
+
+def test_importing_and_calling_leave_the_root_logger_alone(server: TestServer) -> None:
+    program = f"""
+import logging
+before = (logging.root.level, list(logging.root.handlers), list(logging.root.filters))
+from charioteer import pegasus
+pegasus.Client({server.pegasus_url!r}).open_table("temp").get(b"a", b"b")
+assert (logging.root.level, logging.root.handlers, logging.root.filters) == before
+assert not logging.getLogger("charioteer").handlers
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -1,0 +1,178 @@
+"""What sync programs do: threads, signals, forks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import charioteer
+from charioteer import pegasus
+from charioteer.testing import TestServer
+
+
+def test_threads_share_a_client(table: pegasus.Table) -> None:
+    failures: list[BaseException] = []
+
+    def work(name: int) -> None:
+        try:
+            for at in range(200):
+                row = (b"sync thread %d" % name, b"%d" % (at % 10))
+                table.set(*row, b"%d %d" % (name, at))
+                assert table.get(*row) == b"%d %d" % (name, at)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_other_threads_run_while_one_waits(server: TestServer, table: pegasus.Table, key: bytes) -> None:
+    counted = 0
+    done = threading.Event()
+
+    def count() -> None:
+        nonlocal counted
+        while not done.is_set():
+            counted += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    with server.pegasus.inject("delay", seconds=0.3, on="Get", hash_key=key):
+        table.get(key, b"")
+    done.set()
+    thread.join()
+    assert counted > 30
+
+
+def test_ctrl_c_ends_a_wait_and_disturbs_nobody(server: TestServer, table: pegasus.Table, key: bytes) -> None:
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    with server.pegasus.inject("hold", on="Put", hash_key=key) as held:
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            table.with_timeout(30).set(key, b"", b"written")
+        assert time.monotonic() - began < 5
+        assert table.get(key, b"") is None
+        assert held.hits == 1
+    # The call went on without its caller.
+    while table.get(key, b"") is None:
+        time.sleep(0.001)
+
+
+def test_signals_that_raise_nothing_end_nothing(server: TestServer, table: pegasus.Table, key: bytes) -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: seen.append(number))
+    try:
+        table.set(key, b"", b"v")
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        with server.pegasus.inject("delay", seconds=0.5, on="Get", hash_key=key):
+            assert table.get(key, b"") == b"v"
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == [signal.SIGUSR1]
+
+
+def test_connections_are_looked_after_between_calls(server: TestServer, table: pegasus.Table, key: bytes) -> None:
+    """What the server sends is taken when nobody calls: a connection that it closes is noticed."""
+    with server.pegasus.inject("delay_reply", seconds=0.1, on="Get", hash_key=key):
+        with pytest.raises(charioteer.Timeout):
+            table.with_timeout(0.02).with_attempts(1).get(key, b"")
+    until = time.monotonic() + 5
+    with pegasus.Client(server.pegasus_url) as other:
+        table = other.open_table("temp")
+        with server.pegasus.inject("delay_reply", seconds=0.1, on="Get", hash_key=key):
+            with pytest.raises(charioteer.Timeout):
+                table.with_timeout(0.02).with_attempts(1).get(key, b"")
+        while other.net_stats().late_replies == 0:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+
+FORKING = """
+import asyncio, os, sys, threading, time
+import charioteer
+from charioteer import pegasus
+
+url = sys.argv[1]
+client = pegasus.Client(url)
+table = client.open_table("temp")
+table.set(b"fork", b"", b"parent")
+scanner = table.get_scanner(b"fork")
+after = pegasus.AsyncClient(url)
+stop = threading.Event()
+
+def busy():
+    while not stop.is_set():
+        table.get(b"fork", b"")
+
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for at in range(20):
+    child = os.fork()
+    if child == 0:
+        try:
+            for use in (lambda: table.get(b"fork", b""), lambda: client.open_table("temp"), lambda: next(scanner)):
+                try:
+                    use()
+                except charioteer.Forked as error:
+                    assert "another client" in str(error)
+                else:
+                    os._exit(1)
+            async def asks():
+                try:
+                    after.open_table("temp")
+                except charioteer.Forked:
+                    pass
+                else:
+                    os._exit(2)
+                async with pegasus.AsyncClient(url) as mine:
+                    assert await (await mine.open_table("temp")).get(b"fork", b"") == b"parent"
+            asyncio.run(asks())
+            with pegasus.Client(url) as mine:
+                assert mine.open_table("temp").get(b"fork", b"") == b"parent"
+            globals().pop("scanner"), globals().pop("after")
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(3)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+stop.set()
+for thread in threads:
+    thread.join()
+assert table.get(b"fork", b"") == b"parent"
+assert next(scanner).value == b"parent"
+"""
+
+
+def test_a_child_of_a_fork_makes_clients_of_its_own(server: TestServer) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING, server.pegasus_url], capture_output=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_forked_child_ends_as_usual(server: TestServer) -> None:
+    program = """
+import os, sys
+from charioteer import pegasus
+client = pegasus.Client(sys.argv[1])
+client.open_table("temp")
+child = os.fork()
+if child:
+    _, status = os.waitpid(child, 0)
+    sys.exit(status)
+"""
+    done = subprocess.run([sys.executable, "-c", program, server.pegasus_url], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
