@@ -12,7 +12,7 @@ import (
 const (
 	// As many as take it the least time.
 	txnPage      = 4096
-	keysOfCaller = 4096
+	keysOfCaller = 8192
 )
 
 // runTxn makes one load by the transactional client.

@@ -24,7 +24,7 @@ const ROWS: u32 = 1_000_000;
 const ROWS_AT_A_TIME: usize = 5_000;
 
 /// Keys that each caller commits, in turn, so that no two callers want the same at a time.
-const KEYS_OF_CALLER: usize = 4096;
+const KEYS_OF_CALLER: usize = 8192;
 
 /// All rows lie before this key, which is not in the last region: from there the crate begins anew, and without an end it stops at that of
 /// the first region.

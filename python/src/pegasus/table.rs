@@ -17,7 +17,9 @@ use pyo3::types::{PyBytes, PyDict};
 
 use super::conditions::{Check, Filter, Mutation};
 use super::scan::{AsyncPager, AsyncScanner, Pager, PagerBase, ResumeToken, Rows, ScanTerms, Scanner, ScannerBase};
-use crate::bridge::{Answer, Each, Key, Line, Own, Pairs, Raise, Seconds, Value, keys, named, object, python, raised, text};
+use crate::bridge::{
+    Answer, Each, Key, Line, Own, Pairs, Raise, Seconds, Value, keys, named, object, python, raised, text,
+};
 
 /// What sync and asyncio tables have in common, which is all but how answers come.
 #[pyclass(subclass, frozen, module = "charioteer.pegasus", name = "_Table")]
@@ -268,9 +270,8 @@ impl TableBase {
         let (table, check, mutations) = (self.table()?, check.get().0.clone(), Mutation::all(mutations)?);
         let mut options = CheckOptions::default();
         options.return_check_value = return_check_value;
-        self.line.carry(py, async move {
-            table.check_and_mutate(hash_key, check_sort_key, check, mutations, options).await
-        })
+        self.line
+            .carry(py, async move { table.check_and_mutate(hash_key, check_sort_key, check, mutations, options).await })
     }
 
     /// Sets a row if its value is what is expected, `None` standing for no row.

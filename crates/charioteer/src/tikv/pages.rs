@@ -2,7 +2,8 @@
 //!
 //! What is left of a scan is a row of tracks, each of which is read page by page, one after the other. A range is one track to begin with, and is
 //! cut in two where a page says that its region ends. Of the first track the next page is asked for before its reader gets one. Of the
-//! second some come meanwhile, so that the store, and the way to it, have something to do at any time. No other track is begun.
+//! second one comes meanwhile, so that the store, and the way to it, have something to do at any time: with more of them, memory is
+//! slower than what is gained. No other track is begun.
 //!
 //! What comes next follows from the keys alone: a track finds all its rows, whatever becomes of the regions.
 
@@ -18,9 +19,6 @@ use crate::error::Error;
 const BEFORE_AHEAD: u32 = 4;
 /// Nor where no more than so many pages are wanted yet, since the first track may have them all.
 const WANTED_AHEAD: u64 = 16;
-/// Nor while so many pages wait to be read, or so many bytes of them.
-const PAGES_AHEAD: usize = 8;
-const BYTES_AHEAD: usize = 4 << 20;
 
 /// A range, or what is left of one; an empty end is beyond all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,13 +154,11 @@ impl<P> Pages<P> {
         u32::try_from(most).ok().filter(|limit| *limit > 0)
     }
 
-    /// Whether more is asked for than the first track's next page.
+    /// Whether more is asked for than the first track's next page: not while any waits to be read.
     fn may_be_ahead(&self, wanted: u64) -> bool {
-        let ready = || self.tracks.iter().flat_map(|track| &track.ready).flatten();
         self.pace.pages >= BEFORE_AHEAD
             && wanted > u64::from(self.pace.limit) * WANTED_AHEAD
-            && ready().count() < PAGES_AHEAD
-            && ready().map(|page| page.bytes).sum::<usize>() < BYTES_AHEAD
+            && self.tracks.iter().all(|track| track.ready.is_empty())
     }
 
     /// Looks at what a track was asked for, or asks so much of it first, which is looked at so that it is sent. Says whether it has come.
