@@ -1,6 +1,8 @@
 """Clients for Apache Pegasus, TiKV and memcached, sync and for asyncio, on a core in Rust.
 
+- `charioteer.memcached`: memcached, one server or many as one.
 - `charioteer.pegasus`: Apache Pegasus.
+- `charioteer.tikv`: TiKV, with raw keys or with transactions.
 - `charioteer.testing`: a server for tests, in one line.
 
 Every error is an `Error`, which says whether the call may be tried again (`retryable`) and whether it may have been carried out

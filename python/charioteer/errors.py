@@ -86,7 +86,8 @@ class Error(Exception):
         return self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.message,), self.__dict__)
+        told = {name: value for name, value in self.__dict__.items() if name != "_told"}
+        return (type(self), (self.message,), told)
 
 
 class InvalidArgument(Error, ValueError):

@@ -3,10 +3,13 @@
 //! `bridge` says how a call gets from Python to a client and its answer back; a client is a folder beside it.
 
 mod bridge;
+mod memcached;
 mod pegasus;
 mod pypegasus;
 mod stats;
 mod testing;
+mod tikv;
+mod url;
 
 use pyo3::prelude::*;
 
@@ -17,15 +20,19 @@ mod _charioteer {
     #[pymodule_export]
     use crate::bridge::{Echo, Mailbox, after_fork, log_level, next_logs, stop_logs};
     #[pymodule_export]
+    use crate::memcached::memcached;
+    #[pymodule_export]
     use crate::pegasus::pegasus;
     #[pymodule_export]
     use crate::pypegasus::pypegasus;
     #[pymodule_export]
     use crate::testing::testing;
+    #[pymodule_export]
+    use crate::tikv::tikv;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::importable(module, &["pegasus", "pypegasus", "testing"])
+        super::importable(module, &["memcached", "pegasus", "pypegasus", "testing", "tikv"])
     }
 }
 

@@ -97,8 +97,9 @@ def test_init_may_be_called_before_the_reactor_runs(meta: str) -> None:
         client = Pegasus([sys.argv[1]], "temp")
         ready = client.init()
 
-        from twisted.internet import reactor
+        from twisted.internet import defer, reactor
 
+        assert isinstance(ready, defer.Deferred)
         ready.addCallback(lambda _: client.set("h", "s", "v"))
         ready.addCallback(print)
         ready.addBoth(lambda _: reactor.stop())

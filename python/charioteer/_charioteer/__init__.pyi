@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from typing import Any, final
 
+from . import memcached as memcached
 from . import pegasus as pegasus
 from . import pypegasus as pypegasus
 from . import testing as testing
+from . import tikv as tikv
 
 __all__ = [
     "Mailbox",
@@ -14,6 +16,7 @@ __all__ = [
     "_next_logs",
     "_stop_logs",
     "pegasus",
+    "pypegasus",
     "testing",
 ]
 

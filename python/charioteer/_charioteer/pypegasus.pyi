@@ -2,6 +2,8 @@ from typing import Any, final
 
 from . import Mailbox
 
+__all__ = ["Session", "TableScanner"]
+
 @final
 class Session:
     def __new__(cls, metas: list[str], table: str, timeout: Any, mailbox: Mailbox) -> Session: ...

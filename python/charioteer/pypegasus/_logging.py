@@ -30,13 +30,17 @@ def configure_logging(path: str | "os.PathLike[str]" = "logger.conf") -> None:
     parser = configparser.RawConfigParser()
     with open(path, encoding="utf8") as file:
         parser.read_file(file)
+    handlers: list[logging.Handler] = []
     try:
         section = parser["logger_root"]
-        handlers = [_handler(parser, name) for name in _names(section.get("handlers", ""))]
-        level = section.get("level", "NOTSET")
-        _apply(handlers, logging.getLevelName(level) if not level.isdigit() else int(level))
-    except (KeyError, TypeError, SyntaxError) as error:
+        level = _level(section.get("level", "NOTSET"))
+        for name in _names(section.get("handlers", "")):
+            handlers.append(_handler(parser, name))
+    except (KeyError, TypeError, SyntaxError, ValueError) as error:
+        for handler in handlers:
+            handler.close()
         raise ValueError(f"{os.fspath(path)}: {error}") from error
+    _apply(handlers, level)
 
 
 def configure_from_working_directory() -> None:
@@ -62,10 +66,13 @@ def log_to_file(
     _apply([handler], level)
 
 
+# Without it, what nobody takes would be written to the standard error.
+logging.getLogger(NAME).addHandler(logging.NullHandler())
+
 _ours: list[logging.Handler] = []
 
 
-def _apply(handlers: list[logging.Handler], level: Any) -> None:
+def _apply(handlers: list[logging.Handler], level: int) -> None:
     logger = logging.getLogger(NAME)
     for handler in _ours:
         logger.removeHandler(handler)
@@ -76,6 +83,13 @@ def _apply(handlers: list[logging.Handler], level: Any) -> None:
     logger.setLevel(level)
     # The root logger tells nobody else, and so does the one that stands for it.
     logger.propagate = not handlers
+
+
+def _level(name: str) -> int:
+    level: Any = int(name) if name.isdigit() else logging.getLevelName(name)
+    if not isinstance(level, int):
+        raise ValueError(f"there is no level {name}")
+    return level
 
 
 def _names(text: str) -> list[str]:

@@ -18,10 +18,11 @@ class Mail:
     def __init__(self) -> None:
         self.is_closed = False
         self.expected = 0
-        self.result = result_type()
-        promise = promise_type()
-        self.mailbox: Any = Mailbox(lambda: promise(self))
+        self.mailbox: Any = Mailbox(lambda: self._promise(self))
         self._ignore = _listen(self.mailbox.fileno(), self.mailbox.drain)
+        # Not before Twisted may have been loaded for its reactor.
+        self._promise = promise_type()
+        self.result = result_type()
 
     def came(self) -> None:
         """Notes that an answer has come."""

@@ -7,9 +7,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
-from zope.interface import implementer  # type: ignore[import-untyped]
 
 from charioteer.pypegasus._results import Promise
 
@@ -119,9 +117,8 @@ def _dropped(_: Failure) -> None:
     return None
 
 
-@implementer(IReadDescriptor)
 class _Bell:
-    """What the reactor looks after."""
+    """What the reactor looks after: it has what `IReadDescriptor` asks for."""
 
     def __init__(self, number: int, drain: Callable[[], None]) -> None:
         self.number = number

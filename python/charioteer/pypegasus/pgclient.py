@@ -16,7 +16,7 @@ import logging
 import os
 import struct
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charioteer._charioteer.pypegasus import Session, TableScanner
 from charioteer.errors import Error
@@ -35,6 +35,13 @@ from charioteer.pypegasus.base.ttypes import (
 )
 from charioteer.pypegasus.rrdb.ttypes import filter_type
 from charioteer.pypegasus.utils.tools import MultiGetOptions, ScanOptions, bytes_cmp, get_ttl, restore_key
+
+if TYPE_CHECKING:
+    from twisted.internet import defer as defer
+    from twisted.internet import reactor as reactor
+    from twisted.internet.defer import fail as fail
+    from twisted.internet.defer import inlineCallbacks as inlineCallbacks
+    from twisted.internet.defer import succeed as succeed
 
 #: Milliseconds that a call may take unless it is told otherwise.
 DEFAULT_TIMEOUT = 2000
@@ -75,7 +82,7 @@ __all__ = [
     "struct",
 ]
 if importlib.util.find_spec("twisted") is not None:
-    __all__ += _FROM_TWISTED
+    __all__ += ["defer", "fail", "inlineCallbacks", "reactor", "succeed"]
 
 
 def __getattr__(name: str) -> Any:

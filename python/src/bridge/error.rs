@@ -50,7 +50,22 @@ pub(crate) fn raised(py: Python<'_>, error: &charioteer::Error) -> PyErr {
             waits,
         ))
     });
-    made.map_or_else(|error| error, PyErr::from_value)
+    let dressed = made.and_then(|made| {
+        let made = crate::tikv::with_data(made, error)?;
+        made.setattr("_told", Bound::new(py, Told(error.clone()))?)?;
+        Ok(made)
+    });
+    dressed.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// What an exception was made of, for calls that are told of it again.
+#[pyclass(frozen, module = "charioteer._charioteer")]
+struct Told(charioteer::Error);
+
+/// What an exception was made of, if it is one of ours.
+pub(crate) fn told(exception: &Bound<'_, PyAny>) -> PyResult<Option<charioteer::Error>> {
+    let told = exception.getattr_opt("_told")?;
+    Ok(told.and_then(|told| told.cast_into::<Told>().ok()).map(|told| told.get().0.clone()))
 }
 
 /// That something belongs to the process before the fork.

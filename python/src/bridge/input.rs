@@ -92,9 +92,9 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Seconds {
             let micros = u64::try_from(delta.get_microseconds()).map_err(|_| negative())?;
             return Ok(Self(Duration::from_secs(seconds) + Duration::from_micros(micros)));
         }
-        let seconds: f64 = object.extract().map_err(|_| {
-            PyTypeError::new_err("a time is expected: a number of seconds, or a datetime.timedelta")
-        })?;
+        let seconds: f64 = object
+            .extract()
+            .map_err(|_| PyTypeError::new_err("a time is expected: a number of seconds, or a datetime.timedelta"))?;
         if seconds.is_nan() || seconds < 0.0 {
             return Err(negative());
         }

@@ -86,7 +86,8 @@ pub(crate) fn next_logs(py: Python<'_>, seconds: f64) -> Option<Vec<Told>> {
 #[pyo3(name = "_stop_logs")]
 pub(crate) fn stop_logs() {
     STOPPED.store(true, Ordering::SeqCst);
-    let _queue = QUEUE.lock();
+    // Of a process that has forked, whoever held the lock is not there any more.
+    let _queue = QUEUE.try_lock_for(Duration::from_millis(100));
     ARRIVED.notify_all();
 }
 

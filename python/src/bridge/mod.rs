@@ -24,10 +24,10 @@ mod post;
 mod signal;
 mod wait;
 
-pub(crate) use answer::{Answer, Each, named, python};
 use answer::Ready;
+pub(crate) use answer::{Answer, Each, named, python};
 pub(crate) use echo::Echo;
-pub(crate) use error::{Raise, raised};
+pub(crate) use error::{Raise, raised, told};
 pub(crate) use fork::{Own, after_fork, generation};
 pub(crate) use input::{Key, Pairs, Seconds, Value, keys, text};
 pub(crate) use line::{Line, object};

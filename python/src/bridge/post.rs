@@ -15,17 +15,16 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use tokio::runtime::{Builder, EnterGuard, Handle};
+use tokio::runtime::{EnterGuard, Handle};
 
-use super::error::{forked, no_threads};
+use super::error::forked;
 use super::fork::generation;
 use super::{Answer, Raise, python};
+use background::background;
 use bell::Bell;
 
+mod background;
 mod bell;
-
-/// Threads that read and write in the background.
-const THREADS: usize = 2;
 
 /// What the handles of an asyncio client have to make calls with.
 #[derive(Clone)]
@@ -63,24 +62,6 @@ impl Post {
         });
         Ok(promise.into_bound(py))
     }
-}
-
-/// The runtime of asyncio's clients.
-fn background() -> PyResult<Handle> {
-    static BACKGROUND: Mutex<Option<(u64, Handle)>> = Mutex::new(None);
-    let mut background = BACKGROUND.lock();
-    if let Some((of, handle)) = &*background
-        && *of == generation()
-    {
-        return Ok(handle.clone());
-    }
-    let built = Builder::new_multi_thread().worker_threads(THREADS).thread_name("charioteer").enable_all().build();
-    let runtime = built.map_err(|error| Python::attach(|py| no_threads(py, &error)))?;
-    let handle = runtime.handle().clone();
-    // It serves the process to its end; of one that was before a fork nothing may be touched any more.
-    std::mem::forget(runtime);
-    std::mem::forget(background.replace((generation(), handle.clone())));
-    Ok(handle)
 }
 
 /// What has come of a call.

@@ -159,7 +159,15 @@ impl Answer for TableInfo {
         };
         let Self { id, name, partition_count, replica_count, envs, created, dropped, kept_until, .. } = self;
         python!(py, "charioteer.pegasus", "TableInfo")?.call1((
-            id, name, status, partition_count, replica_count, envs, created, dropped, kept_until,
+            id,
+            name,
+            status,
+            partition_count,
+            replica_count,
+            envs,
+            created,
+            dropped,
+            kept_until,
         ))
     }
 }

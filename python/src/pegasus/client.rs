@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::admin::{Admin, AdminBase, AsyncAdmin};
-use crate::stats;
 use super::table::OpenTable;
 use crate::bridge::{Line, Mailbox, Own, Seconds, object, raised};
+use crate::stats;
 
 /// What sync and asyncio clients have in common, which is all but how answers come.
 #[pyclass(subclass, frozen, module = "charioteer.pegasus", name = "_Client")]
@@ -180,4 +180,3 @@ client_class! {
         base.line.ready(this.py().None().into_bound(this.py()))
     }
 }
-

@@ -35,7 +35,11 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Text {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        if object.is_instance_of::<PyString>() { object.extract().map(Self::Text) } else { object.extract().map(Self::Key) }
+        if object.is_instance_of::<PyString>() {
+            object.extract().map(Self::Text)
+        } else {
+            object.extract().map(Self::Key)
+        }
     }
 }
 

@@ -91,9 +91,9 @@ impl Session {
         let table = self.table_for(&hash_key, timeout)?;
         let call = async move { table.ttl(&hash_key, &sort_key).await };
         self.answer(py, Code::OfRead, What::Number(0), call, |ttl| match ttl {
-            None => Reply::NOT_FOUND(What::Number(0)),
-            Some(Ttl::Forever) => Reply::OK(What::Number(-1)),
-            Some(Ttl::Remaining(left)) => Reply::OK(What::Number(i64::try_from(left.as_secs()).unwrap_or(i64::MAX))),
+            None => Reply::not_found(What::Number(0)),
+            Some(Ttl::Forever) => Reply::ok(What::Number(-1)),
+            Some(Ttl::Remaining(left)) => Reply::ok(What::Number(i64::try_from(left.as_secs()).unwrap_or(i64::MAX))),
         })
     }
 
@@ -107,8 +107,8 @@ impl Session {
         let table = self.table_for(&hash_key, timeout)?;
         let call = async move { table.get(&hash_key, &sort_key).await };
         self.answer(py, Code::OfRead, What::EMPTY, call, |value| match value {
-            None => Reply::NOT_FOUND(What::EMPTY),
-            Some(value) => Reply::OK(What::Value(value)),
+            None => Reply::not_found(What::EMPTY),
+            Some(value) => Reply::ok(What::Value(value)),
         })
     }
 
@@ -132,7 +132,7 @@ impl Session {
                     Lifetime::Some(options) => table.set_with(&hash_key, &sort_key, value.0, options).await,
                 }
             },
-            |()| Reply::OK(What::Nothing),
+            |()| Reply::ok(What::Nothing),
         )
     }
 
@@ -145,14 +145,14 @@ impl Session {
     ) -> PyResult<Bound<'py, PyAny>> {
         let table = self.table_for(&hash_key, timeout)?;
         let call = async move { table.del(&hash_key, &sort_key).await };
-        self.answer(py, Code::OfWrite, What::Nothing, call, |()| Reply::OK(What::Nothing))
+        self.answer(py, Code::OfWrite, What::Nothing, call, |()| Reply::ok(What::Nothing))
     }
 
     fn sort_key_count<'py>(&self, py: Python<'py>, hash_key: Text, timeout: Millis) -> PyResult<Bound<'py, PyAny>> {
         let table = self.table_for(&hash_key, timeout)?;
         let call = async move { table.sort_key_count(&hash_key).await };
         self.answer(py, Code::OfWrite, What::Number(0), call, |count| {
-            Reply::OK(What::Number(i64::try_from(count).unwrap_or(i64::MAX)))
+            Reply::ok(What::Number(i64::try_from(count).unwrap_or(i64::MAX)))
         })
     }
 
@@ -166,7 +166,7 @@ impl Session {
     ) -> PyResult<Bound<'py, PyAny>> {
         let table = self.table_for(&hash_key, timeout)?;
         if rows.0.is_empty() {
-            return self.at_once(py, Reply::INVALID_ARGUMENT(What::Nothing));
+            return self.at_once(py, Reply::invalid_argument(What::Nothing));
         }
         self.answer(
             py,
@@ -178,7 +178,7 @@ impl Session {
                     Lifetime::Some(options) => table.multi_set_with(&hash_key, rows.0, options).await,
                 }
             },
-            |()| Reply::OK(What::Nothing),
+            |()| Reply::ok(What::Nothing),
         )
     }
 
@@ -222,7 +222,7 @@ impl Session {
     ) -> PyResult<Bound<'py, PyAny>> {
         let table = self.table_for(&hash_key, timeout)?;
         let Some(mut options) = range.options() else {
-            return self.at_once(py, Reply::INVALID_ARGUMENT(What::NO_ROWS));
+            return self.at_once(py, Reply::invalid_argument(What::NO_ROWS));
         };
         (options.max_count, options.max_bytes) = (max_count.0, max_bytes.0);
         let call = async move { table.multi_get_range_with(&hash_key, &start, &stop, &options).await };
@@ -240,11 +240,11 @@ impl Session {
         let table = self.table_for(&hash_key, timeout)?;
         let sort_keys = text_keys(sort_keys)?;
         if sort_keys.is_empty() {
-            return self.at_once(py, Reply::INVALID_ARGUMENT(What::Number(0)));
+            return self.at_once(py, Reply::invalid_argument(What::Number(0)));
         }
         let count = i64::try_from(sort_keys.len()).unwrap_or(i64::MAX);
         let call = async move { table.multi_del(&hash_key, &sort_keys).await };
-        self.answer(py, Code::OfWrite, What::Number(0), call, move |()| Reply::OK(What::Number(count)))
+        self.answer(py, Code::OfWrite, What::Number(0), call, move |()| Reply::ok(What::Number(count)))
     }
 
     /// A scanner of one hash key.
@@ -260,9 +260,7 @@ impl Session {
         let opened = self.opened()?;
         let (table, options) = (with_timeout(&opened.table, terms.timeout()), terms.options()?);
         let count = at_most.min(opened.partitions);
-        Ok(Source::shares(&table, count, &options)
-            .map(|source| TableScanner::new(self.line.clone(), source))
-            .collect())
+        Ok(Source::shares(&table, count, &options).map(|source| TableScanner::new(self.line.clone(), source)).collect())
     }
 }
 

@@ -48,23 +48,20 @@ pub(super) enum Code {
     OfWrite,
 }
 
-#[expect(non_snake_case, reason = "they stand for numbers that are written so")]
 impl Reply {
-    pub(super) fn OK(what: What) -> Self {
+    pub(super) fn ok(what: What) -> Self {
         Self::Pair(0, what)
     }
 
-    pub(super) fn NOT_FOUND(what: What) -> Self {
+    pub(super) fn not_found(what: What) -> Self {
         Self::Pair(number::OBJECT_NOT_FOUND, what)
     }
 
     /// What a server's store says of a request that asks for nothing, or for what it does not know.
-    pub(super) fn INVALID_ARGUMENT(what: What) -> Self {
+    pub(super) fn invalid_argument(what: What) -> Self {
         Self::Pair(4, what)
     }
-}
 
-impl Reply {
     pub(super) fn rows(found: Entries) -> Self {
         let code = if found.complete { 0 } else { number::INCOMPLETE_DATA };
         Self::Pair(code, What::Rows(found.entries))
@@ -72,7 +69,10 @@ impl Reply {
 
     /// What a failure is told as; `nothing` belongs to numbers that a server gives.
     pub(super) fn failed(error: &Error, code: Code, nothing: What) -> Self {
-        tracing::warn!(target: "charioteer::pypegasus", "{error}");
+        // Whoever has closed the client knows.
+        if error.kind() != ErrorKind::Closed {
+            tracing::warn!(target: "charioteer::pypegasus", "{error}");
+        }
         match (error.server_code(), error.kind()) {
             (Some(name), _) if name.starts_with("ERR_") => Self::Bare(name.to_owned()),
             (Some(name), _) => Self::Pair(stored(name, code), nothing),

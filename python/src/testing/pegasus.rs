@@ -105,8 +105,9 @@ impl Pegasus {
 
     /// Has the meta servers that do not lead name this address, `1.2.3.4:port`, in place of the leader's, until `lead`.
     fn forward_to(&self, address: &str) -> PyResult<()> {
-        let address: SocketAddrV4 =
-            address.parse().map_err(|_| PyValueError::new_err(format!("{address:?} is no address such as 1.2.3.4:5")))?;
+        let address: SocketAddrV4 = address
+            .parse()
+            .map_err(|_| PyValueError::new_err(format!("{address:?} is no address such as 1.2.3.4:5")))?;
         self.pegasus.forward_to(address);
         Ok(())
     }
@@ -147,7 +148,6 @@ impl Pegasus {
         skip=0, one_in=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
-    #[expect(clippy::fn_params_excessive_bools, reason = "they are keywords")]
     fn inject(
         &self,
         action: &str,

@@ -120,6 +120,7 @@ macro_rules! alone {
 in_batches! {
     RawGet RawBatchGet RawPut RawBatchPut RawDelete RawBatchDelete RawDeleteRange RawCoprocessor
     KvGet KvBatchGet KvScan KvPrewrite KvCommit KvBatchRollback KvPessimisticLock KvPessimisticRollback KvTxnHeartBeat
+    KvFlush KvBufferBatchGet
     KvCheckTxnStatus KvCheckSecondaryLocks KvResolveLock KvScanLock KvDeleteRange
 }
 // Batches have no number for these.

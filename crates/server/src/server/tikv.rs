@@ -7,7 +7,7 @@ use charioteer_engine::raw::Keys;
 use super::Starting;
 use crate::backend::{EmbeddedRows, Rows, aside};
 use crate::listener::Listener;
-use crate::tikv::{Cluster, Parts, Pd, Ports, SafeRange, Service, Store, StoreParts, collect};
+use crate::tikv::{Cluster, Parts, Pd, Ports, SafeRange, Service, Store, StoreParts, Waits, collect};
 use crate::tls::{Handshakes, Protocols};
 use crate::{Error, Tls};
 
@@ -28,6 +28,7 @@ impl Starting {
         self.addresses.tikv_stores.clone_from(&addresses);
 
         let (backend, clock, api) = (Arc::clone(&self.backend), self.options.clock.clone(), options.api);
+        let lock_wait = options.lock_wait;
         let store_count = addresses.len();
         let opened = aside(move || {
             let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, &options)?);
@@ -42,7 +43,7 @@ impl Starting {
         });
         let (cluster, pd_service, rows) = opened.await.map_err(Error::Store)?;
         let pd_service = Arc::new(pd_service);
-        let waits = Arc::default();
+        let waits = Arc::new(Waits::at_most(lock_wait));
         let store = |number| {
             let (cluster, clock) = (Arc::clone(&cluster), self.options.clock.clone());
             let frame_bytes = self.options.limits.frame_bytes;

@@ -27,3 +27,4 @@ pub(crate) use pd::{Pd, SafeRange};
 pub(crate) use ports::Ports;
 pub(crate) use service::{Parts, Service};
 pub(crate) use store::{Store, StoreParts};
+pub(crate) use waits::Waits;

@@ -5,7 +5,7 @@ Programs use `filter_type`; the requests and the replies are plain values here, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 
 class _Numbers:
@@ -93,9 +93,8 @@ class _Struct:
 
     __hash__ = None  # type: ignore[assignment]
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{type(self).__name__} has no field {name}")
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())

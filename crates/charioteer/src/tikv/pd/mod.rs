@@ -11,7 +11,6 @@ mod changes;
 mod keyspaces;
 mod members;
 mod regions;
-#[allow(dead_code, reason = "the least and the external timestamp are asked for by tests alone")]
 mod safe_points;
 mod timestamps;
 
@@ -26,8 +25,7 @@ use tokio::time::Instant;
 
 pub(crate) use ask::Ask;
 pub(crate) use regions::RegionInfo;
-#[allow(unused_imports, reason = "transactions are to collect their garbage with it")]
-pub(crate) use safe_points::{Barrier, Scope};
+pub(crate) use safe_points::{Advanced, Barrier, Scope};
 
 use ask::Question;
 use members::Members;

@@ -81,7 +81,6 @@ async fn timestamps_of_many_callers_are_different_and_grow() {
     let (asked, calls) = (server.tikv().requests(Call::Tso), all.len());
     assert!(asked < 100, "{asked} messages for {calls} calls");
     assert_eq!(pd.timestamps(0, soon()).await.unwrap_err().kind, ErrorKind::InvalidArgument);
-    assert!(pd.min_timestamp(soon()).await.unwrap() > *all[calls - 1].end());
 }
 
 #[tokio::test]

@@ -34,8 +34,9 @@ macro_rules! commands {
         )*
 
         /// The names of all calls that are counted.
-        pub(super) const CALLS: [&str; 16] = [
-            $($name,)* super::scan::NAME, super::gc::SCAN_LOCKS, super::gc::DELETE_RANGE, super::gc::DESTROY_RANGE, "look_up",
+        pub(super) const CALLS: [&str; 19] = [
+            $($name,)* super::scan::NAME, super::gc::SCAN_LOCKS, super::gc::DELETE_RANGE, super::gc::DESTROY_RANGE,
+            super::pipelined::RESOLVE_RANGE, "look_up",
         ];
     };
 }
@@ -49,6 +50,8 @@ commands! {
     KvPessimisticLock "pessimistic_lock" Idempotent
     KvPessimisticRollback "pessimistic_rollback" Idempotent
     KvTxnHeartBeat "heart_beat" Idempotent
+    KvFlush "flush" Idempotent
+    KvBufferBatchGet "buffer_batch_get" Reads
     KvCheckTxnStatus "check_txn_status" Idempotent
     KvCheckSecondaryLocks "check_secondary_locks" Idempotent
     KvResolveLock "resolve_lock" Idempotent

@@ -41,6 +41,7 @@ use super::options::Hints;
 use super::patience::{Patience, SCATTERED, UNDETERMINED, WRITE_BLOCKED};
 use super::plan::{Plan, lock_ttl_ms};
 use super::resolve::Met;
+use super::status::Fate;
 use crate::error::{Error, ErrorKind, Failure, Outcome};
 
 /// How much goes into one request.
@@ -192,7 +193,8 @@ impl Commit {
                 self.note(&reply, is_one_phase);
                 return Ok(Some(()));
             }
-            let waited = self.blocked(reply.errors, &mut patience).await;
+            let (start_ts, is_optimistic) = (self.plan.start_ts, self.plan.held.is_none());
+            let waited = self.core.make_way(reply.errors, start_ts, is_optimistic, self.layout, &mut patience).await;
             waited.map_err(|error| patience.explain(error))?;
         }
     }
@@ -215,6 +217,7 @@ impl Commit {
             secondaries: if use_async_commit && is_primary { plan.secondaries() } else { Vec::new() },
             use_async_commit,
             try_one_pc,
+            assertion_level: plan.assertion_level.into(),
             mutations,
             ..PrewriteRequest::default()
         }
@@ -228,27 +231,6 @@ impl Commit {
             self.way.is_usual.store(true, Ordering::Relaxed);
         }
         self.way.min_commit_ts.fetch_max(reply.min_commit_ts, Ordering::Relaxed);
-    }
-
-    /// Does what can be done about errors of keys, which is to wait for those who have locked them.
-    async fn blocked(&self, errors: Vec<KeyError>, patience: &mut Patience) -> Result<(), Error> {
-        let (start_ts, layout) = (self.plan.start_ts, self.layout);
-        let mut locks = Vec::new();
-        for error in errors {
-            match error::read(error, layout) {
-                Trouble::Locked(lock) => locks.extend(each(*lock)),
-                trouble => return Err(trouble.failure(layout).into()),
-            }
-        }
-        // When such a lock is gone there is a conflict.
-        let later = locks.iter().find(|lock| self.plan.held.is_none() && lock.lock_version > start_ts);
-        if let Some(lock) = later {
-            return Err(TxnError::WriteConflict(WriteConflict::with_later(lock, start_ts, layout)).failure().into());
-        }
-        let first = locks.first().map(|lock| Lock::told(lock, layout));
-        let verdict = self.core.resolve(locks, Met::Writing(start_ts), patience.deadline).await?;
-        let Some(wait) = verdict.wait else { return Ok(()) };
-        patience.wait_for(first, &WRITE_BLOCKED, wait).await
     }
 
     /// Ends a transaction whose keys could not all be locked, and tells what is known of what became of it.
@@ -291,7 +273,7 @@ impl Commit {
     }
 
     /// Commits the primary, and gives the timestamp and those keys that are yet to be committed.
-    async fn commit_primary(&self, patience: &mut Patience) -> Result<(u64, Vec<Bytes>), Error> {
+    pub(super) async fn commit_primary(&self, patience: &mut Patience) -> Result<(u64, Vec<Bytes>), Error> {
         let mut commit_ts = u64::from(self.core.timestamp(patience.deadline).await?);
         let mut is_unknown = false;
         loop {
@@ -365,6 +347,8 @@ impl Commit {
 
     /// Commits what is left of a transaction that is committed.
     fn commit_in_background(self: &Arc<Self>, keys: Vec<Bytes>, commit_ts: u64) {
+        // Whoever meets one of its locks yet need not ask.
+        self.core.statuses.lock().remember(self.plan.start_ts, Fate::Committed(commit_ts));
         let this = Arc::clone(self);
         self.core.in_background(async move {
             if let Err(error) = this.commit_keys(&keys, commit_ts).await {
@@ -391,6 +375,34 @@ impl Commit {
             }
         });
         done.await.map(drop)
+    }
+}
+
+impl Core {
+    /// Does what can be done about errors of keys that are to be locked, which is to wait for those who have locked them.
+    pub(super) async fn make_way(
+        self: &Arc<Self>,
+        errors: Vec<KeyError>,
+        start_ts: u64,
+        is_optimistic: bool,
+        layout: Layout,
+        patience: &mut Patience,
+    ) -> Result<(), Error> {
+        let mut locks = Vec::new();
+        for error in errors {
+            match error::read(error, layout) {
+                Trouble::Locked(lock) => locks.extend(each(*lock)),
+                trouble => return Err(trouble.failure(layout).into()),
+            }
+        }
+        // When such a lock is gone there is a conflict.
+        if let Some(lock) = locks.iter().find(|lock| is_optimistic && lock.lock_version > start_ts) {
+            return Err(TxnError::WriteConflict(WriteConflict::with_later(lock, start_ts, layout)).failure().into());
+        }
+        let first = locks.first().map(|lock| Lock::told(lock, layout));
+        let verdict = self.resolve(locks, Met::Writing(start_ts), patience.deadline).await?;
+        let Some(wait) = verdict.wait else { return Ok(()) };
+        patience.wait_for(first, &WRITE_BLOCKED, wait).await
     }
 }
 

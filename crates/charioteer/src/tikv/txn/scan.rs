@@ -16,7 +16,7 @@ use futures_core::Stream;
 use super::locks::user_key;
 use super::merge::Written;
 use super::patience::Patience;
-use super::snapshot::Reader;
+use super::snapshot::{Reader, Seen};
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{Effect, Operation};
 use crate::tikv::failure;
@@ -159,9 +159,10 @@ impl Reader {
         let mut patience = Patience::until(self.deadline());
         self.check_age(NAME, patience.deadline).await?;
         let (Rest::Given(start, end) | Rest::Wire(start, end)) = wanted.rest;
-        let fetch = Fetch { reader: self, start, end, limit: wanted.limit, keys_only, reverse };
-        let page = self.page_within(fetch, &mut patience).await;
-        page.map_err(|error| patience.explain(error))
+        let fetch = Fetch { reader: self, seen: self.seen(), start, end, limit: wanted.limit, keys_only, reverse };
+        let page = self.page_within(fetch, &mut patience).await.map_err(|error| patience.explain(error))?;
+        self.check_age(NAME, patience.deadline).await?;
+        Ok(page)
     }
 
     async fn page_within(&self, mut fetch: Fetch<'_>, patience: &mut Patience) -> Result<Page<Vec<KvPair>>, Error> {
@@ -181,7 +182,7 @@ impl Reader {
             for error in found.errors {
                 locks.extend(self.locks_of(error)?);
             }
-            self.blocked(locks, patience).await?;
+            self.blocked(locks, &fetch.seen, patience).await?;
             was_locked = true;
         }
     }
@@ -190,6 +191,7 @@ impl Reader {
 /// Asks for a page.
 struct Fetch<'a> {
     reader: &'a Reader,
+    seen: Seen,
     start: Bytes,
     /// Empty for beyond all.
     end: Bytes,
@@ -267,7 +269,7 @@ impl RegionOperation for Fetch<'_> {
 
     fn explain(&self, context: &mut kvrpcpb::Context) {
         self.reader.hints.tell(context);
-        (context.resolved_locks, context.committed_locks) = self.reader.known();
+        (context.resolved_locks, context.committed_locks) = self.seen.known();
     }
 
     fn reply(&self, place: &Place, reply: ScanResponse) -> Result<Found, Failure> {

@@ -21,7 +21,7 @@ use charioteer_proto::tikv::rpc;
 use tokio::time::Instant;
 
 use super::super::cluster::Access;
-use super::super::waits::{Next, Reason, Released, Wait, Waiter, Waits, longest_wait};
+use super::super::waits::{Next, Reason, Released, Wait, Waiter, Waits};
 use super::api::{Name, Rule};
 use super::refusal::Refusal;
 use super::txn::{Ran, stored_keys, submit};
@@ -75,7 +75,7 @@ type Tried = Result<Vec<KeyLocked>, KeyError>;
 impl<M: Mvcc> Locking<M> {
     fn new(mvcc: M, stored: Keys, waits: Arc<Waits>, asked: PessimisticLockRequest) -> Result<Self, Rule> {
         let tag = asked.context.map(|context| context.resource_group_tag).unwrap_or_default();
-        let until = longest_wait(asked.wait_timeout).map(|wait| Instant::now() + wait);
+        let until = waits.longest_wait(asked.wait_timeout).map(|wait| Instant::now() + wait);
         let keys: Result<_, _> = asked.mutations.into_iter().map(wanted).collect();
         let lock = PessimisticLock {
             keys: keys?,

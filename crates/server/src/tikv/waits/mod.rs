@@ -33,19 +33,11 @@ use tokio::time::Instant;
 use graph::{Edge, Graph};
 use queue::{Entry, Event, Queue, Token, Woken};
 
-/// How long a request waits that does not say, and at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How long a request waits that does not say, and at most, unless the server is told otherwise.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How much later than the oldest the others are woken.
 const OTHERS_AFTER: Duration = Duration::from_millis(20);
-
-/// How long a request waits, as it travels: `None` for not at all.
-pub(crate) fn longest_wait(wait_timeout: i64) -> Option<Duration> {
-    match wait_timeout {
-        0 => Some(LONGEST_WAIT),
-        wanted => Some(Duration::from_millis(wanted.try_into().ok()?).min(LONGEST_WAIT)),
-    }
-}
 
 /// By whom a lock was released.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,11 +90,19 @@ pub(crate) enum Next {
 }
 
 /// All who wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Waits {
     state: Mutex<State>,
     /// So that nobody else need look.
     waiting: AtomicUsize,
+    /// How long a request waits that does not say, and at most.
+    longest: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self::at_most(LONGEST_WAIT)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -132,6 +132,19 @@ impl State {
 }
 
 impl Waits {
+    /// Nobody waits longer than that.
+    pub(crate) fn at_most(longest: Duration) -> Self {
+        Self { state: Mutex::default(), waiting: AtomicUsize::new(0), longest }
+    }
+
+    /// How long a request waits, as it travels: `None` for not at all.
+    pub(crate) fn longest_wait(&self, wait_timeout: i64) -> Option<Duration> {
+        match wait_timeout {
+            0 => Some(self.longest),
+            wanted => Some(Duration::from_millis(wanted.try_into().ok()?).min(self.longest)),
+        }
+    }
+
     /// Has a request wait. It is to try once more now.
     ///
     /// # Errors

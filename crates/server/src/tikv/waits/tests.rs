@@ -39,10 +39,11 @@ async fn at_last(waiter: &mut Waiter) -> Reason {
 
 #[test]
 fn a_wait_is_as_long_as_it_is_asked_to_be_but_a_second_at_most() {
-    assert_eq!(longest_wait(-1), None);
-    assert_eq!(longest_wait(0), Some(LONGEST_WAIT));
-    assert_eq!(longest_wait(300), Some(Duration::from_millis(300)));
-    assert_eq!(longest_wait(i64::MAX), Some(LONGEST_WAIT));
+    let waits = Waits::default();
+    assert_eq!(waits.longest_wait(-1), None);
+    assert_eq!(waits.longest_wait(0), Some(LONGEST_WAIT));
+    assert_eq!(waits.longest_wait(300), Some(Duration::from_millis(300)));
+    assert_eq!(waits.longest_wait(i64::MAX), Some(LONGEST_WAIT));
 }
 
 #[tokio::test(start_paused = true)]

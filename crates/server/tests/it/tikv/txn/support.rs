@@ -1,5 +1,7 @@
 //! A TiKV for transactions: timestamps from PD, and commands in the regions of their keys, which are memcomparable there.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use charioteer_proto::tikv::deadlock::WaitForEntry;
 use charioteer_proto::tikv::kvrpcpb::*;
@@ -62,6 +64,11 @@ pub(super) async fn placed<Q: Regional>(pd: &mut Client, mut request: Q) -> Q {
 impl Txns {
     pub(super) async fn start() -> Self {
         Self { tikv: Tikv::start().await }
+    }
+
+    /// One whose requests wait for locks for as long as it takes, on a busy machine too.
+    pub(super) async fn patient() -> Self {
+        Self::with(|options| options.tikv.as_mut().unwrap().lock_wait = Duration::from_secs(3600)).await
     }
 
     pub(super) async fn with(set: impl FnOnce(&mut Options)) -> Self {
