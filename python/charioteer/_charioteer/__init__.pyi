@@ -14,8 +14,8 @@ __all__ = [
     "_log_level",
     "_next_logs",
     "_stop_logs",
-    "pegasus",
-    "testing",
+    "memcached", "pegasus",
+    "testing", "tikv",
 ]
 
 __version__: str
