@@ -57,7 +57,7 @@ async def concurrent():
 
 began = time.perf_counter()
 count = sync() if callers == 0 else asyncio.run(concurrent())
-print(json.dumps(count / (time.perf_counter() - began)))
+print(json.dumps([count / (time.perf_counter() - began), time.process_time() / count * 1e6]))
 """
 
 THEIRS = r"""
@@ -89,7 +89,7 @@ def main():
         assert (yield client.init())
         began = time.perf_counter()
         counts = yield gatherResults([caller(client, at, began + seconds) for at in range(callers)])
-        print(json.dumps(sum(counts) / (time.perf_counter() - began)))
+        print(json.dumps([sum(counts) / (time.perf_counter() - began), time.process_time() / sum(counts) * 1e6]))
         client.close()
     finally:
         reactor.stop()
@@ -99,15 +99,16 @@ reactor.run()
 """
 
 
-def rate(python: Path, program: str, address: str, work: str, callers: int, seconds: float) -> float:
-    """Calls per second of one of the two."""
+def rate(python: Path, program: str, address: str, work: str, callers: int, seconds: float) -> tuple[float, float]:
+    """Calls per second of one of the two, and the microseconds of processor time that its process takes for each."""
     program = program.format(hash_key=HASH_KEY, value=VALUE, rows=ROWS)
     with tempfile.TemporaryDirectory() as folder:
         command = [python, "-c", program, address, work, str(callers), str(seconds)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=seconds + 60)
     if done.returncode != 0 or not done.stdout:
         sys.exit(done.stdout + done.stderr)
-    return float(json.loads(done.stdout.splitlines()[-1]))
+    calls, micros = json.loads(done.stdout.splitlines()[-1])
+    return calls, micros
 
 
 def main() -> None:
@@ -142,11 +143,18 @@ def compare(told: argparse.Namespace, address: str) -> None:
                 ours = rate(told.ours, OURS, address, work, ours_has, told.seconds)
                 theirs = rate(told.theirs, THEIRS, address, work, callers, told.seconds)
                 pairs.append((ours, theirs))
-            ours = statistics.median(pair[0] for pair in pairs)
-            theirs = statistics.median(pair[1] for pair in pairs)
-            ratio = statistics.median(pair[0] / pair[1] for pair in pairs)
-            name = f"{work}, {callers} caller(s), {'sync' if ours_has == 0 else 'asyncio'}"
-            print(f"{name:<28}{ours:>10.0f}/s  pypegasus3 {theirs:>8.0f}/s  {ratio:6.1f} times", flush=True)
+            name = f"{work}, {callers} at a time, {'sync' if ours_has == 0 else 'asyncio'}"
+            told_of(name, pairs)
+
+
+def told_of(name: str, pairs: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
+    median = statistics.median
+    calls = [median(pair[side][0] for pair in pairs) for side in (0, 1)]
+    micros = [median(pair[side][1] for pair in pairs) for side in (0, 1)]
+    ratio = median(ours[0] / theirs[0] for ours, theirs in pairs)
+    less = median(theirs[1] / ours[1] for ours, theirs in pairs)
+    print(f"{name:<28}{calls[0]:>9.0f}/s, pypegasus3 {calls[1]:>7.0f}/s: {ratio:5.1f} times", end="; ")
+    print(f"{micros[0]:6.1f} µs of processor time, pypegasus3 {micros[1]:6.1f}: {less:5.1f} times", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ _NAMES = (
     "charioteer.memcached",
     "charioteer.net",
     "charioteer.pegasus",
+    "charioteer.pypegasus",
     "charioteer.testing",
     "charioteer.tikv",
 )

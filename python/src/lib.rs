@@ -5,6 +5,7 @@
 mod bridge;
 mod memcached;
 mod pegasus;
+mod pypegasus;
 mod stats;
 mod testing;
 mod tikv;
@@ -23,13 +24,15 @@ mod _charioteer {
     #[pymodule_export]
     use crate::pegasus::pegasus;
     #[pymodule_export]
+    use crate::pypegasus::pypegasus;
+    #[pymodule_export]
     use crate::testing::testing;
     #[pymodule_export]
     use crate::tikv::tikv;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        super::importable(module, &["memcached", "pegasus", "testing", "tikv"])
+        super::importable(module, &["memcached", "pegasus", "pypegasus", "testing", "tikv"])
     }
 }
 

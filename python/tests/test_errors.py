@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 import charioteer
-from charioteer import errors
+from charioteer import errors, pegasus
 
 
 def test_errors_are_what_python_has_for_them_too() -> None:
@@ -31,3 +31,11 @@ def test_errors_are_copied_and_sent_to_other_processes(cls: type[charioteer.Erro
         assert type(copied) is cls
         assert str(copied) == "too slow"
         assert vars(copied) == vars(error)
+
+
+def test_those_that_clients_raise_are_sent_too(client: pegasus.Client) -> None:
+    with pytest.raises(charioteer.NotFound) as raised:
+        client.open_table("no such table")
+    copied = pickle.loads(pickle.dumps(raised.value))
+    assert type(copied) is charioteer.NotFound
+    assert (str(copied), copied.collection) == (str(raised.value), "no such table")

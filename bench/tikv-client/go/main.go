@@ -32,9 +32,11 @@ const (
 
 var (
 	_       = flag.String("client", "go", "there is no other")
-	work    = flag.String("work", "get", "get, put or scan")
+	work    = flag.String("work", "get", "get, put, scan, commit or txn-scan")
 	pd      = flag.String("pd", "127.0.0.1:2379", "where PD is")
 	callers = flag.Int("callers", 64, "goroutines, each with one call in flight")
+	txnKeys = flag.Int("keys", 1, "keys of a transaction")
+	way     = flag.String("way", "two-phases", "which way a transaction is committed")
 	seconds = flag.Float64("seconds", 2, "how long is measured")
 )
 
@@ -50,6 +52,9 @@ func main() {
 
 func run() error {
 	ctx := context.Background()
+	if *work == "commit" || *work == "txn-scan" {
+		return runTxn(ctx)
+	}
 	client, err := rawkv.NewClient(ctx, []string{*pd}, config.DefaultConfig().Security)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-//! Charioteer's client of raw TiKV beside the crate `tikv-client` and client-go, all against `charioteer serve --memory`.
+//! Charioteer's clients of TiKV, raw and transactional, beside those of the crate `tikv-client` and client-go, all against `charioteer serve --memory`.
 //!
 //! See the README beside this workspace for what the figures mean.
 
@@ -6,6 +6,7 @@ mod client;
 mod load;
 mod run;
 mod server;
+mod txn;
 
 use std::alloc::System;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
-#[command(about = "Charioteer's client of raw TiKV beside the crate tikv-client and client-go")]
+#[command(about = "Charioteer's clients of TiKV beside the crate tikv-client and client-go")]
 struct Arguments {
     #[command(subcommand)]
     mode: Mode,

@@ -43,6 +43,16 @@ impl Server {
     }
 }
 
+impl Server {
+    /// How many seconds of the processors it has taken so far, in hundredths.
+    pub(crate) fn processor(&self) -> f64 {
+        let told = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // What follows the name, which may have spaces, begins with the third field.
+        let fields = told.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
+        fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // There is nothing to do about one that is gone already.

@@ -119,7 +119,7 @@ impl TikvArguments {
     fn options(&self) -> Option<TikvOptions> {
         let (stores, api, regions) = (self.tikv_stores.clone(), self.tikv_api, self.tikv_regions);
         let tls = tls_of(&self.tikv_tls_cert, &self.tikv_tls_key, &self.tikv_tls_ca);
-        self.tikv.socket().map(|pd| TikvOptions { pd, stores, api, regions, tls })
+        self.tikv.socket().map(|pd| TikvOptions { pd, stores, api, regions, tls, ..TikvOptions::default() })
     }
 }
 

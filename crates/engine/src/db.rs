@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::Ticket;
 use crate::batch::{Batch, check_key};
+use crate::closing::Closing;
 use crate::disk::{Backup, Disk, DiskKeyspace, DiskOptions, Stats};
 use crate::error::Error;
 use crate::memory::{self, Memory, Rows};
@@ -20,7 +21,7 @@ use crate::snapshot::{RowsThen, Snapshot};
 /// rows, or those of one instant through a [`Snapshot`]; writes are applied a [`Batch`] at a time.
 ///
 /// In memory nothing waits for anything but short locks. On disk, everything but [`submit`](Self::submit) may wait for
-/// the disk. The folder can be opened again once the last clone, keyspace and snapshot are gone.
+/// the disk. The folder can be opened again once the last clone, keyspace and snapshot are gone: [`closing`](Self::closing) tells.
 ///
 /// ```
 /// use charioteer_engine::{Batch, Db};
@@ -266,6 +267,15 @@ impl Db {
         match &self.store {
             Store::Memory(_) => None,
             Store::Disk(disk) => Some(disk.stats()),
+        }
+    }
+
+    /// Tells when the last clone and keyspace are gone and the folder can be opened again; at once in memory.
+    #[must_use]
+    pub fn closing(&self) -> Closing {
+        match &self.store {
+            Store::Memory(_) => Closing::of_memory(),
+            Store::Disk(disk) => disk.closing(),
         }
     }
 

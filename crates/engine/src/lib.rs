@@ -26,6 +26,7 @@
 mod batch;
 pub mod cache;
 mod clock;
+mod closing;
 mod db;
 mod disk;
 mod durability;
@@ -39,6 +40,7 @@ mod ticket;
 
 pub use batch::Batch;
 pub use clock::Clock;
+pub use closing::Closing;
 pub use db::{Db, Direction, Keyspace};
 pub use disk::{Backup, DiskOptions, Expired, Repair, Stats, Verified, repair_folder, restore_backup, verify_folder};
 pub use durability::{Durability, UnknownDurability};

@@ -33,11 +33,13 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct Control {
     listener: UnixListener,
     path: PathBuf,
+    /// Let go of when the socket was removed, so that it is not the socket of the next server that is.
+    db: Db,
 }
 
 impl Control {
     /// Listens in the folder of an open store, which nobody else has open.
-    pub(crate) fn bind(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn bind(folder: &Path, db: Db) -> io::Result<Self> {
         let path = folder.join(CONTROL_SOCKET);
         match fs::remove_file(&path) {
             // Left by a server that was killed.
@@ -45,15 +47,15 @@ impl Control {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        Ok(Self { listener: UnixListener::bind(&path)?, path })
+        Ok(Self { listener: UnixListener::bind(&path)?, path, db })
     }
 
     /// Answers commands until told to stop.
-    pub(crate) async fn run(self, db: Db, stop: CancellationToken, tasks: TaskTracker) {
+    pub(crate) async fn run(self, stop: CancellationToken, tasks: TaskTracker) {
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
             match accepted {
                 Ok((stream, _)) => {
-                    let (db, stop) = (db.clone(), stop.clone());
+                    let (db, stop) = (self.db.clone(), stop.clone());
                     // A backup that is under way when the server stops is left unfinished, and so is none.
                     tasks.spawn(async move { stop.run_until_cancelled(serve(stream, db)).await });
                 }

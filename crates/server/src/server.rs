@@ -29,6 +29,9 @@ use crate::{Data, Error, Limits, Options, PegasusOptions, UnixSocket};
 /// How long a scrape that is under way may take after everything else has stopped.
 const OBSERVERS_DRAIN: Duration = Duration::from_secs(1);
 
+/// How long what is left of the work on a store may hold it after everything that serves has stopped.
+const STORE_CLOSES_WITHIN: Duration = Duration::from_secs(10);
+
 /// A running server. It stops when it is dropped; [`shutdown`](Self::shutdown) also waits for what is under way.
 ///
 /// ```
@@ -158,7 +161,7 @@ impl Server {
 
     /// Says that it is not ready any more, stops accepting connections, lets requests that are under way end, and closes all
     /// connections; after [`Limits::drain`] it no longer waits and cuts those that are left. Health and metrics are answered until the end.
-    /// Everything that was written is on the disk then, whatever its durability.
+    /// Everything that was written is on the disk then, whatever its durability, and the folder of the data can be opened again.
     pub async fn shutdown(self) {
         self.ready.store(false, Ordering::Release);
         self.serving.shutdown(self.limits.drain).await;
@@ -167,9 +170,17 @@ impl Server {
         if let Err(error) = self.backend.sync().await {
             error!(%error, "the last writes are as durable as their level says, and no more");
         }
-        // Closing the store may wait for what it does in the background.
+        // Closing the store may wait for what it does in the background, and others may hold it for a moment still: a read
+        // whose client has gone, work whose answer came before it was put away.
+        let closing = self.backend.db().closing();
         let backend = self.backend;
-        aside(move || drop(backend)).await;
+        let is_closed = aside(move || {
+            drop(backend);
+            closing.wait(STORE_CLOSES_WITHIN)
+        });
+        if !is_closed.await {
+            warn!("the store is still in use; its folder cannot be opened again yet");
+        }
     }
 }
 
@@ -246,10 +257,9 @@ impl Starting {
     fn control(&self) {
         let Data::Folder(folder, _) = &self.options.data else { return };
         let (stop, tasks) = (self.serving.stop.clone(), self.serving.tasks.clone());
-        match Control::bind(folder) {
+        match Control::bind(folder, self.backend.db().clone()) {
             Ok(control) => {
-                let db = self.backend.db().clone();
-                self.serving.tasks.spawn(control.run(db, stop, tasks));
+                self.serving.tasks.spawn(control.run(stop, tasks));
             }
             Err(error) => {
                 warn!(%error, "no backup can be made while this server runs: cannot listen in {}", folder.display())
@@ -458,5 +468,31 @@ impl Health {
             "/metrics" => self.metrics.page(),
             _ => not_found(asked).into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_server_has_shut_down_when_the_last_who_held_its_store_has_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = Data::Folder(folder.path().join("data"), DiskOptions::default());
+        let options = Options { data, ..Options::for_tests() };
+        let server = Server::start(options.clone()).await.unwrap();
+        let (let_go, gate) = std::sync::mpsc::channel::<()>();
+        let held = server.backend.db().clone();
+        let holding = std::thread::spawn(move || {
+            gate.recv().unwrap();
+            drop(held);
+        });
+        let mut shutting_down = std::pin::pin!(server.shutdown());
+        let waited = tokio::time::timeout(Duration::from_millis(50), shutting_down.as_mut()).await;
+        assert!(waited.is_err(), "the store is held still");
+        let_go.send(()).unwrap();
+        shutting_down.await;
+        Server::start(options).await.unwrap().shutdown().await;
+        holding.join().unwrap();
     }
 }

@@ -3,6 +3,7 @@ from typing import Any, final
 
 from . import memcached as memcached
 from . import pegasus as pegasus
+from . import pypegasus as pypegasus
 from . import testing as testing
 from . import tikv as tikv
 
@@ -14,8 +15,11 @@ __all__ = [
     "_log_level",
     "_next_logs",
     "_stop_logs",
-    "memcached", "pegasus",
-    "testing", "tikv",
+    "memcached",
+    "pegasus",
+    "pypegasus",
+    "testing",
+    "tikv",
 ]
 
 __version__: str

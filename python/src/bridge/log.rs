@@ -154,7 +154,7 @@ fn logger(target: &str) -> String {
     let mut parts = target.split("::");
     match (parts.next(), parts.next()) {
         (Some("charioteer_server"), _) => "charioteer.testing".to_owned(),
-        (_, Some(client @ ("pegasus" | "tikv" | "memcached" | "net"))) => format!("charioteer.{client}"),
+        (_, Some(client @ ("pegasus" | "pypegasus" | "tikv" | "memcached" | "net"))) => format!("charioteer.{client}"),
         _ => "charioteer".to_owned(),
     }
 }

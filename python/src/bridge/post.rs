@@ -15,12 +15,12 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use tokio::runtime::EnterGuard;
+use tokio::runtime::{EnterGuard, Handle};
 
 use super::error::forked;
 use super::fork::generation;
 use super::{Answer, Raise, python};
-use background::Background;
+use background::background;
 use bell::Bell;
 
 mod background;
@@ -29,7 +29,7 @@ mod bell;
 /// What the handles of an asyncio client have to make calls with.
 #[derive(Clone)]
 pub(crate) struct Post {
-    background: Arc<Background>,
+    background: Handle,
     /// Where answers go, if it is not to the running loop.
     mailbox: Option<Arc<Inner>>,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Post {
 impl Post {
     pub(super) fn new(mailbox: Option<&Bound<'_, Mailbox>>) -> PyResult<Self> {
         let mailbox = mailbox.map(|mailbox| Arc::clone(&mailbox.get().0));
-        Ok(Self { background: Background::of_this_process()?, mailbox })
+        Ok(Self { background: background()?, mailbox })
     }
 
     pub(super) fn enter(&self) -> EnterGuard<'_> {
@@ -56,10 +56,10 @@ impl Post {
         };
         let promise = mailbox.make.call0(py)?;
         let kept = promise.clone_ref(py);
-        self.background.carry(Box::pin(async move {
+        self.background.spawn(async move {
             let outcome = call.await;
             mailbox.deliver(Delivery { promise: kept, outcome: Box::new(outcome) });
-        }));
+        });
         Ok(promise.into_bound(py))
     }
 }

@@ -1,6 +1,7 @@
 //! Apache Pegasus.
 
 mod admin;
+mod answers;
 mod client;
 mod conditions;
 mod scan;

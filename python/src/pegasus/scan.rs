@@ -10,8 +10,8 @@ use futures_util::stream::{SelectAll, Stream};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
+use super::answers::seconds;
 use super::conditions::Filter;
-use super::table::seconds;
 use crate::bridge::feed::{Feed, Source};
 use crate::bridge::{Answer, Line, named, python, raised};
 

@@ -2,24 +2,19 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use charioteer::Error;
 use charioteer::pegasus::{
-    self, CheckOptions, CheckResult, CompareExchangeResult, CounterTtl, DelRangeError, DelRangeOptions, Entries,
-    IncrOptions, MultiGetOptions, ResumeToken as Token, SetOptions, Ttl,
+    self, CheckOptions, CounterTtl, DelRangeOptions, IncrOptions, MultiGetOptions, ResumeToken as Token, SetOptions,
 };
 use futures_util::FutureExt;
-use pyo3::IntoPyObjectExt;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
 
+use super::answers::{SortKeys, seconds};
 use super::conditions::{Check, Filter, Mutation};
 use super::scan::{AsyncPager, AsyncScanner, Pager, PagerBase, ResumeToken, Rows, ScanTerms, Scanner, ScannerBase};
-use crate::bridge::{
-    Answer, Each, Key, Line, Own, Pairs, Raise, Seconds, Value, keys, named, object, python, raised, text,
-};
+use crate::bridge::{Answer, Each, Key, Line, Own, Pairs, Seconds, Value, keys, object, raised, text};
 
 /// What sync and asyncio tables have in common, which is all but how answers come.
 #[pyclass(subclass, frozen, module = "charioteer.pegasus", name = "_Table")]
@@ -520,11 +515,6 @@ fn living(ttl: Option<Seconds>) -> SetOptions {
     options
 }
 
-/// What Python is told of a time to live.
-pub(super) fn seconds(ttl: Ttl) -> f64 {
-    ttl.remaining().map_or(f64::INFINITY, |left| left.as_secs_f64())
-}
-
 /// What becomes of a counter's time to live.
 struct CounterLife(CounterTtl);
 
@@ -538,51 +528,5 @@ impl<'a, 'py> FromPyObject<'a, 'py> for CounterLife {
             None if object.is_none() => Ok(Self(CounterTtl::Clear)),
             None => Ok(Self(CounterTtl::Set(object.extract::<Seconds>()?.into()))),
         }
-    }
-}
-
-impl Answer for Entries {
-    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        let rows = PyDict::new(py);
-        for entry in self.entries {
-            rows.set_item(PyBytes::new(py, &entry.sort_key), PyBytes::new(py, &entry.value))?;
-        }
-        named(python!(py, "charioteer.pegasus", "Entries")?, [rows.into_any(), self.complete.into_bound_py_any(py)?])
-    }
-}
-
-/// Sort keys, and whether they are all.
-struct SortKeys((Vec<Bytes>, bool));
-
-impl Answer for SortKeys {
-    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        let (sort_keys, complete) = self.0;
-        let fields = [sort_keys.into_python(py)?, complete.into_python(py)?];
-        named(python!(py, "charioteer.pegasus", "SortKeys")?, fields)
-    }
-}
-
-impl Answer for CheckResult {
-    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        let fields = [self.applied.into_python(py)?, self.check_value.into_python(py)?];
-        named(python!(py, "charioteer.pegasus", "CheckResult")?, fields)
-    }
-}
-
-impl Answer for CompareExchangeResult {
-    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        let fields = [self.exchanged.into_python(py)?, self.actual.into_python(py)?];
-        named(python!(py, "charioteer.pegasus", "CompareExchangeResult")?, fields)
-    }
-}
-
-/// The error of the whole call, which also says where to go on.
-impl Raise for DelRangeError {
-    fn into_error(self, py: Python<'_>) -> PyErr {
-        let (next_sort_key, deleted) = (self.next_sort_key.clone(), self.deleted);
-        let error = raised(py, &Error::from(self));
-        let value = error.value(py);
-        let noted = value.setattr("next_sort_key", PyBytes::new(py, &next_sort_key));
-        noted.and_then(|()| value.setattr("deleted", deleted)).err().unwrap_or(error)
     }
 }

@@ -113,7 +113,6 @@ impl TestServer {
         memcached_tls=false, memcached_durable=false, data=None, clock_at=None, latency=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
-    #[expect(clippy::fn_params_excessive_bools, reason = "they are keywords")]
     fn new(
         py: Python<'_>,
         metas: usize,

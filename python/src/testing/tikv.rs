@@ -114,7 +114,6 @@ impl Tikv {
         times=None, skip=0, one_in=None, seed=0
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
-    #[expect(clippy::fn_params_excessive_bools, reason = "they are keywords")]
     fn inject(
         &self,
         action: &str,

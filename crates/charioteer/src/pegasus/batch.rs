@@ -65,7 +65,7 @@ impl Table {
         };
         // A partition that is being split off has its rows at another, and yet is asked for apart.
         let count = map.count();
-        let hash = |at: &usize| key::crc64(&keys[*at].hash_key);
+        let hash = |at: &usize| key::partition_hash(&keys[*at].hash_key, &keys[*at].sort_key);
         let of = u64::from(count.cast_unsigned());
         let mut partitions: HashMap<u64, Vec<usize>> = HashMap::new();
         for at in wanted {

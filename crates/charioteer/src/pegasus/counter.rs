@@ -80,7 +80,7 @@ impl Table {
             CounterTtl::Clear => -1,
         };
         let request = IncrRequest { key: key::raw(hash_key, sort_key.as_ref()), increment, expire_ts_seconds };
-        self.run(&Incr { hash: key::crc64(hash_key), request }).await
+        self.run(&Incr { hash: key::partition_hash(hash_key, sort_key.as_ref()), request }).await
     }
 }
 

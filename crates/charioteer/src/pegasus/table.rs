@@ -68,6 +68,7 @@ pub(super) struct CallTerms {
     pub(super) attempts: u32,
     pub(super) hedge_after: Option<Duration>,
     pub(super) compression: bool,
+    pub(super) empty_hash_keys: bool,
 }
 
 impl Table {
@@ -78,6 +79,7 @@ impl Table {
             attempts: options.attempts,
             hedge_after: options.hedge_after,
             compression: options.compression,
+            empty_hash_keys: false,
         };
         Self { shared, terms }
     }
@@ -117,6 +119,15 @@ impl Table {
         self
     }
 
+    /// The same table, which takes empty hash keys or refuses them, as it does unless it is told otherwise. Rows of the empty hash key
+    /// are spread over the partitions by their sort keys, so that each can be had alone, and none together with others. The original
+    /// Python client writes such rows.
+    #[must_use]
+    pub fn with_empty_hash_keys(mut self, allowed: bool) -> Self {
+        self.terms.empty_hash_keys = allowed;
+        self
+    }
+
     /// How many partitions the table has.
     ///
     /// # Errors
@@ -153,8 +164,8 @@ impl Table {
     /// Refuses a hash key that no server takes.
     pub(super) fn check_hash_key(&self, operation: &'static str, hash_key: &[u8]) -> Result<(), Error> {
         match hash_key.len() {
-            0 => Err(self.invalid(operation, "the hash key must not be empty")),
-            1..=MAX_HASH_KEY_BYTES => Ok(()),
+            0 if !self.terms.empty_hash_keys => Err(self.invalid(operation, "the hash key must not be empty")),
+            0..=MAX_HASH_KEY_BYTES => Ok(()),
             length => {
                 let message = format!("the hash key has {length} bytes, allowed are {MAX_HASH_KEY_BYTES}");
                 Err(Error::from(Failure::new(ErrorKind::TooLarge, message)).during(operation).on(&self.shared.name))

@@ -124,6 +124,11 @@ impl Cluster {
         self.channels.counters.read()
     }
 
+    /// What PD was asked so far.
+    pub(super) fn asked_of_pd(&self) -> Vec<(&'static str, CallStats)> {
+        self.reached.get().map(|reached| reached.pd.call_stats()).unwrap_or_default()
+    }
+
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Relaxed);
         if let Some(reached) = self.reached.get() {

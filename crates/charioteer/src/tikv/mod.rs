@@ -19,22 +19,23 @@ mod failure;
 mod grpc;
 mod locate;
 mod options;
+mod pages;
 mod pd;
 mod range;
 mod raw;
+mod regions;
 mod rpc;
 mod send;
 mod txn;
 
 pub use charioteer_proto::tikv::timestamp::Timestamp;
 pub use options::{ApiVersion, Mode, Options, ReadFrom};
-pub use raw::{
-    Checksum, CoprocessorReply, PutOptions, RawClient, RegionInfo, Row, ScanOptions, Scanner, StoreInfo, Swap, Ttl,
-};
+pub use raw::{Checksum, CoprocessorReply, PutOptions, RawClient, Row, ScanOptions, Scanner, Swap, Ttl};
+pub use regions::{RegionInfo, StoreInfo};
 pub use txn::{
-    ConflictReason, Deadlock, GcBarrier, GcState, Isolation, Lock, LockKind, LockOptions, LockWait, Locking, Priority,
-    Savepoint, Snapshot, SnapshotOptions, Transaction, TxnClient, TxnError, TxnOptions, TxnScanner, WaitsFor,
-    WriteConflict,
+    Assertions, ConflictReason, Deadlock, GcBarrier, GcOptions, GcState, Isolation, Lock, LockKind, LockOptions,
+    LockWait, Locking, PipelinedOptions, PipelinedTransaction, Priority, Savepoint, Snapshot, SnapshotOptions,
+    Transaction, TxnClient, TxnError, TxnOptions, TxnScanner, WaitsFor, WriteConflict,
 };
 
 /// The database's name in spans and metrics, by OpenTelemetry's conventions.

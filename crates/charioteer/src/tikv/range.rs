@@ -34,6 +34,38 @@ pub(super) fn part(place: &Place, end: &Bytes) -> (Bytes, Behind) {
     }
 }
 
+/// The part of a scan's range that lies in a region.
+pub(super) fn overlap((start, end): (&Bytes, &Bytes), place: &Place) -> (Bytes, Bytes) {
+    let start = if start < place.start() { place.start() } else { start };
+    let is_within = place.end().is_empty() || (!end.is_empty() && end <= place.end());
+    (start.clone(), if is_within { end } else { place.end() }.clone())
+}
+
+/// What is left of a scan's range behind a page, which has all there is of a part of it up to its last key, or all of it if there is no
+/// such key; and where the region ends, if that is within what is left.
+pub(super) fn left(
+    (start, end): (&Bytes, &Bytes),
+    part: (Bytes, Bytes),
+    last: Option<&Bytes>,
+    is_reverse: bool,
+) -> (Behind, Option<Bytes>) {
+    let (first, beyond) = part;
+    let border = if is_reverse { first } else { beyond };
+    let is_last = border == if is_reverse { start } else { end };
+    let rest = match (is_reverse, last) {
+        (_, None) if is_last => return (None, None),
+        (false, None) => (border.clone(), end.clone()),
+        (true, None) => (start.clone(), border.clone()),
+        (false, Some(last)) => (just_behind(last), end.clone()),
+        (true, Some(last)) => (start.clone(), apart(last)),
+    };
+    if is_over(&rest.0, &rest.1) {
+        return (None, None);
+    }
+    let is_within = !is_last && if is_reverse { rest.1.is_empty() || border < rest.1 } else { rest.0 < border };
+    (Some(rest), is_within.then_some(border))
+}
+
 /// A bound above, as a store takes it that reads downwards.
 pub(super) fn upper_bound(end: Bytes) -> Bytes {
     if end.is_empty() { Bytes::from_static(&BEYOND) } else { end }

@@ -28,13 +28,16 @@ pub(super) trait RegionOperation: Operation {
     /// Whether it may well take a store longer than other calls, so that its attempts are not cut short.
     const IS_LONG: bool = false;
     /// The method of stores that does it.
-    type Method: Travels<Request: Regional + Send + Sync, Reply: RegionalReply + Send>;
+    type Method: Travels<Request: Regional + Default + Send + Sync, Reply: RegionalReply + Send>;
 
     /// Where it belongs.
     fn spot(&self) -> Spot<'_>;
 
     /// What is sent to this region, but for the context.
     fn request(&self, place: &Place) -> <Self::Method as Travels>::Request;
+
+    /// Takes back what was sent, if it is of use for the next attempt.
+    fn take_back(&self, _request: <Self::Method as Travels>::Request) {}
 
     /// Says in the context what there is to be said beside the region.
     fn explain(&self, _context: &mut Context) {}
@@ -72,7 +75,7 @@ pub(super) trait Travels {
 
     fn send(
         store: &StoreConnection,
-        request: Self::Request,
+        request: &Self::Request,
         deadline: Instant,
         progress: &Progress,
     ) -> impl Future<Output = Result<Self::Reply, Failure>> + Send;
@@ -86,7 +89,7 @@ macro_rules! in_batches {
 
             fn send(
                 store: &StoreConnection,
-                request: <Self as Travels>::Request,
+                request: &<Self as Travels>::Request,
                 deadline: Instant,
                 progress: &Progress,
             ) -> impl Future<Output = Result<<Self as Travels>::Reply, Failure>> + Send {
@@ -104,11 +107,11 @@ macro_rules! alone {
 
             async fn send(
                 store: &StoreConnection,
-                request: <Self as Travels>::Request,
+                request: &<Self as Travels>::Request,
                 deadline: Instant,
                 progress: &Progress,
             ) -> Result<<Self as Travels>::Reply, Failure> {
-                store.unary::<Self>(&request, deadline, progress).await
+                store.unary::<Self>(request, deadline, progress).await
             }
         }
     )*};
@@ -117,6 +120,7 @@ macro_rules! alone {
 in_batches! {
     RawGet RawBatchGet RawPut RawBatchPut RawDelete RawBatchDelete RawDeleteRange RawCoprocessor
     KvGet KvBatchGet KvScan KvPrewrite KvCommit KvBatchRollback KvPessimisticLock KvPessimisticRollback KvTxnHeartBeat
+    KvFlush KvBufferBatchGet
     KvCheckTxnStatus KvCheckSecondaryLocks KvResolveLock KvScanLock KvDeleteRange
 }
 // Batches have no number for these.
@@ -131,7 +135,7 @@ impl Travels for RawScan {
 
     async fn send(
         store: &StoreConnection,
-        request: RawScanRequest,
+        request: &RawScanRequest,
         deadline: Instant,
         progress: &Progress,
     ) -> Result<ScanAnswer, Failure> {
@@ -178,11 +182,12 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
         if let Some(reply) = operation.misfit(place) {
             return Ok(reply);
         }
-        let mut request = operation.request(place);
+        let mut lent = Lent { operation, request: operation.request(place) };
         let mut context = place.context();
         operation.explain(&mut context);
-        *request.context_mut() = Some(context);
-        let sent = O::Method::send(place.store().connection(), request, deadline, progress).await;
+        *lent.request.context_mut() = Some(context);
+        let sent = O::Method::send(place.store().connection(), &lent.request, deadline, progress).await;
+        drop(lent);
         let mut reply = sent.map_err(|failure| self.not_answered(place, failure))?;
         match reply.take_region_error() {
             None => operation.reply(place, reply),
@@ -199,6 +204,18 @@ impl<O: RegionOperation> Backend<O> for Regions<'_> {
 
     fn peer(place: &Place) -> &Arc<str> {
         place.store().peer()
+    }
+}
+
+/// A request on its way, which its operation gets back whatever becomes of the attempt.
+struct Lent<'a, O: RegionOperation> {
+    operation: &'a O,
+    request: <O::Method as Travels>::Request,
+}
+
+impl<O: RegionOperation> Drop for Lent<'_, O> {
+    fn drop(&mut self) {
+        self.operation.take_back(std::mem::take(&mut self.request));
     }
 }
 

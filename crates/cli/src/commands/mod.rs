@@ -6,6 +6,7 @@
 mod kind;
 mod memcached;
 mod pegasus;
+mod range;
 mod session;
 mod settings;
 mod store;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::closing::{Closing, HeldOpen};
 
 /// The format that this version writes, and the latest that it reads.
 const FORMAT: u64 = 1;
@@ -28,7 +29,9 @@ pub(crate) const BACKUP_LIST: &str = "BACKUP";
 pub(crate) struct Folder {
     path: PathBuf,
     /// The operating system gives the lock back when the file is closed, however the process ends.
-    _lock: File,
+    lock: File,
+    /// Dropped behind the lock.
+    held_open: HeldOpen,
 }
 
 impl Folder {
@@ -56,6 +59,10 @@ impl Folder {
         Self::open(path)
     }
 
+    pub(crate) fn closing(&self) -> Closing {
+        self.held_open.closing()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -81,7 +88,7 @@ impl Folder {
         let opened = File::options().create(true).truncate(false).write(true).open(&file);
         let lock = opened.map_err(|error| Error::io("opening", &file, &error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock, held_open: HeldOpen::default() }),
             Err(TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(error)) => Err(Error::io("locking", &file, &error)),
         }
@@ -101,6 +108,14 @@ impl Folder {
         let part = self.path.join(MARKER_PART);
         write_synced(&part, format!("{MARKER_TEXT}{FORMAT}\n").as_bytes())?;
         put_in_place(&part, marker)
+    }
+}
+
+impl Drop for Folder {
+    /// Closing the file is not enough: a process that is being started by another thread has it too, until it is another program.
+    fn drop(&mut self) {
+        // The lock is given back then, a moment later.
+        let _ = self.lock.unlock();
     }
 }
 
@@ -188,5 +203,35 @@ fn sync_parent(path: &Path) -> Result<(), Error> {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
         _ => sync_folder(Path::new(".")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_let_go_of_is_free_at_once_while_other_threads_start_processes() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Folder::open(folder.path()).unwrap());
+        let started = AtomicU32::new(0);
+        let opened = thread::scope(|threads| {
+            threads.spawn(|| {
+                while started.load(Ordering::Relaxed) < 20 {
+                    Command::new("true").status().unwrap();
+                    started.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            let mut opened = Ok(());
+            while opened.is_ok() && started.load(Ordering::Relaxed) < 20 {
+                opened = Folder::open(folder.path()).map(drop);
+            }
+            opened
+        });
+        assert_eq!(opened, Ok(()));
     }
 }

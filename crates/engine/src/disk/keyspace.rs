@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,6 +11,7 @@ use fjall::{Database, KeyspaceCreateOptions};
 use parking_lot::RwLock;
 
 use super::errors::fjall_error;
+use super::folder::Folder;
 use crate::Error;
 
 /// Not dropped.
@@ -25,6 +25,8 @@ pub(crate) struct DiskKeyspace {
     made: u64,
     /// After which change it is not there any more.
     dropped: AtomicU64,
+    /// Held as long as fjall holds its own lock in it, which the handle does.
+    _folder: Arc<Folder>,
 }
 
 impl DiskKeyspace {
@@ -104,20 +106,20 @@ pub(super) enum Presence {
 }
 
 /// All keyspaces that are there.
-#[derive(Default)]
 pub(super) struct Keyspaces {
     by_name: RwLock<BTreeMap<String, Arc<DiskKeyspace>>>,
     /// How often the set was changed.
     changes: AtomicU64,
+    folder: Arc<Folder>,
 }
 
 impl Keyspaces {
     /// Those that a store has when it is opened.
-    pub(super) fn load(db: &Database, folder: &Path) -> Result<Self, Error> {
-        let keyspaces = Self::default();
+    pub(super) fn load(db: &Database, folder: &Arc<Folder>) -> Result<Self, Error> {
+        let keyspaces = Self { by_name: RwLock::default(), changes: AtomicU64::new(0), folder: Arc::clone(folder) };
         for name in db.list_keyspace_names() {
             let opened = db.keyspace(&name, KeyspaceCreateOptions::default);
-            let handle = opened.map_err(|error| fjall_error("opening a keyspace of", folder, error))?;
+            let handle = opened.map_err(|error| fjall_error("opening a keyspace of", &folder.rows(), error))?;
             keyspaces.put(&name, handle, 0);
         }
         Ok(keyspaces)
@@ -158,8 +160,13 @@ impl Keyspaces {
     }
 
     fn put(&self, name: &str, handle: fjall::Keyspace, made: u64) -> Arc<DiskKeyspace> {
-        let keyspace = DiskKeyspace { handle, name: name.to_owned(), made, dropped: AtomicU64::new(NEVER) };
-        let keyspace = Arc::new(keyspace);
+        let keyspace = Arc::new(DiskKeyspace {
+            handle,
+            name: name.to_owned(),
+            made,
+            dropped: AtomicU64::new(NEVER),
+            _folder: Arc::clone(&self.folder),
+        });
         self.by_name.write().insert(name.to_owned(), Arc::clone(&keyspace));
         keyspace
     }

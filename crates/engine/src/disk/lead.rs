@@ -123,22 +123,24 @@ impl Lead {
         }
         self.check_not_halted()?;
         self.space.check(byte_count, || self.keyspaces.disk_bytes())?;
+        let started = Instant::now();
         self.pace.keep(&changes, byte_count, &self.db).map_err(|error| self.halt(error))?;
         self.journal.keep_short(&self.keyspaces, &self.db)?;
         let mark = self.next_mark()?;
         self.journal.keep_few(&self.db).map_err(|error| self.halt(error))?;
 
-        let started = Instant::now();
+        let begun = Instant::now();
         self.under_way.begin(mark.seqno);
         let written = self.write(changes, durability);
         self.under_way.end();
         written?;
-        let took = started.elapsed();
+        let ended = Instant::now();
 
         self.journal.wrote(byte_count);
-        self.counters.committed(writers, durability, took);
+        // Waiting for the workers is what most stalls are.
+        self.counters.committed(writers, durability, ended - started);
         if durability == Durability::Fsync {
-            self.sync_time = (self.sync_time * 7 + took) / 8;
+            self.sync_time = (self.sync_time * 7 + (ended - begun)) / 8;
         }
         self.acknowledge(mark, durability)
     }

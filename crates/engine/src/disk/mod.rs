@@ -42,6 +42,7 @@ use self::space::Space;
 use self::stats::Counters;
 use self::under_way::UnderWay;
 use crate::batch::Batch;
+use crate::closing::Closing;
 use crate::{Error, Ticket};
 
 pub use self::backup::{Backup, restore_backup};
@@ -89,7 +90,7 @@ impl Disk {
         let next_seqno = db.seqno().max(marks.next_seqno).max(found.highest_seqno) + MORE_THAN_A_CHANGE_TAKES;
         db.supervisor.seqno.fetch_max(next_seqno);
         db.supervisor.snapshot_tracker.set(next_seqno);
-        let keyspaces = Arc::new(Keyspaces::load(&db, &folder.rows())?);
+        let keyspaces = Arc::new(Keyspaces::load(&db, &folder)?);
         let counters = Arc::<Counters>::default();
         let under_way = Arc::<UnderWay>::default();
         let lead = Lead::new(Start {
@@ -225,6 +226,11 @@ impl Disk {
             cache_bytes: self.db.cache_size(),
             ..self.counters.read()
         }
+    }
+
+    /// Tells when the folder can be opened again.
+    pub(crate) fn closing(&self) -> Closing {
+        self.folder.closing()
     }
 
     pub(crate) fn is_halted(&self) -> bool {

@@ -171,6 +171,11 @@ impl<'a> Latched<'a> {
         self.read().fate(key, start_ts)
     }
 
+    /// Refuses a transaction that started when what became of the key, and of itself there, may be gone.
+    pub(super) fn check_past(&self, key: &EncodedKey, start_ts: u64) -> Result<(), KeyError> {
+        self.timestamps.collected.missed(key, start_ts).map_or(Ok(()), Err)
+    }
+
     /// Keeps locks in memory until what was changed shows.
     pub(super) fn keep(&mut self, published: Published) {
         self.published.push(published);
@@ -272,7 +277,7 @@ impl<'a> Latched<'a> {
         if !is_protected {
             self.collapse_rollback(key, start_ts)?;
         }
-        if let (Some(lock), None, true) = (other, overlapped, is_protected) {
+        if let (Some(lock), None) = (other, overlapped) {
             self.note_rollback(key, lock, start_ts);
         }
         self.put_rollback(key, start_ts, overlapped.clone(), is_protected);
@@ -291,8 +296,6 @@ impl<'a> Latched<'a> {
     /// Writes that a transaction was rolled back, where nothing of it shows.
     fn put_rollback(&mut self, key: &EncodedKey, start_ts: u64, overlapped: Option<Write>, is_protected: bool) {
         match overlapped {
-            // What need not stay is not worth writing a version again.
-            Some(_) if !is_protected => {}
             Some(write) => self.put_write(key, start_ts, &Write { has_overlapped_rollback: true, ..write }),
             None => {
                 let write = Write { is_protected, ..Write::new(WriteKind::Rollback, start_ts) };

@@ -8,8 +8,9 @@ use super::rows::Fate;
 use super::{CommitTsExpired, KeyError};
 use crate::Error;
 
-/// Makes versions of the locks that a transaction has at some keys: of all or, refused, of none. Answers with the commit
-/// timestamp.
+/// Makes versions of the locks that a transaction has at some keys: of all or, refused, of none. Answers with the timestamp at
+/// which the first of them is committed: that is an earlier one if it was committed before, in one phase, and whoever asked for
+/// that was not told.
 ///
 /// ```
 /// use charioteer_engine::mvcc::{Commit, KeyError, MvccStore};
@@ -40,24 +41,26 @@ impl Command for Commit {
     fn apply(self, rows: &mut Latched<'_>) -> Result<Self::Reply, Error> {
         rows.answer(|rows| {
             check_order(self.start_ts, self.commit_ts)?;
+            let mut told = None;
             for key in &self.keys {
-                commit_key(rows, &EncodedKey::of(key), self.start_ts, self.commit_ts)?;
+                let commit_ts = commit_key(rows, &EncodedKey::of(key), self.start_ts, self.commit_ts)?;
+                told.get_or_insert(commit_ts);
             }
-            Ok(self.commit_ts)
+            Ok(told.unwrap_or(self.commit_ts))
         })
     }
 }
 
-/// Makes a version of the lock that a transaction has at a key.
+/// Makes a version of the lock that a transaction has at a key. Says when it is committed, which may have been before.
 pub(super) fn commit_key(
     rows: &mut Latched<'_>,
     key: &EncodedKey,
     start_ts: u64,
     commit_ts: u64,
-) -> Result<(), Refusal> {
+) -> Result<u64, Refusal> {
     let Some(lock) = rows.own_lock(key, start_ts)? else {
         return match rows.fate(key, start_ts)? {
-            Fate::Committed { .. } => Ok(()),
+            Fate::Committed { commit_ts } => Ok(commit_ts),
             Fate::RolledBack | Fate::Unknown { .. } => {
                 Err(KeyError::TxnLockNotFound { start_ts, commit_ts, key: key.decode()? }.into())
             }
@@ -73,5 +76,5 @@ pub(super) fn commit_key(
     } else {
         rows.commit_lock(key, &lock, commit_ts)?;
     }
-    Ok(())
+    Ok(commit_ts)
 }

@@ -322,6 +322,13 @@ pub enum KeyError {
         /// The key.
         key: Bytes,
     },
+    /// Garbage was collected up to a later timestamp: what was there may be gone.
+    TooOld {
+        /// What is read at, or when the transaction started.
+        ts: u64,
+        /// Up to when it was collected.
+        safe_point: u64,
+    },
     /// The key is, or is not, there against what the client takes for granted.
     AssertionFailed(Box<AssertionFailed>),
     /// The lock's primary is another key than the one that was asked.
@@ -388,6 +395,9 @@ impl fmt::Display for KeyError {
             }
             Self::TxnLockNotFound { start_ts, commit_ts, key } => {
                 write!(f, "the transaction {start_ts}, to be committed at {commit_ts}, has no lock of {key:?}")
+            }
+            Self::TooOld { ts, safe_point } => {
+                write!(f, "what was there at {ts} may be gone: garbage was collected up to {safe_point}")
             }
             Self::AssertionFailed(failed) => {
                 write!(

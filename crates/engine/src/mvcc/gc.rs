@@ -1,8 +1,12 @@
 //! Versions that nobody can see any more.
 //!
-//! What is to go is found in rows of an instant, and removed later, by row. That is no race: a row found here is older than
-//! another one that stays, or tells nothing to readers at the safe point, and becomes neither newer nor telling. A deletion goes
-//! behind all that it deletes.
+//! What is to go is found in rows of an instant, and removed later, by row, under the latches of its key: a command may be about
+//! to write a row again that it has found there, with a note of a rollback, and would bring it back. A row that was found is older
+//! than another one that stays, or tells nothing to readers at the safe point, and stays so unless another transaction comes to
+//! be committed in its place; then it is left alone. A deletion goes behind all that it deletes.
+//!
+//! From when on it is looked for, readers before the safe point are refused, and so are transactions that started before it and
+//! would be judged by what is there ([`KeyError::TooOld`](super::KeyError::TooOld)).
 
 use std::ops::{Bound, ControlFlow};
 
@@ -51,8 +55,8 @@ struct KeySoFar {
     key: EncodedKey,
     /// Whether its latest version at the safe point was met, so that the others go.
     is_covered: bool,
-    /// When it was deleted, if that is what the version says.
-    deleted_at: Option<u64>,
+    /// The version, if what it says is that it was deleted.
+    deletion: Option<Row>,
 }
 
 /// A row to be removed.
@@ -60,8 +64,21 @@ struct KeySoFar {
 struct Row {
     key: EncodedKey,
     commit_ts: u64,
-    /// Of a version whose value lies beside it, where.
-    value: Option<u64>,
+    kind: WriteKind,
+    start_ts: u64,
+    /// Whether its value lies beside it.
+    has_value: bool,
+}
+
+impl Row {
+    fn new(key: EncodedKey, commit_ts: u64, write: &Write) -> Self {
+        let has_value = write.kind == WriteKind::Put && write.short_value.is_none();
+        Self { key, commit_ts, kind: write.kind, start_ts: write.start_ts, has_value }
+    }
+
+    fn is_still(&self, found: &Write) -> bool {
+        found.kind == self.kind && found.start_ts == self.start_ts
+    }
 }
 
 /// Rows that nobody can see any more; run, they are removed.
@@ -102,7 +119,7 @@ impl FindGarbage {
         if self.known.as_ref().is_none_or(|known| known.key != key) {
             self.end_key();
         }
-        let known = self.known.get_or_insert_with(|| KeySoFar { key, is_covered: false, deleted_at: None });
+        let known = self.known.get_or_insert_with(|| KeySoFar { key, is_covered: false, deletion: None });
         if commit_ts > self.safe_point {
             return;
         }
@@ -110,26 +127,24 @@ impl FindGarbage {
             // The latest of all stays.
             WriteKind::Put if !known.is_covered => known.is_covered = true,
             // Before what it deletes is gone, that would come back.
-            WriteKind::Delete if !known.is_covered => (known.is_covered, known.deleted_at) = (true, Some(commit_ts)),
-            kind => {
-                let has_value = kind == WriteKind::Put && write.short_value.is_none();
-                let value = has_value.then_some(write.start_ts);
-                self.found.push(Row { key: known.key.clone(), commit_ts, value });
+            WriteKind::Delete if !known.is_covered => {
+                known.is_covered = true;
+                known.deletion = Some(Row::new(known.key.clone(), commit_ts, write));
             }
+            _ => self.found.push(Row::new(known.key.clone(), commit_ts, write)),
         }
     }
 
     fn end_key(&mut self) {
-        if let Some(KeySoFar { key, deleted_at: Some(commit_ts), .. }) = self.known.take() {
-            self.found.push(Row { key, commit_ts, value: None });
-        }
+        self.found.extend(self.known.take().and_then(|known| known.deletion));
     }
 }
 
 impl Read for FindGarbage {
     type Reply = GarbageFound;
 
-    fn admit(&mut self, _: &Admission) -> Option<GarbageFound> {
+    fn admit(&mut self, admission: &Admission) -> Option<GarbageFound> {
+        admission.0.collected.raise(&self.range, self.safe_point);
         None
     }
 
@@ -179,14 +194,20 @@ impl Command for Garbage {
     type Reply = ();
 
     fn latches(&self) -> Latches {
-        Latches::Keys(Vec::new())
+        let mut keys: Vec<&EncodedKey> = self.rows.iter().map(|row| &row.key).collect();
+        keys.dedup();
+        // There is no other command on a key that cannot be read.
+        Latches::Keys(keys.into_iter().filter_map(|key| key.decode().ok()).collect())
     }
 
     fn apply(self, rows: &mut Latched<'_>) -> Result<(), Error> {
-        for Row { key, commit_ts, value } in self.rows {
-            rows.delete_write(&key, commit_ts);
-            if let Some(start_ts) = value {
-                rows.delete_value(&key, start_ts);
+        for row in self.rows {
+            let is_still = rows.read().version_at(&row.key, row.commit_ts)?.is_some_and(|found| row.is_still(&found));
+            if is_still {
+                rows.delete_write(&row.key, row.commit_ts);
+            }
+            if is_still && row.has_value {
+                rows.delete_value(&row.key, row.start_ts);
             }
         }
         Ok(())

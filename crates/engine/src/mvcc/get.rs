@@ -52,6 +52,10 @@ impl Read for Get {
         self.at.blocked(&admission.0, &EncodedKey::of(&self.key)).map(Err)
     }
 
+    fn missed(&self, admission: &Admission) -> Option<Self::Reply> {
+        admission.0.collected.missed_of(std::slice::from_ref(&self.key), self.at.ts).map(Err)
+    }
+
     fn step(&mut self, rows: &ReadRows, _: &mut usize) -> Result<Option<Self::Reply>, Error> {
         rows.ask(|reader| get(reader, &EncodedKey::of(&self.key), &self.at)).map(Some)
     }
@@ -120,6 +124,10 @@ impl Read for BatchGet {
     fn admit(&mut self, admission: &Admission) -> Option<Self::Reply> {
         self.at.raise(&admission.0);
         self.keys.iter().find_map(|key| self.at.blocked(&admission.0, &EncodedKey::of(key))).map(Err)
+    }
+
+    fn missed(&self, admission: &Admission) -> Option<Self::Reply> {
+        admission.0.collected.missed_of(&self.keys, self.at.ts).map(Err)
     }
 
     fn step(&mut self, rows: &ReadRows, work: &mut usize) -> Result<Option<Self::Reply>, Error> {

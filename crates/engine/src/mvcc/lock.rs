@@ -120,7 +120,9 @@ impl Lock {
     /// The bytes to store.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut stored = BytesMut::with_capacity(64 + self.primary.len());
+        let named: usize = self.secondaries.iter().map(|key| key.len() + 2).sum();
+        let value = self.short_value.as_ref().map_or(0, Bytes::len);
+        let mut stored = BytesMut::with_capacity(64 + self.primary.len() + named + value);
         stored.put_u8(match self.kind {
             LockKind::Put => b'P',
             LockKind::Delete => b'D',

@@ -26,6 +26,7 @@
 mod buffer;
 mod check_secondary_locks;
 mod check_txn_status;
+mod collected;
 mod command;
 mod commit;
 mod delete_range;

@@ -145,6 +145,7 @@ impl PessimisticLock {
     }
 
     fn lock_free(&self, rows: &mut Latched<'_>, to_lock: &KeyToLock, key: &EncodedKey) -> Result<KeyLocked, Refusal> {
+        rows.check_past(key, self.start_ts.min(self.for_update_ts))?;
         let newest = rows.newest(key, u64::MAX)?;
         let conflict = newest.as_ref().filter(|version| version.commit_ts > self.for_update_ts);
         if let Some(version) = conflict.filter(|_| !self.force) {

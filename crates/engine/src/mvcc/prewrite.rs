@@ -116,8 +116,8 @@ struct Planned {
     key: EncodedKey,
     lock: Lock,
     value: Option<Bytes>,
-    /// The lock that is there, and is the transaction's own.
-    replaced: Option<Lock>,
+    /// The lock that is there, and is the transaction's own; seldom, in what there are many of.
+    replaced: Option<Box<Lock>>,
 }
 
 /// What is to be done, as far as the mutations so far say.
@@ -130,6 +130,22 @@ struct Plan {
     min_commit_ts: u64,
     /// Whether some key was locked before as in two phases, so that the others must be too.
     falls_back: bool,
+}
+
+impl Plan {
+    fn is_refused(&self) -> bool {
+        !self.blocked.is_empty() || self.failed_assertion.is_some()
+    }
+
+    /// Locks are collected, and of failed assertions the first is remembered, since they may follow from something else.
+    fn settle(&mut self, error: KeyError) -> Result<(), End> {
+        match error {
+            KeyError::Locked(_) => self.blocked.push(error),
+            KeyError::AssertionFailed(_) => drop(self.failed_assertion.get_or_insert(error)),
+            error => return Err(error.into()),
+        }
+        Ok(())
+    }
 }
 
 /// What ends a prewrite early.
@@ -174,12 +190,17 @@ impl Command for Prewrite {
 
 impl Prewrite {
     fn plan(&self, rows: &mut Latched<'_>, mutations: Vec<Mutation>) -> Result<Plan, End> {
-        let mut plan = Plan::default();
-        for mutation in mutations {
-            let key = EncodedKey::of(&mutation.key);
-            match check(self, rows, &key, &mutation) {
-                Ok(checked) => self.add(&mut plan, key, mutation, checked),
-                Err(Refusal::Key(error)) => self.settle(rows, &key, error, &mut plan)?,
+        let mut plan = Plan { locks: Vec::with_capacity(mutations.len()), ..Plan::default() };
+        let keys: Vec<EncodedKey> = mutations.iter().map(|mutation| EncodedKey::of(&mutation.key)).collect();
+        for (key, mutation) in keys.iter().zip(mutations) {
+            match check(self, rows, key, &mutation) {
+                Ok(checked) => self.add(&mut plan, key.clone(), mutation, checked),
+                Err(Refusal::Key(error)) => {
+                    // What all keys show was looked at when the first was refused.
+                    let all = if plan.is_refused() { &[] } else { &keys[..] };
+                    self.end_if_committed(rows, key, all, &error)?;
+                    plan.settle(error)?;
+                }
                 Err(Refusal::Store(error)) => return Err(error.into()),
             }
         }
@@ -187,6 +208,35 @@ impl Prewrite {
             Some(error) if plan.blocked.is_empty() => Err(error.into()),
             _ => Ok(plan),
         }
+    }
+
+    /// A refusal may come of that the transaction was committed already, by the very request that is asked for again. Where that
+    /// one was enough, any of its keys may show it; otherwise the one that is refused.
+    fn end_if_committed(
+        &self,
+        rows: &mut Latched<'_>,
+        refused: &EncodedKey,
+        all: &[EncodedKey],
+        error: &KeyError,
+    ) -> Result<(), End> {
+        let may_be_committed = match error {
+            KeyError::WriteConflict(conflict) => conflict.conflict_commit_ts > conflict.start_ts,
+            KeyError::Locked(_) | KeyError::TooOld { .. } | KeyError::Abort(Abort::PessimisticLockNotFound { .. }) => {
+                true
+            }
+            _ => false,
+        };
+        let asked = match (self.calculates(), may_be_committed) {
+            (true, _) => all,
+            (false, true) => std::slice::from_ref(refused),
+            (false, false) => &[],
+        };
+        for key in asked {
+            if let Fate::Committed { commit_ts } = rows.fate(key, self.start_ts)? {
+                return Err(End::Committed { commit_ts });
+            }
+        }
+        Ok(())
     }
 
     fn add(&self, plan: &mut Plan, key: EncodedKey, mutation: Mutation, checked: Checked) {
@@ -208,26 +258,7 @@ impl Prewrite {
         plan.min_commit_ts = plan.min_commit_ts.max(min_commit_ts);
     }
 
-    /// A refusal may come of that the transaction was committed already. Otherwise locks are collected, and of failed
-    /// assertions the first is remembered, since they may follow from something else.
-    fn settle(&self, rows: &mut Latched<'_>, key: &EncodedKey, error: KeyError, plan: &mut Plan) -> Result<(), End> {
-        let may_be_committed = match &error {
-            KeyError::WriteConflict(conflict) => conflict.conflict_commit_ts > conflict.start_ts,
-            KeyError::Locked(_) | KeyError::Abort(Abort::PessimisticLockNotFound { .. }) => true,
-            _ => false,
-        };
-        if may_be_committed && let Fate::Committed { commit_ts } = rows.fate(key, self.start_ts)? {
-            return Err(End::Committed { commit_ts });
-        }
-        match error {
-            KeyError::Locked(_) => plan.blocked.push(error),
-            KeyError::AssertionFailed(_) => drop(plan.failed_assertion.get_or_insert(error)),
-            error => return Err(error.into()),
-        }
-        Ok(())
-    }
-
-    fn planned(&self, key: EncodedKey, mutation: Mutation, replaced: Option<Lock>) -> Planned {
+    fn planned(&self, key: EncodedKey, mutation: Mutation, replaced: Option<Box<Lock>>) -> Planned {
         let (kind, value) = match mutation.change {
             Change::Put(value) | Change::Insert(value) => (LockKind::Put, Some(value)),
             Change::Delete => (LockKind::Delete, None),

@@ -20,7 +20,7 @@ pub(super) enum Checked {
     /// A later bit of the transaction's buffer has been written already.
     Stale,
     /// It is to be locked, perhaps over a lock of the transaction's own.
-    ToLock { replaced: Option<Lock> },
+    ToLock { replaced: Option<Box<Lock>> },
 }
 
 /// Looks whether a key may be locked.
@@ -42,14 +42,18 @@ pub(super) fn check(
         rows.timestamps().raise(prewrite.start_ts);
     }
     let mut is_asserted = false;
-    let replaced = match rows.lock(key)? {
+    let lock = rows.lock(key)?;
+    if lock.is_none() {
+        rows.check_past(key, prewrite.start_ts)?;
+    }
+    let replaced = match lock {
         Some(lock) => match check.met(lock)? {
             Own::Prewritten { min_commit_ts } => return Ok(Checked::Locked { min_commit_ts }),
             Own::Stale => return Ok(Checked::Stale),
             Own::ToReplace(lock) => {
                 // A key is asserted by the first bit of the buffer that it is in.
                 is_asserted = !lock.is_pessimistic();
-                Some(lock)
+                Some(Box::new(lock))
             }
         },
         None if mutation.pessimistic == PessimisticAction::DoPessimisticCheck && prewrite.is_pessimistic() => {

@@ -201,7 +201,8 @@ pub struct Admission(pub(super) Arc<Timestamps>);
 
 /// A rule that only reads, a bit at a time.
 ///
-/// The driver calls [`admit`](Self::admit), takes a snapshot, and calls [`step`](Self::step) until there is an answer.
+/// The driver calls [`admit`](Self::admit), takes a snapshot, asks whether it was taken in time ([`missed`](Self::missed)),
+/// and calls [`step`](Self::step) until there is an answer.
 ///
 /// ```
 /// use charioteer_engine::mvcc::{Get, MvccStore, Read, ReadAt};
@@ -221,6 +222,11 @@ pub trait Read {
 
     /// Notes at which timestamp is read, and looks for what is being written. An answer is the last one.
     fn admit(&mut self, admission: &Admission) -> Option<Self::Reply>;
+
+    /// Looks, once the snapshot is taken, whether what is to be read may be gone. An answer is the last one.
+    fn missed(&self, _admission: &Admission) -> Option<Self::Reply> {
+        None
+    }
 
     /// Reads a little more, about as much as `work` says, which it counts down. Gives the answer when there is one.
     ///

@@ -140,7 +140,7 @@ pub(super) fn locks_of(
 fn end(rows: &mut Latched<'_>, key: &EncodedKey, start_ts: u64, commit_ts: u64) -> Result<(), Refusal> {
     if commit_ts != 0 {
         check_order(start_ts, commit_ts)?;
-        return commit_key(rows, key, start_ts, commit_ts);
+        return commit_key(rows, key, start_ts, commit_ts).map(drop);
     }
     match roll_back_key(rows, key, start_ts, 0, false)? {
         Fate::Committed { commit_ts } => Err(Abort::Committed { start_ts, commit_ts, key: key.decode()? }.into()),

@@ -90,8 +90,14 @@ impl Rows for &Db {
         Db::get(self, keyspace, key)
     }
 
-    fn visit(&mut self, keyspace: &Keyspace, range: StoredRange<'_>, visit: Visit<'_>) -> Result<(), Error> {
-        self.snapshot_of(keyspace)?.visit(keyspace, range, Direction::Forward, visit)
+    /// What a command looks for lies at the beginning, mostly: to find where the range ends would take as long.
+    fn visit(&mut self, keyspace: &Keyspace, (first, last): StoredRange<'_>, visit: Visit<'_>) -> Result<(), Error> {
+        let rows = self.snapshot_of(keyspace)?;
+        rows.visit(keyspace, (first, Bound::Unbounded), Direction::Forward, |key, stored| match last {
+            Bound::Included(last) if key > last => ControlFlow::Break(()),
+            Bound::Excluded(last) if key >= last => ControlFlow::Break(()),
+            _ => visit(key, stored),
+        })
     }
 }
 
@@ -184,6 +190,11 @@ impl<'a> Reader<'a> {
             }
         })?;
         damage.map_or(Ok(()), Err)
+    }
+
+    /// The version of a key that was committed at that timestamp.
+    pub(super) fn version_at(&mut self, key: &EncodedKey, commit_ts: u64) -> Result<Option<Write>, Error> {
+        self.rows.get(&self.families.writes, &key.at(commit_ts))?.map(decode_write).transpose()
     }
 
     /// The latest version of a key that is not later than `ts`, whatever it did.

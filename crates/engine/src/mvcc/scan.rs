@@ -156,6 +156,10 @@ impl Read for Scan {
         self.at.blocked_in(&admission.0, self.bounds()).map(Err)
     }
 
+    fn missed(&self, admission: &Admission) -> Option<Self::Reply> {
+        admission.0.collected.missed_in(self.bounds(), self.at.ts).map(Err)
+    }
+
     fn step(&mut self, rows: &ReadRows, work: &mut usize) -> Result<Option<Self::Reply>, Error> {
         while *work > 0 && !self.is_full() {
             if self.window.is_none() {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::command::{Changed, Command, Done, Latched, Latches};
 use super::key::check_key;
 use super::latches::KeyLatches;
+use super::range::KeyRange;
 use super::reading::{Admission, Read, ReadRows, Reading};
 use super::rows::{Families, Rows};
 use super::timestamps::Timestamps;
@@ -76,21 +77,23 @@ impl MvccStore {
     /// # Errors
     /// [`Error::MvccKey`] when it may write a key that is too long, and what the store gives.
     pub fn run<C: Command>(&self, command: C) -> Result<Done<C::Reply>, Error> {
-        check_keys(&command.latches())?;
+        let latches = command.latches();
+        check_keys(&latches)?;
         match self.inner.db.disk() {
             Some(disk) => disk.run(self.staged(command)),
-            None => self.inner.run_in_memory(command),
+            None => self.inner.run_in_memory(&latches, command),
         }
     }
 
     /// Begins a command as [`run`](Self::run) does, without waiting for what it writes. In memory it is done at once.
     pub fn submit<C: Command>(&self, command: C) -> Ticket<Done<C::Reply>> {
-        if let Err(error) = check_keys(&command.latches()) {
+        let latches = command.latches();
+        if let Err(error) = check_keys(&latches) {
             return Ticket::ready(Err(error));
         }
         match self.inner.db.disk() {
             Some(disk) => disk.submit(self.staged(command)),
-            None => Ticket::ready(self.inner.run_in_memory(command)),
+            None => Ticket::ready(self.inner.run_in_memory(&latches, command)),
         }
     }
 
@@ -107,11 +110,16 @@ impl MvccStore {
     /// # Errors
     /// What the store gives.
     pub fn begin_read<R: Read>(&self, mut read: R) -> Result<Reading<R>, Error> {
-        // In this order: see `timestamps`.
-        match read.admit(&Admission(Arc::clone(&self.inner.timestamps))) {
-            Some(reply) => Ok(Reading::answered(reply)),
-            None => Ok(Reading::begin(read, self.rows_now()?)),
+        // In this order: see `timestamps` and `collected`.
+        let admission = Admission(Arc::clone(&self.inner.timestamps));
+        if let Some(reply) = read.admit(&admission) {
+            return Ok(Reading::answered(reply));
         }
+        let rows = self.rows_now()?;
+        Ok(match read.missed(&admission) {
+            Some(reply) => Reading::answered(reply),
+            None => Reading::begin(read, rows),
+        })
     }
 
     /// The rows as they are now.
@@ -133,6 +141,13 @@ impl MvccStore {
     /// this of the latest timestamp there is: nobody knows any more what was read.
     pub fn raise_max_read_ts(&self, ts: u64) {
         self.inner.timestamps.raise(ts);
+    }
+
+    /// Refuses whoever reads in a range before a safe point, or writes there in a transaction that started before it, with
+    /// [`KeyError::TooOld`](super::KeyError::TooOld). [`FindGarbage`](super::FindGarbage) says so by itself; whoever opens a
+    /// store in which garbage was collected before says it again, since nobody knows any more.
+    pub fn raise_safe_point(&self, range: &KeyRange, safe_point: u64) {
+        self.inner.timestamps.collected.raise(range, safe_point);
     }
 
     fn staged<C: Command>(
@@ -157,8 +172,8 @@ impl Inner {
         Ok((reply, latched.into_changed()))
     }
 
-    fn run_in_memory<C: Command>(&self, command: C) -> Result<Done<C::Reply>, Error> {
-        let _latches = self.latches.take(&command.latches());
+    fn run_in_memory<C: Command>(&self, latches: &Latches, command: C) -> Result<Done<C::Reply>, Error> {
+        let _latched = self.latches.take(latches);
         let (reply, changed) = self.apply(&mut &self.db, command)?;
         if !changed.batch.is_empty() {
             self.db.commit(changed.batch)?;

@@ -24,13 +24,15 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 use smallvec::SmallVec;
 
+use super::collected::Collected;
 use super::key::EncodedKey;
 use super::lock::Lock;
 use crate::snapshot::is_empty;
 
-/// The highest timestamp that was read at, and the locks that are being written.
+/// The highest timestamp that was read at, the locks that are being written, and how much of the past is gone.
 #[derive(Debug, Default)]
 pub(super) struct Timestamps {
+    pub(super) collected: Collected,
     max_read_ts: AtomicU64,
     locks: RwLock<BTreeMap<Bytes, LocksOfKey>>,
     /// The number of the next batch of locks.

@@ -4,6 +4,7 @@
 mod suite;
 
 use std::ops::Deref;
+use std::path::Path;
 
 use charioteer_engine::table::has_expired;
 use charioteer_engine::{Clock, Db, DiskOptions, Durability};
@@ -12,20 +13,38 @@ use tempfile::TempDir;
 /// A fresh store. What is flushed is enough: none of these tests stops the machine.
 pub(crate) struct TestDb {
     pub(crate) db: Db,
-    _folder: TempDir,
+    clock: Clock,
+    folder: TempDir,
 }
 
 impl TestDb {
+    /// Each makes a folder, and opens it several times.
+    pub(crate) const MODEL_CASES: u32 = 24;
+
     pub(crate) fn new() -> Self {
         Self::with_clock(Clock::system())
     }
 
     pub(crate) fn with_clock(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            DiskOptions { durability: Durability::Flush, expired: has_expired, clock, ..DiskOptions::default() };
-        Self { db: Db::open(folder.path(), options).unwrap(), _folder: folder }
+        Self { db: open(folder.path(), &clock), clock, folder }
     }
+
+    pub(crate) fn reopen(&mut self) {
+        // The folder is free once nobody has the store any more.
+        self.db = Db::memory();
+        self.db = open(self.folder.path(), &self.clock);
+    }
+}
+
+fn open(folder: &Path, clock: &Clock) -> Db {
+    let options = DiskOptions {
+        durability: Durability::Flush,
+        expired: has_expired,
+        clock: clock.clone(),
+        ..DiskOptions::default()
+    };
+    Db::open(folder, options).unwrap()
 }
 
 impl Deref for TestDb {

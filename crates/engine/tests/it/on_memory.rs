@@ -13,6 +13,8 @@ pub(crate) struct TestDb {
 }
 
 impl TestDb {
+    pub(crate) const MODEL_CASES: u32 = 256;
+
     pub(crate) fn new() -> Self {
         Self::with_clock(Clock::system())
     }
@@ -20,6 +22,9 @@ impl TestDb {
     pub(crate) fn with_clock(_: Clock) -> Self {
         Self { db: Db::memory() }
     }
+
+    /// There is nothing to open again.
+    pub(crate) const fn reopen(&mut self) {}
 }
 
 impl Deref for TestDb {

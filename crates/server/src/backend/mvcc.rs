@@ -58,6 +58,11 @@ impl EmbeddedMvcc {
     pub(crate) fn commit_behind(&self, ts: u64) {
         self.store.raise_max_read_ts(ts);
     }
+
+    /// Refuses whoever reads in a range before a safe point up to which garbage was collected before the store was opened.
+    pub(crate) fn past_is_gone(&self, range: &KeyRange, safe_point: u64) {
+        self.store.raise_safe_point(range, safe_point);
+    }
 }
 
 impl Mvcc for EmbeddedMvcc {

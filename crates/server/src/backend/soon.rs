@@ -1,9 +1,12 @@
 //! An answer that most often is there at once.
 
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
 
 /// An answer that is there, or comes. What is read and written in memory is answered at once, and costs no future.
 ///
@@ -37,9 +40,49 @@ impl<T: Send + 'static> Soon<T> {
         }
     }
 
+    /// What is made of the answer, also if whoever waits for it leaves: then a task does it.
+    pub(crate) fn map_to_the_end<U: Send + 'static>(self, then: impl FnOnce(T) -> U + Send + 'static) -> Soon<U> {
+        match self.map(then) {
+            Soon::Ready(answer) => Soon::Ready(answer),
+            Soon::Pending(answer) => Soon::Pending(ToTheEnd::new(answer).boxed()),
+        }
+    }
+
     /// An answer that is to be waited for.
     pub(crate) fn later(answer: impl Future<Output = T> + Send + 'static) -> Self {
         Self::Pending(answer.boxed())
+    }
+}
+
+/// Is waited for to the end: by whoever has it or, when it is dropped, by a task.
+struct ToTheEnd<T: Send + 'static> {
+    answer: Option<BoxFuture<'static, T>>,
+    /// Without a runtime everybody is leaving.
+    runtime: Option<Handle>,
+}
+
+impl<T: Send + 'static> ToTheEnd<T> {
+    fn new(answer: BoxFuture<'static, T>) -> Self {
+        Self { answer: Some(answer), runtime: Handle::try_current().ok() }
+    }
+}
+
+impl<T: Send + 'static> Future for ToTheEnd<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(waiting) = &mut self.answer else { return Poll::Pending };
+        let answer = ready!(waiting.poll_unpin(context));
+        self.answer = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl<T: Send + 'static> Drop for ToTheEnd<T> {
+    fn drop(&mut self) {
+        if let (Some(answer), Some(runtime)) = (self.answer.take(), &self.runtime) {
+            runtime.spawn(answer.map(drop));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use charioteer_engine::raw::Keys;
 use super::Starting;
 use crate::backend::{EmbeddedRows, Rows, aside};
 use crate::listener::Listener;
-use crate::tikv::{Cluster, Parts, Pd, Ports, Service, Store, StoreParts, collect};
+use crate::tikv::{Cluster, Parts, Pd, Ports, SafeRange, Service, Store, StoreParts, Waits, collect};
 use crate::tls::{Handshakes, Protocols};
 use crate::{Error, Tls};
 
@@ -28,19 +28,22 @@ impl Starting {
         self.addresses.tikv_stores.clone_from(&addresses);
 
         let (backend, clock, api) = (Arc::clone(&self.backend), self.options.clock.clone(), options.api);
+        let lock_wait = options.lock_wait;
         let store_count = addresses.len();
         let opened = aside(move || {
             let cluster = Arc::new(Cluster::open(backend.db(), &clock, addresses, &options)?);
             let pd = Pd::open(Arc::clone(&cluster), &clock)?;
             let rows = backend.rows()?;
-            for keys in [Keys::Plain, Keys::Prefixed] {
+            for keys in Keys::ALL {
                 rows.mvcc(keys).commit_behind(pd.last_timestamp().into());
+                let gone = |range: SafeRange| rows.mvcc(keys).past_is_gone(&range.keys, range.safe_point);
+                pd.safe_ranges().into_iter().for_each(gone);
             }
             Ok((cluster, pd, rows))
         });
         let (cluster, pd_service, rows) = opened.await.map_err(Error::Store)?;
         let pd_service = Arc::new(pd_service);
-        let waits = Arc::default();
+        let waits = Arc::new(Waits::at_most(lock_wait));
         let store = |number| {
             let (cluster, clock) = (Arc::clone(&cluster), self.options.clock.clone());
             let frame_bytes = self.options.limits.frame_bytes;

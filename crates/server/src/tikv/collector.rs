@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use charioteer_engine::mvcc::KeyRange;
 use charioteer_engine::raw::Keys;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -27,9 +26,8 @@ pub(crate) async fn collect(pd: Arc<Pd>, rows: impl Rows, stop: CancellationToke
 }
 
 async fn collect_in(rows: &impl Rows, range: &SafeRange) {
-    for stored in [Keys::Plain, Keys::Prefixed] {
-        let keys = KeyRange::new(range.start.clone(), range.end.clone());
-        if let Err(error) = collect_garbage(rows.mvcc(stored), keys, range.safe_point).await {
+    for stored in Keys::ALL {
+        if let Err(error) = collect_garbage(rows.mvcc(stored), range.keys.clone(), range.safe_point).await {
             warn!(%error, safe_point = range.safe_point, "cannot remove versions that nobody sees any more");
         }
     }

@@ -1,7 +1,9 @@
 //! What is to be served of TiKV, and where.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
+use super::waits::LONGEST_WAIT;
 use crate::{Error, Tls};
 
 const MOST_REGIONS: usize = 10_000;
@@ -28,6 +30,9 @@ pub struct TikvOptions {
     pub regions: usize,
     /// Speaks TLS on all of these addresses, and nothing else. Default no. Files are read when the server starts.
     pub tls: Option<Tls>,
+    /// How long a request waits for another transaction's lock at most, and as long as that if it does not say. Default 1 s, as TiKV has
+    /// it (`wait-for-lock-timeout`).
+    pub lock_wait: Duration,
 }
 
 /// Which API versions a cluster serves.
@@ -54,7 +59,14 @@ pub enum TikvApi {
 impl Default for TikvOptions {
     fn default() -> Self {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { pd: local(2379), stores: vec![local(20160)], api: TikvApi::default(), regions: OF_A_NEW_PD, tls: None }
+        Self {
+            pd: local(2379),
+            stores: vec![local(20160)],
+            api: TikvApi::default(),
+            regions: OF_A_NEW_PD,
+            tls: None,
+            lock_wait: LONGEST_WAIT,
+        }
     }
 }
 

@@ -102,7 +102,7 @@ async fn replies_larger_than_any_buffer_come_whole() {
 
 #[tokio::test]
 async fn a_latency_is_added_to_every_answer_and_not_for_one_after_the_other() {
-    let latency = Duration::from_millis(100);
+    let latency = Duration::from_millis(500);
     let mut fixture = Fixture::with(|options| options.latency = latency).await;
     let mut bytes = Vec::new();
     for number in 0..100 {

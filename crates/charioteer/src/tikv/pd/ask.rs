@@ -57,7 +57,6 @@ asks! {
     BatchScanRegions = "batch_scan_regions", Reads;
     GetStore = "get_store", Reads;
     GetAllStores = "get_all_stores", Reads;
-    GetMinTs = "get_min_ts", Reads;
     GetExternalTimestamp = "get_external_timestamp", Reads;
     SetExternalTimestamp = "set_external_timestamp", Idempotent;
     LoadKeyspace = "load_keyspace", Reads;

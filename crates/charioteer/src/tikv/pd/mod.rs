@@ -11,7 +11,6 @@ mod changes;
 mod keyspaces;
 mod members;
 mod regions;
-#[allow(dead_code, reason = "the least and the external timestamp are asked for by tests alone")]
 mod safe_points;
 mod timestamps;
 
@@ -26,8 +25,7 @@ use tokio::time::Instant;
 
 pub(crate) use ask::Ask;
 pub(crate) use regions::RegionInfo;
-#[allow(unused_imports, reason = "transactions are to collect their garbage with it")]
-pub(crate) use safe_points::{Barrier, Scope};
+pub(crate) use safe_points::{Advanced, Barrier, Scope};
 
 use ask::Question;
 use members::Members;
@@ -37,7 +35,7 @@ use super::grpc::ChannelOptions;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::exec::{self, Effect, Operation, Terms};
 use crate::net::Address;
-use crate::stats::OperationStats;
+use crate::stats::{CallStats, OperationStats};
 
 /// Where PD listens unless something else is said.
 pub(crate) const DEFAULT_PORT: u16 = 2379;
@@ -115,6 +113,13 @@ impl Pd {
     fn stats(&self, name: &'static str) -> Arc<OperationStats> {
         let mut calls = self.0.calls.lock();
         Arc::clone(calls.entry(name).or_insert_with(|| Arc::new(OperationStats::new(SYSTEM, name))))
+    }
+
+    /// What was asked so far, by kind of question.
+    pub(crate) fn call_stats(&self) -> Vec<(&'static str, CallStats)> {
+        let mut asked: Vec<_> = self.0.calls.lock().iter().map(|(name, stats)| (*name, stats.read())).collect();
+        asked.sort_unstable_by_key(|(name, _)| *name);
+        asked
     }
 
     /// Ends all connections, for good.

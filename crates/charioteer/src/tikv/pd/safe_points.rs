@@ -51,7 +51,6 @@ pub(crate) struct Barrier {
 /// What came of advancing a safe point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Advanced {
-    pub(crate) before: Timestamp,
     pub(crate) now: Timestamp,
     /// What has kept it from getting as far as was asked for; empty if nothing has.
     pub(crate) blocked_by: String,
@@ -94,11 +93,7 @@ impl Pd {
         let request =
             pdpb::AdvanceTxnSafePointRequest { header: None, keyspace_scope: scope.message(), target: target.into() };
         match self.question::<rpc::AdvanceTxnSafePoint>(request, deadline).await {
-            Ok(reply) => Ok(Advanced {
-                before: reply.old_txn_safe_point.into(),
-                now: reply.new_txn_safe_point.into(),
-                blocked_by: reply.blocker_description,
-            }),
+            Ok(reply) => Ok(Advanced { now: reply.new_txn_safe_point.into(), blocked_by: reply.blocker_description }),
             Err(failure) if is_unimplemented(&failure) => self.hold_up_as_collector(target, deadline).await,
             Err(failure) => Err(failure),
         }
@@ -114,15 +109,10 @@ impl Pd {
         let request =
             pdpb::AdvanceGcSafePointRequest { header: None, keyspace_scope: scope.message(), target: target.into() };
         match self.question::<rpc::AdvanceGcSafePoint>(request, deadline).await {
-            Ok(reply) => Ok(Advanced {
-                before: reply.old_gc_safe_point.into(),
-                now: reply.new_gc_safe_point.into(),
-                blocked_by: String::new(),
-            }),
+            Ok(reply) => Ok(Advanced { now: reply.new_gc_safe_point.into(), blocked_by: String::new() }),
             Err(failure) if is_unimplemented(&failure) => {
-                let before = self.gc_safe_point(deadline).await?;
                 let now = self.update_gc_safe_point(target, deadline).await?;
-                Ok(Advanced { before, now, blocked_by: String::new() })
+                Ok(Advanced { now, blocked_by: String::new() })
             }
             Err(failure) => Err(failure),
         }
@@ -198,17 +188,10 @@ impl Pd {
 
     /// As collectors of garbage did it before: theirs is the service that always holds, and what is held least is how far it may go.
     async fn hold_up_as_collector(&self, target: Timestamp, deadline: Instant) -> Result<Advanced, Failure> {
-        let before = self.gc_safe_point(deadline).await?;
         let least = self.hold_up("gc_worker", i64::MAX, target, deadline).await?;
         let blocked_by =
             if least < target { "a service that holds an earlier safe point".to_owned() } else { String::new() };
-        Ok(Advanced { before, now: least.min(target), blocked_by })
-    }
-
-    /// A timestamp before which none of those to come are, on any of the cluster's oracles.
-    pub(crate) async fn min_timestamp(&self, deadline: Instant) -> Result<Timestamp, Failure> {
-        let reply = self.question::<rpc::GetMinTs>(pdpb::GetMinTsRequest::default(), deadline).await?;
-        super::timestamps::read(reply.timestamp)
+        Ok(Advanced { now: least.min(target), blocked_by })
     }
 
     /// The timestamp that somebody has set for those who read from outside.

@@ -15,7 +15,8 @@ use crate::net::NetStats;
 use crate::stats::CallStats;
 use crate::tikv::cluster::{Calls, Cluster, Reached};
 use crate::tikv::options::{Mode, Options, ReadFrom};
-use crate::tikv::send::{LookUp, LookUps, RegionOperation, Regions};
+use crate::tikv::regions::Asking;
+use crate::tikv::send::{RegionOperation, Regions};
 use crate::tikv::{SYSTEM, locate};
 
 /// The names of all calls.
@@ -220,15 +221,14 @@ impl RawClient {
         A: Future<Output = Result<T, Failure>> + Send,
         T: Send,
     {
-        let terms = Terms {
-            timeout: begun.deadline.saturating_duration_since(Instant::now()),
-            attempt_timeout: None,
-            attempts: self.terms.attempts,
-            system: SYSTEM,
-            collection: None,
-            stats: self.shared.calls.of("look_up"),
-        };
-        exec::run(&LookUps(&self.shared.cluster), &LookUp(look), &terms).await
+        self.asking(begun).look_up(look).await
+    }
+
+    /// Has PD asked, on this handle's terms.
+    pub(super) fn asking<'a>(&'a self, begun: Begun<'a>) -> Asking<'a> {
+        let Begun { reached, deadline } = begun;
+        let (cluster, stats) = (&self.shared.cluster, self.shared.calls.of("look_up"));
+        Asking { cluster, reached, stats, attempts: self.terms.attempts, deadline }
     }
 
     /// Refuses to send what no server would take: it might end the connection, on which there are others.

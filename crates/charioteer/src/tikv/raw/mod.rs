@@ -2,7 +2,7 @@
 //!
 //! - `client` is the handle, and how its operations are carried out;
 //! - one file for each family of calls: `single` for one key, `batch` for several, `range` for what lies between two, `scan` to read that;
-//! - `info` tells of regions and stores.
+//! - `info` has PD asked for regions and stores.
 
 mod batch;
 mod client;
@@ -13,7 +13,6 @@ mod single;
 mod ttl;
 
 pub use client::RawClient;
-pub use info::{RegionInfo, StoreInfo};
 pub use range::{Checksum, CoprocessorReply};
 pub use scan::{Row, ScanOptions, Scanner};
 pub use single::{PutOptions, Swap};

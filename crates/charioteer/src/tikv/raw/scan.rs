@@ -1,12 +1,11 @@
 //! Scans: of what lies between two keys, or of many such ranges, in either direction.
 //!
-//! A page is asked for at a time, from where the last one ended up to the end of the region at most, and the next while its rows are
-//! handed out. A page is all there is of its part of the region, since a store refuses to answer for a region that has changed. What
-//! comes next follows from the keys alone, so that a scan goes on after any error, and whatever becomes of the regions.
+//! Rows come in [pages](crate::tikv::pages), each from where the last one ended up to the end of the region at most. A page is all there
+//! is of its part of the region, since a store refuses to answer for a region that has changed. What comes next follows from the keys
+//! alone, so that a scan goes on after any error, and whatever becomes of the regions.
 
 mod page;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,12 +13,12 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_core::future::BoxFuture;
 
 use super::client::RawClient;
 use crate::error::Error;
+use crate::tikv::pages::{Page, Pages, Rest, Wanted};
 use crate::tikv::range::check_range;
-use page::{Page, Rest, Wanted};
+use page::Unread;
 
 /// A key and its value, as a scan finds them.
 ///
@@ -93,23 +92,10 @@ impl Default for ScanOptions {
 pub struct Scanner {
     client: RawClient,
     options: ScanOptions,
-    /// Where rows are fetched, from behind the last that came.
-    lane: Option<Lane>,
-    /// What comes after this lane.
-    lanes: VecDeque<Lane>,
-    /// How many rows may still be fetched.
+    pages: Pages<Unread>,
+    /// How many rows are wanted behind those that have come.
     left: u64,
-    pace: Pace,
     rows: std::vec::IntoIter<Row>,
-    fetch: Option<BoxFuture<'static, Result<Page, Error>>>,
-}
-
-/// What is left of a range.
-#[derive(Clone, Debug)]
-struct Lane {
-    rest: Rest,
-    /// How many rows may still be fetched of it.
-    left: u64,
 }
 
 impl RawClient {
@@ -154,21 +140,18 @@ impl RawClient {
         if options.batch_size == 0 {
             return Err(Error::invalid(page::NAME, "a batch must have at least one row"));
         }
-        let left = options.limit_each.unwrap_or(u64::MAX);
-        let lane = |(start, end): (S, E)| {
+        let range = |(start, end): (S, E)| {
             let (start, end) = (start.as_ref(), end.as_ref());
             check_range(page::NAME, start, end)?;
-            Ok(Lane { rest: Rest::Given(Bytes::copy_from_slice(start), Bytes::copy_from_slice(end)), left })
+            Ok(Rest::Given(Bytes::copy_from_slice(start), Bytes::copy_from_slice(end)))
         };
+        let ranges = ranges.into_iter().map(range).collect::<Result<Vec<_>, Error>>()?;
         Ok(Scanner {
             client: self.clone(),
             options: *options,
-            lane: None,
-            lanes: ranges.into_iter().map(lane).collect::<Result<_, Error>>()?,
+            pages: Pages::new(ranges, options.limit_each, options.batch_size, options.reverse),
             left: options.limit.unwrap_or(u64::MAX),
-            pace: Pace::up_to(options.batch_size),
             rows: Vec::new().into_iter(),
-            fetch: None,
         })
     }
 }
@@ -189,66 +172,32 @@ impl Scanner {
             if let Some(row) = self.rows.next() {
                 return Poll::Ready(Some(Ok(row)));
             }
-            if let Some(fetch) = &mut self.fetch {
-                let fetched = ready!(fetch.as_mut().poll(cx));
-                self.fetch = None;
-                match fetched {
-                    Ok(page) => {
-                        if let Err(error) = self.accept(page, cx) {
-                            return Poll::Ready(Some(Err(error)));
-                        }
+            match ready!(self.poll_page(cx)) {
+                Some(Ok(page)) => {
+                    if let Err(error) = self.accept(&page) {
+                        return Poll::Ready(Some(Err(error)));
                     }
-                    Err(error) => return Poll::Ready(Some(Err(error))),
                 }
-            } else if !self.begin_fetch() {
-                return Poll::Ready(None);
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
             }
         }
     }
 
-    /// Asks for the next rows, unless there are none.
-    fn begin_fetch(&mut self) -> bool {
-        if self.lane.as_ref().is_none_or(|lane| lane.left == 0) {
-            self.lane = self.lanes.pop_front();
-        }
-        let Some(lane) = self.lane.as_ref().filter(|lane| self.left > 0 && lane.left > 0) else {
-            return false;
-        };
-        let wanted = Wanted {
-            rest: lane.rest.clone(),
-            limit: u32::try_from(lane.left.min(self.left)).unwrap_or(u32::MAX).min(self.pace.limit),
-            keys_only: self.options.keys_only,
-            reverse: self.options.reverse,
-        };
-        let client = self.client.clone();
-        self.fetch = Some(Box::pin(async move { client.fetch(wanted).await }));
-        true
+    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Page<Unread>, Error>>> {
+        let (client, ScanOptions { keys_only, reverse, .. }) = (&self.client, self.options);
+        self.pages.poll_next(cx, self.left, |wanted: Wanted| {
+            let client = client.clone();
+            Box::pin(async move { client.fetch(wanted, keys_only, reverse).await })
+        })
     }
 
-    /// Takes a page, and asks for the next one before its rows are read and handed out.
-    fn accept(&mut self, page: Page, cx: &mut Context<'_>) -> Result<(), Error> {
-        let (lane, waiting) = (self.lane.clone(), self.lanes.len());
-        let (left, rows) = (self.left, page.answer.len() as u64);
-        self.pace.learn(&page);
-        self.left = left.saturating_sub(rows);
-        self.lane =
-            lane.clone().and_then(|lane| Some(Lane { rest: page.rest.clone()?, left: lane.left.saturating_sub(rows) }));
-        if rows > 0 && self.begin_fetch() {
-            // Looked at once, so that it is sent; what it gives is looked at when the rows have been handed out.
-            if let Some(fetch) = &mut self.fetch
-                && let Poll::Ready(fetched) = fetch.as_mut().poll(cx)
-            {
-                self.fetch = Some(Box::pin(std::future::ready(fetched)));
-            }
-        }
-        let rows = page.rows().inspect_err(|_| {
-            // Whoever asks again is to get this page.
-            let next = std::mem::replace(&mut self.lane, lane);
-            if self.lanes.len() < waiting {
-                next.into_iter().for_each(|next| self.lanes.push_front(next));
-            }
-            (self.left, self.fetch) = (left, None);
-        })?;
+    /// Reads the rows of a page.
+    fn accept(&mut self, page: &Page<Unread>) -> Result<(), Error> {
+        // Whoever asks again after an error is to get this page.
+        let mut rows = page.body.rows().inspect_err(|_| self.pages.take_back(page))?;
+        rows.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= rows.len() as u64;
         self.rows = rows.into_iter();
         Ok(())
     }
@@ -265,32 +214,5 @@ impl Stream for Scanner {
 impl fmt::Debug for Scanner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scanner").field("client", &self.client).field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
-/// How many rows are asked for at a time.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    limit: u32,
-    most: u32,
-}
-
-impl Pace {
-    /// The first page is soon there.
-    const FIRST: u32 = 256;
-    /// A page with so many bytes is large enough.
-    const BYTES: usize = 512 << 10;
-
-    fn up_to(most: u32) -> Self {
-        Self { limit: most.min(Self::FIRST), most }
-    }
-
-    fn learn(&mut self, page: &Page) {
-        if page.is_cut {
-            // What was too large once may well be so again.
-            (self.limit, self.most) = (page.limit, page.limit);
-        } else if page.answer.len() >= self.limit as usize && page.answer.bytes() < Self::BYTES {
-            self.limit = self.limit.saturating_mul(2).min(self.most);
-        }
     }
 }

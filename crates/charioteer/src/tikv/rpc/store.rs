@@ -97,7 +97,7 @@ impl StoreConnection {
     /// May be dropped at any moment: what has not left is not sent then, and an answer that comes later is dropped.
     pub(crate) async fn batched<M: Batched>(
         &self,
-        request: M::Request,
+        request: &M::Request,
         deadline: Instant,
         progress: &Progress,
     ) -> Result<M::Reply, Failure> {
@@ -108,19 +108,19 @@ impl StoreConnection {
     /// The same for those who decode the answer themselves.
     pub(crate) async fn batched_undecoded<M: Batched>(
         &self,
-        request: M::Request,
+        request: &M::Request,
         deadline: Instant,
         progress: &Progress,
     ) -> Result<Bytes, Failure> {
         let link = self.link();
         if self.options.batches && link.takes_batches() {
-            match self.in_batch::<M>(link, &request, deadline, progress).await {
+            match self.in_batch::<M>(link, request, deadline, progress).await {
                 Err(failure) if grpc::is_unimplemented(&failure) => {}
                 Err(failure) => return Err(failure.at(self.peer())),
                 Ok(reply) => return Ok(reply),
             }
         }
-        link.channel.unary_undecoded::<M>(&request, deadline, progress).await
+        link.channel.unary_undecoded::<M>(request, deadline, progress).await
     }
 
     /// Has a command carried out by a call of its own.

@@ -20,7 +20,7 @@ use crate::net::{Address, Counters, Dialler, NetStats, Progress};
 use crate::tikv::grpc::{Channel, ChannelOptions};
 use tokio::time::Instant;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(120);
 
 fn options() -> StoreOptions {
     StoreOptions::new(ChannelOptions::new(Dialler::plain(Duration::from_secs(5)), Counters::default().into()))
@@ -81,7 +81,7 @@ impl Subject {
 
     async fn get_within(&self, time: Duration, key: impl Into<Bytes>) -> Result<Option<Bytes>, Failure> {
         let reply =
-            self.store.batched::<RawGet>(self.getting(key), Instant::now() + time, &Progress::default()).await?;
+            self.store.batched::<RawGet>(&self.getting(key), Instant::now() + time, &Progress::default()).await?;
         assert!(reply.region_error.is_none() && reply.error.is_empty(), "{reply:?}");
         Ok((!reply.not_found).then_some(reply.value))
     }
@@ -89,7 +89,7 @@ impl Subject {
     async fn put(&self, key: impl Into<Bytes>, value: impl Into<Bytes>) -> Result<(), Failure> {
         let (context, key, value) = (Some(self.context.clone()), key.into(), value.into());
         let request = RawPutRequest { context, key, value, ..RawPutRequest::default() };
-        let reply = self.store.batched::<RawPut>(request, Instant::now() + LONG, &Progress::default()).await?;
+        let reply = self.store.batched::<RawPut>(&request, Instant::now() + LONG, &Progress::default()).await?;
         assert!(reply.region_error.is_none() && reply.error.is_empty(), "{reply:?}");
         Ok(())
     }

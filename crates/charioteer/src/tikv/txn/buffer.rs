@@ -73,6 +73,8 @@ pub(super) struct Buffer {
     bytes: usize,
     /// What keys were before, from the first savepoint on.
     undo: Vec<(Bytes, Option<Write>)>,
+    /// Keys that are taken to be there before, or not to be.
+    expected: BTreeMap<Bytes, bool>,
     /// The savepoints that hold, each with where the list was then.
     savepoints: Vec<(u64, usize)>,
 }
@@ -84,6 +86,16 @@ impl Buffer {
 
     pub(super) fn len(&self) -> usize {
         self.writes.len()
+    }
+
+    /// The first key that was written.
+    pub(super) fn first(&self) -> Option<&Bytes> {
+        self.writes.keys().next()
+    }
+
+    /// The last one.
+    pub(super) fn last(&self) -> Option<&Bytes> {
+        self.writes.keys().next_back()
     }
 
     /// How many bytes keys and values have.
@@ -137,14 +149,33 @@ impl Buffer {
         }
     }
 
+    /// Notes whether a key is taken to be there before; `false` if it is not written.
+    pub(super) fn expect(&mut self, key: &Bytes, exists: bool) -> bool {
+        let is_written = self.writes.get(key).is_some_and(|write| *write != Write::Lock);
+        if is_written {
+            self.expected.insert(key.clone(), exists);
+        }
+        is_written
+    }
+
+    /// Whether a key is taken to be there before; `None` if nobody has said so.
+    pub(super) fn expected(&self, key: &[u8]) -> Option<bool> {
+        self.expected.get(key).copied()
+    }
+
     fn set(&mut self, key: Bytes, write: Option<Write>) {
-        self.bytes += write.as_ref().map_or(0, |write| key.len() + write.bytes());
+        let key_bytes = key.len();
+        self.bytes += write.as_ref().map_or(0, |write| key_bytes + write.bytes());
+        let undone = (!self.savepoints.is_empty()).then(|| key.clone());
         let before = match write {
-            Some(write) => self.writes.insert(key.clone(), write),
-            None => self.writes.remove(&key),
+            Some(write) => self.writes.insert(key, write),
+            None => {
+                self.expected.remove(&key);
+                self.writes.remove(&key)
+            }
         };
-        self.bytes -= before.as_ref().map_or(0, |before| key.len() + before.bytes());
-        if !self.savepoints.is_empty() {
+        self.bytes -= before.as_ref().map_or(0, |before| key_bytes + before.bytes());
+        if let Some(key) = undone {
             self.undo.push((key, before));
         }
     }

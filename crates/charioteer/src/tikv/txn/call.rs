@@ -6,6 +6,7 @@ use bytes::Bytes;
 use charioteer_proto::tikv::kvrpcpb::Context;
 use charioteer_proto::tikv::regional::{Regional, RegionalReply};
 use charioteer_proto::tikv::rpc;
+use parking_lot::Mutex;
 
 use super::options::Hints;
 use crate::error::Failure;
@@ -14,7 +15,9 @@ use crate::tikv::locate::Place;
 use crate::tikv::send::{RegionOperation, Spot, Travels};
 
 /// A command of transactions, which names the keys that it is about.
-pub(super) trait Command: Travels<Request: Regional + Clone + Send + Sync, Reply: RegionalReply + Send> {
+pub(super) trait Command:
+    Travels<Request: Regional + Default + Send + Sync, Reply: RegionalReply + Send>
+{
     /// Its name in errors, spans and metrics.
     const NAME: &'static str;
     /// What it changes. What comes to the same when it is made twice is made again when an answer is lost, and all of them do.
@@ -31,8 +34,9 @@ macro_rules! commands {
         )*
 
         /// The names of all calls that are counted.
-        pub(super) const CALLS: [&str; 16] = [
-            $($name,)* super::scan::NAME, super::gc::SCAN_LOCKS, super::gc::DELETE_RANGE, super::gc::DESTROY_RANGE, "look_up",
+        pub(super) const CALLS: [&str; 19] = [
+            $($name,)* super::scan::NAME, super::gc::SCAN_LOCKS, super::gc::DELETE_RANGE, super::gc::DESTROY_RANGE,
+            super::pipelined::RESOLVE_RANGE, "look_up",
         ];
     };
 }
@@ -46,6 +50,8 @@ commands! {
     KvPessimisticLock "pessimistic_lock" Idempotent
     KvPessimisticRollback "pessimistic_rollback" Idempotent
     KvTxnHeartBeat "heart_beat" Idempotent
+    KvFlush "flush" Idempotent
+    KvBufferBatchGet "buffer_batch_get" Reads
     KvCheckTxnStatus "check_txn_status" Idempotent
     KvCheckSecondaryLocks "check_secondary_locks" Idempotent
     KvResolveLock "resolve_lock" Idempotent
@@ -53,9 +59,10 @@ commands! {
 
 /// A command that is sent to the region of its keys. If they do not lie in one any more, nothing is sent, and nothing comes of it.
 pub(super) struct Ask<'a, M: Travels> {
-    request: M::Request,
-    /// Where the region is looked for, if not at the keys.
-    at: Option<Bytes>,
+    /// Empty while it is on its way.
+    request: Mutex<M::Request>,
+    /// Where the region is looked for: at the first of the keys, or where it was said.
+    at: Bytes,
     hints: &'a Hints,
     /// Transactions that a read need not wait for.
     pub(super) passed: Vec<u64>,
@@ -67,7 +74,8 @@ pub(super) struct Ask<'a, M: Travels> {
 impl<'a, M: Command> Ask<'a, M> {
     pub(super) fn new(request: M::Request, hints: &'a Hints) -> Self {
         let was_sent = AtomicBool::new(false);
-        Self { request, at: None, hints, passed: Vec::new(), readable: Vec::new(), was_sent }
+        let at = request.keys().first().map_or(Bytes::new(), |first| Bytes::clone(first));
+        Self { request: Mutex::new(request), at, hints, passed: Vec::new(), readable: Vec::new(), was_sent }
     }
 
     /// Whether it, or the same request in another grouping, was ever sent.
@@ -77,7 +85,7 @@ impl<'a, M: Command> Ask<'a, M> {
 
     /// The same of a request that names no keys.
     pub(super) fn at(self, key: Bytes) -> Self {
-        Self { at: Some(key), ..self }
+        Self { at: key, ..self }
     }
 
     /// The same of a request that was made before, in another grouping.
@@ -97,14 +105,15 @@ impl<M: Command> RegionOperation for Ask<'_, M> {
     type Method = M;
 
     fn spot(&self) -> Spot<'_> {
-        match &self.at {
-            Some(key) => Spot::At(key),
-            None => Spot::first_of(self.request.keys()),
-        }
+        Spot::At(&self.at)
     }
 
     fn request(&self, _: &Place) -> M::Request {
-        self.request.clone()
+        std::mem::take(&mut *self.request.lock())
+    }
+
+    fn take_back(&self, request: M::Request) {
+        *self.request.lock() = request;
     }
 
     fn explain(&self, context: &mut Context) {
@@ -119,7 +128,7 @@ impl<M: Command> RegionOperation for Ask<'_, M> {
     }
 
     fn misfit(&self, place: &Place) -> Option<Self::Reply> {
-        let is_group = self.request.keys().into_iter().all(|key| place.holds(key));
+        let is_group = self.request.lock().keys().into_iter().all(|key| place.holds(key));
         (!is_group).then_some(None)
     }
 }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use charioteer_proto::tikv::timestamp::Timestamp;
 use tokio::time::Instant;
 
@@ -18,6 +19,7 @@ use crate::net::NetStats;
 use crate::stats::CallStats;
 use crate::tikv::cluster::{Cluster, Reached};
 use crate::tikv::options::{Mode, Options};
+use crate::tikv::regions::{RegionInfo, StoreInfo};
 
 /// A client of the transactional keys of a cluster. Clones are cheap, and share connections and all that is known of regions.
 ///
@@ -103,7 +105,8 @@ impl TxnClient {
     /// Begins a transaction with options.
     ///
     /// # Errors
-    /// As [`begin`](Self::begin); and when PD has not given the timestamp yet at which it is to begin.
+    /// As [`begin`](Self::begin); and when PD has not given the timestamp yet at which it is to begin, or another transaction of this
+    /// client has begun at it, which is under way or has ended a short while ago.
     pub async fn begin_with(&self, options: &TxnOptions) -> Result<Transaction, Error> {
         const NAME: &str = "begin";
         let (reached, deadline) = self.begin_call(NAME).await?;
@@ -117,11 +120,19 @@ impl TxnClient {
                 Reader::at(core, reached.layout, start_ts, reading)
             }
             None => {
+                let asked = Instant::now();
                 let now = core.timestamp(deadline).await.map_err(|error| error.during(NAME))?;
-                Reader::now(core, reached.layout, now, reading)
+                Reader::now(core, reached.layout, now, asked, reading)
             }
         };
-        Ok(Transaction::new(Arc::new(reader), options, timeout))
+        let start_ts = reader.version.into();
+        let under_way = self.core.enter(start_ts).ok_or_else(|| {
+            Error::invalid(
+                NAME,
+                format!("another transaction of this client began at {start_ts}, and would be the same"),
+            )
+        })?;
+        Ok(Transaction::new(Arc::new(reader), under_way, options, timeout))
     }
 
     /// All keys as they are now. What was committed before is seen, and nothing of what is committed later.
@@ -131,9 +142,10 @@ impl TxnClient {
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         const NAME: &str = "snapshot";
         let (reached, deadline) = self.begin_call(NAME).await?;
+        let asked = Instant::now();
         let now = self.core.timestamp(deadline).await.map_err(|error| error.during(NAME))?;
         let options = SnapshotOptions { timeout: Some(self.timeout), ..SnapshotOptions::default() };
-        Ok(Snapshot::new(Reader::now(Arc::clone(&self.core), reached.layout, now, &options)))
+        Ok(Snapshot::new(Reader::now(Arc::clone(&self.core), reached.layout, now, asked, &options)))
     }
 
     /// All keys as they were at a timestamp that PD has given before; [`Timestamp::MAX`] is whatever is the newest at each read.
@@ -171,6 +183,28 @@ impl TxnClient {
         Ok(given)
     }
 
+    /// The timestamp up to which what somebody has written from outside is complete, as was [set](Self::set_external_timestamp) last: a
+    /// snapshot [at](Self::snapshot_at) it sees all of that. [`Timestamp::default`] if none was set.
+    ///
+    /// # Errors
+    /// When no PD answers in time.
+    pub async fn external_timestamp(&self) -> Result<Timestamp, Error> {
+        const NAME: &str = "external_timestamp";
+        let (reached, deadline) = self.begin_call(NAME).await?;
+        reached.pd.external_timestamp(deadline).await.map_err(|failure| self.failed(NAME, failure))
+    }
+
+    /// Sets it for all clients, such as when a copy of another cluster has come so far.
+    ///
+    /// # Errors
+    /// When it would go back, PD has not given the timestamp yet, or does not answer in time.
+    pub async fn set_external_timestamp(&self, at: Timestamp) -> Result<(), Error> {
+        const NAME: &str = "set_external_timestamp";
+        let (reached, deadline) = self.begin_call(NAME).await?;
+        self.core.check_given(NAME, at, deadline).await?;
+        reached.pd.set_external_timestamp(at, deadline).await.map_err(|failure| self.failed(NAME, failure))
+    }
+
     /// The cluster's number.
     ///
     /// # Errors
@@ -179,10 +213,52 @@ impl TxnClient {
         Ok(self.begin_call("cluster_id").await?.0.pd.cluster_id())
     }
 
-    /// What the client has asked of stores so far, by kind of command. Those that were never sent are left out.
+    /// The regions that have keys from `start` up to just before `end`, or up to the last of all if that is empty, in the order of their
+    /// keys.
+    ///
+    /// # Errors
+    /// When the range ends before it begins, or no PD answers in time.
+    pub async fn regions(&self, start: impl AsRef<[u8]>, end: impl AsRef<[u8]>) -> Result<Vec<RegionInfo>, Error> {
+        let (reached, deadline) = self.begin_call("regions").await?;
+        self.core.asking(reached, deadline).regions(start.as_ref(), end.as_ref()).await
+    }
+
+    /// Has PD split regions, so that one begins at each of these keys, and tells the numbers of the regions that have come of it. Where one
+    /// begins already nothing is done. It helps before many keys are written at once; later, regions split by themselves.
+    ///
+    /// # Errors
+    /// When PD has not done all of it in time, or does not answer; then some may have been split.
+    pub async fn split_regions<K: AsRef<[u8]>>(&self, keys: impl IntoIterator<Item = K>) -> Result<Vec<u64>, Error> {
+        let keys: Vec<Bytes> = keys.into_iter().map(|key| Bytes::copy_from_slice(key.as_ref())).collect();
+        let (reached, deadline) = self.begin_call("split_regions").await?;
+        let keys = keys.iter().map(|key| reached.layout.wire_key(key)).collect();
+        self.core.asking(reached, deadline).split_regions(keys).await
+    }
+
+    /// Has PD spread regions evenly over the stores, and waits until that is done.
+    ///
+    /// # Errors
+    /// When PD can't, or it takes longer than a call may.
+    pub async fn scatter_regions(&self, regions: &[u64]) -> Result<(), Error> {
+        let (reached, deadline) = self.begin_call("scatter_regions").await?;
+        self.core.asking(reached, deadline).scatter_regions(regions).await
+    }
+
+    /// All stores that the cluster has, or had.
+    ///
+    /// # Errors
+    /// When no PD answers in time.
+    pub async fn stores(&self) -> Result<Vec<StoreInfo>, Error> {
+        let (reached, deadline) = self.begin_call("stores").await?;
+        self.core.asking(reached, deadline).stores().await
+    }
+
+    /// What the client has asked of stores and of PD so far, by kind of command. Those that were never sent are left out.
     #[must_use]
     pub fn call_stats(&self) -> Vec<(&'static str, CallStats)> {
-        self.core.calls.read()
+        let mut asked = self.core.calls.read();
+        asked.extend(self.core.cluster.asked_of_pd());
+        asked
     }
 
     /// What its connections have seen so far.

@@ -41,6 +41,7 @@ use super::options::Hints;
 use super::patience::{Patience, SCATTERED, UNDETERMINED, WRITE_BLOCKED};
 use super::plan::{Plan, lock_ttl_ms};
 use super::resolve::Met;
+use super::status::Fate;
 use crate::error::{Error, ErrorKind, Failure, Outcome};
 
 /// How much goes into one request.
@@ -109,8 +110,7 @@ impl Commit {
         if let Err(error) = self.prewrite(&mut patience).await {
             return Err(self.give_up(error, &mut patience).await);
         }
-        let locked = self.plan.locked_keys();
-        if locked.is_empty() {
+        if !self.plan.locks_any() {
             return Ok(None);
         }
         let one_phase_ts = self.way.one_phase_ts.load(Ordering::Relaxed);
@@ -119,10 +119,10 @@ impl Commit {
         }
         if self.is_async() {
             let commit_ts = self.way.min_commit_ts.load(Ordering::Relaxed);
-            self.commit_in_background(locked, commit_ts);
+            self.commit_in_background(self.plan.locked_keys(), commit_ts);
             return Ok(Some(commit_ts.into()));
         }
-        match self.commit_primary(&locked, &mut patience).await {
+        match self.commit_primary(&mut patience).await {
             Ok((commit_ts, rest)) => {
                 if !rest.is_empty() {
                     self.commit_in_background(rest, commit_ts);
@@ -144,7 +144,8 @@ impl Commit {
 
     /// Locks all keys with their new values.
     async fn prewrite(&self, patience: &mut Patience) -> Result<(), Error> {
-        let (keys, sizes, deadline) = (self.plan.keys(), self.plan.sizes(), patience.deadline);
+        let keys: Vec<&Bytes> = self.plan.mutations.iter().map(|mutation| &mutation.key).collect();
+        let (sizes, deadline) = (self.plan.sizes(), patience.deadline);
         let mut least = self.plan.least_commit_ts();
         let is_short = self.may_be_short(&keys, &sizes).await?;
         self.way.is_short.store(is_short, Ordering::Relaxed);
@@ -161,13 +162,12 @@ impl Commit {
     }
 
     /// Whether one of the shorter ways is open.
-    async fn may_be_short(&self, keys: &[Bytes], sizes: &[usize]) -> Result<bool, Error> {
+    async fn may_be_short(&self, keys: &[&Bytes], sizes: &[usize]) -> Result<bool, Error> {
         if self.plan.async_commit || !self.plan.one_phase {
             return Ok(self.plan.async_commit);
         }
         let is_small = keys.len() <= PREWRITES.keys && sizes.iter().sum::<usize>() <= PREWRITES.bytes;
-        let keys: Vec<&Bytes> = keys.iter().collect();
-        Ok(is_small && self.core.group(&keys, self.deadline).await?.len() == 1)
+        Ok(is_small && self.core.group(keys, self.deadline).await?.len() == 1)
     }
 
     /// Locks the keys of one region, as long as they are; others that have locked them are waited for.
@@ -193,7 +193,8 @@ impl Commit {
                 self.note(&reply, is_one_phase);
                 return Ok(Some(()));
             }
-            let waited = self.blocked(reply.errors, &mut patience).await;
+            let (start_ts, is_optimistic) = (self.plan.start_ts, self.plan.held.is_none());
+            let waited = self.core.make_way(reply.errors, start_ts, is_optimistic, self.layout, &mut patience).await;
             waited.map_err(|error| patience.explain(error))?;
         }
     }
@@ -216,6 +217,7 @@ impl Commit {
             secondaries: if use_async_commit && is_primary { plan.secondaries() } else { Vec::new() },
             use_async_commit,
             try_one_pc,
+            assertion_level: plan.assertion_level.into(),
             mutations,
             ..PrewriteRequest::default()
         }
@@ -229,27 +231,6 @@ impl Commit {
             self.way.is_usual.store(true, Ordering::Relaxed);
         }
         self.way.min_commit_ts.fetch_max(reply.min_commit_ts, Ordering::Relaxed);
-    }
-
-    /// Does what can be done about errors of keys, which is to wait for those who have locked them.
-    async fn blocked(&self, errors: Vec<KeyError>, patience: &mut Patience) -> Result<(), Error> {
-        let (start_ts, layout) = (self.plan.start_ts, self.layout);
-        let mut locks = Vec::new();
-        for error in errors {
-            match error::read(error, layout) {
-                Trouble::Locked(lock) => locks.extend(each(*lock)),
-                trouble => return Err(trouble.failure(layout).into()),
-            }
-        }
-        // When such a lock is gone there is a conflict.
-        let later = locks.iter().find(|lock| self.plan.held.is_none() && lock.lock_version > start_ts);
-        if let Some(lock) = later {
-            return Err(TxnError::WriteConflict(WriteConflict::with_later(lock, start_ts, layout)).failure().into());
-        }
-        let first = locks.first().map(|lock| Lock::told(lock, layout));
-        let verdict = self.core.resolve(locks, Met::Writing(start_ts), patience.deadline).await?;
-        let Some(wait) = verdict.wait else { return Ok(()) };
-        patience.wait_for(first, &WRITE_BLOCKED, wait).await
     }
 
     /// Ends a transaction whose keys could not all be locked, and tells what is known of what became of it.
@@ -292,12 +273,12 @@ impl Commit {
     }
 
     /// Commits the primary, and gives the timestamp and those keys that are yet to be committed.
-    async fn commit_primary(&self, locked: &[Bytes], patience: &mut Patience) -> Result<(u64, Vec<Bytes>), Error> {
+    pub(super) async fn commit_primary(&self, patience: &mut Patience) -> Result<(u64, Vec<Bytes>), Error> {
         let mut commit_ts = u64::from(self.core.timestamp(patience.deadline).await?);
         let mut is_unknown = false;
         loop {
             let (with_primary, rest) = self
-                .beside_primary(locked, patience.deadline)
+                .beside_primary(patience.deadline)
                 .await
                 .map_err(|error| if is_unknown { error.unknown() } else { error })?;
             let ask =
@@ -333,14 +314,14 @@ impl Commit {
     }
 
     /// The keys that are committed together with the primary, since they lie beside it, and the others.
-    async fn beside_primary(&self, locked: &[Bytes], deadline: Instant) -> Result<(Vec<Bytes>, Vec<Bytes>), Error> {
-        let keys: Vec<&Bytes> = locked.iter().collect();
-        let groups = self.core.group(&keys, deadline).await?;
-        let is_primarys = |group: &&Vec<usize>| group.iter().any(|at| locked[*at] == self.plan.primary);
+    async fn beside_primary(&self, deadline: Instant) -> Result<(Vec<Bytes>, Vec<Bytes>), Error> {
+        let locked: Vec<&Bytes> = self.plan.locked().collect();
+        let groups = self.core.group(&locked, deadline).await?;
+        let is_primarys = |group: &&Vec<usize>| group.iter().any(|at| *locked[*at] == self.plan.primary);
         let mut with_primary = vec![self.plan.primary.clone()];
         let (mut rest, mut bytes) = (Vec::new(), self.plan.primary.len());
         let beside = groups.iter().find(is_primarys);
-        for (at, key) in locked.iter().enumerate().filter(|(_, key)| **key != self.plan.primary) {
+        for (at, key) in locked.into_iter().enumerate().filter(|(_, key)| **key != self.plan.primary) {
             let is_beside = beside.is_some_and(|beside| beside.binary_search(&at).is_ok());
             if is_beside && with_primary.len() < COMMITS.keys && bytes + key.len() <= COMMITS.bytes {
                 bytes += key.len();
@@ -366,6 +347,8 @@ impl Commit {
 
     /// Commits what is left of a transaction that is committed.
     fn commit_in_background(self: &Arc<Self>, keys: Vec<Bytes>, commit_ts: u64) {
+        // Whoever meets one of its locks yet need not ask.
+        self.core.statuses.lock().remember(self.plan.start_ts, Fate::Committed(commit_ts));
         let this = Arc::clone(self);
         self.core.in_background(async move {
             if let Err(error) = this.commit_keys(&keys, commit_ts).await {
@@ -392,6 +375,34 @@ impl Commit {
             }
         });
         done.await.map(drop)
+    }
+}
+
+impl Core {
+    /// Does what can be done about errors of keys that are to be locked, which is to wait for those who have locked them.
+    pub(super) async fn make_way(
+        self: &Arc<Self>,
+        errors: Vec<KeyError>,
+        start_ts: u64,
+        is_optimistic: bool,
+        layout: Layout,
+        patience: &mut Patience,
+    ) -> Result<(), Error> {
+        let mut locks = Vec::new();
+        for error in errors {
+            match error::read(error, layout) {
+                Trouble::Locked(lock) => locks.extend(each(*lock)),
+                trouble => return Err(trouble.failure(layout).into()),
+            }
+        }
+        // When such a lock is gone there is a conflict.
+        if let Some(lock) = locks.iter().find(|lock| is_optimistic && lock.lock_version > start_ts) {
+            return Err(TxnError::WriteConflict(WriteConflict::with_later(lock, start_ts, layout)).failure().into());
+        }
+        let first = locks.first().map(|lock| Lock::told(lock, layout));
+        let verdict = self.resolve(locks, Met::Writing(start_ts), patience.deadline).await?;
+        let Some(wait) = verdict.wait else { return Ok(()) };
+        patience.wait_for(first, &WRITE_BLOCKED, wait).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! What all that is under way of a client shares, and how its commands are sent.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -23,7 +23,11 @@ use crate::exec::{self, Effect, Terms};
 use crate::tikv::SYSTEM;
 use crate::tikv::cluster::{Calls, Cluster, Reached};
 use crate::tikv::locate::ReadFrom;
-use crate::tikv::send::{LookUp, LookUps, RegionOperation, Regions};
+use crate::tikv::regions::Asking;
+use crate::tikv::send::{RegionOperation, Regions};
+
+/// How many transactions that have ended are known by when they began.
+const REMEMBERED: usize = 1024;
 
 /// A client's cluster, counters, and what it knows of transactions.
 pub(super) struct Core {
@@ -33,6 +37,7 @@ pub(super) struct Core {
     /// Locks that are being done away with in the background: when their transactions began, and their keys.
     pub(super) resolving: Mutex<HashSet<(u64, Bytes)>>,
     pub(super) safe_point: SafePoint,
+    begun: Mutex<Begun>,
     /// The greatest timestamp that PD has given for sure.
     latest: AtomicU64,
     /// How much is being done that nobody waits for.
@@ -55,6 +60,7 @@ impl Core {
             statuses,
             resolving,
             safe_point: SafePoint::default(),
+            begun: Mutex::default(),
             latest: AtomicU64::new(0),
             background: watch::Sender::new(0),
         }
@@ -100,7 +106,13 @@ impl Core {
         A: Future<Output = Result<T, Failure>> + Send,
         T: Send,
     {
-        exec::run(&LookUps(&self.cluster), &LookUp(look), &self.terms("look_up", deadline)).await
+        self.asking(self.reach("look_up", deadline).await?, deadline).look_up(look).await
+    }
+
+    /// Has PD asked, on the client's terms.
+    pub(super) fn asking<'a>(&'a self, reached: &'a Reached, deadline: Instant) -> Asking<'a> {
+        let (stats, attempts) = (self.calls.of("look_up"), self.cluster.options.attempts);
+        Asking { cluster: &self.cluster, reached, stats, attempts, deadline }
     }
 
     fn terms(&self, name: &'static str, deadline: Instant) -> Terms<'_> {
@@ -140,6 +152,12 @@ impl Core {
         Err(Error::invalid(operation, format!("PD has not given the timestamp {} yet", u64::from(at))))
     }
 
+    /// Takes note of a transaction that begins; nothing if it can't be told from one that has begun before.
+    pub(super) fn enter(self: &Arc<Self>, start_ts: u64) -> Option<UnderWay> {
+        let is_new = self.begun.lock().all.insert(start_ts);
+        is_new.then(|| UnderWay { core: Arc::clone(self), start_ts })
+    }
+
     /// Which of the keys, by their indices, lie in the same region.
     pub(super) async fn group(&self, keys: &[&Bytes], deadline: Instant) -> Result<Vec<Vec<usize>>, Error> {
         let locator = &self.reach("look_up", deadline).await?.locator;
@@ -176,6 +194,32 @@ impl Core {
     pub(super) async fn settled(&self) {
         // It can't fail: the sender is here.
         let _ = self.background.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+/// When transactions began, those that are under way and the last of those that have ended.
+#[derive(Debug, Default)]
+struct Begun {
+    all: HashSet<u64>,
+    ended: VecDeque<u64>,
+}
+
+/// A transaction that is under way, until this is dropped.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    core: Arc<Core>,
+    start_ts: u64,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut begun = self.core.begun.lock();
+        begun.ended.push_back(self.start_ts);
+        if begun.ended.len() > REMEMBERED
+            && let Some(longest_ago) = begun.ended.pop_front()
+        {
+            begun.all.remove(&longest_ago);
+        }
     }
 }
 

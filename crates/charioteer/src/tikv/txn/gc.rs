@@ -12,6 +12,7 @@ use charioteer_proto::tikv::rpc;
 use charioteer_proto::tikv::timestamp::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::client::TxnClient;
 use super::core::{Core, Source};
@@ -24,7 +25,7 @@ use crate::exec::{self, Effect, Operation};
 use crate::net::Progress;
 use crate::tikv::failure;
 use crate::tikv::locate::Place;
-use crate::tikv::pd::{Barrier, Scope};
+use crate::tikv::pd::{Advanced, Barrier, Scope};
 use crate::tikv::range::{Behind, check_range, is_over, just_behind, part, upper_bound};
 use crate::tikv::send::{RegionOperation, Spot};
 
@@ -32,7 +33,7 @@ pub(super) const SCAN_LOCKS: &str = "scan_locks";
 pub(super) const DELETE_RANGE: &str = "delete_range";
 pub(super) const DESTROY_RANGE: &str = "unsafe_destroy_range";
 
-/// How long what PD has said of the safe point is trusted, as with client-go.
+/// How long what PD has said of the safe point is trusted. Client-go asks as often.
 pub(super) const TRUSTED: Duration = Duration::from_secs(10);
 
 /// A bound of so many bytes is taken by all stores, whatever they make of it.
@@ -88,24 +89,49 @@ impl GcBarrier {
     }
 }
 
+/// How the past is forgotten.
+///
+/// ```
+/// use std::time::Duration;
+/// use charioteer::tikv::GcOptions;
+///
+/// let mut options = GcOptions::default();
+/// // There are clients of others, which trust what they know for longer.
+/// options.wait = Duration::from_secs(100);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GcOptions {
+    /// How long others are given to learn that they may not read what is to be forgotten. Clients of this crate learn it within 10 s, the
+    /// default; those of client-go within 10 s as a rule, and 100 s when PD does not answer them. Where nobody else reads the past
+    /// it may be nothing.
+    pub wait: Duration,
+}
+
+impl Default for GcOptions {
+    fn default() -> Self {
+        Self { wait: TRUSTED }
+    }
+}
+
 /// What was last known of the point before which nothing may read.
 #[derive(Debug, Default)]
 pub(super) struct SafePoint(Mutex<Option<(Instant, Timestamp)>>);
 
 impl Core {
-    /// Before this no transaction may read.
-    pub(super) async fn safe_point(&self, deadline: Instant) -> Result<Timestamp, Error> {
+    /// Before this no transaction may read, as PD has told when it was asked at that moment.
+    pub(super) async fn safe_point(&self, deadline: Instant) -> Result<(Instant, Timestamp), Error> {
         let known = *self.safe_point.0.lock();
-        if let Some((at, safe_point)) = known
-            && at.elapsed() < TRUSTED
+        if let Some((asked, safe_point)) = known
+            && asked.elapsed() < TRUSTED
         {
-            return Ok(safe_point);
+            return Ok((asked, safe_point));
         }
         let reached = self.reach("gc_state", deadline).await?;
         let (asked, scope) = (Instant::now(), Scope(reached.layout.keyspace()));
         let state = reached.pd.gc_state(scope, deadline).await.map_err(|failure| self.cluster.or_closed(failure))?;
         *self.safe_point.0.lock() = Some((asked, state.txn_safe_point));
-        Ok(state.txn_safe_point)
+        Ok((asked, state.txn_safe_point))
     }
 
     /// Takes locks of the past out of the way, whether their transactions have time yet or not, and tells how many there were.
@@ -180,14 +206,40 @@ impl TxnClient {
     /// with, and stores may drop what was overwritten before. What is held by [`hold_gc`](Self::hold_gc) is kept; how far it went is
     /// given back.
     ///
+    /// Between the first and the rest it waits for the ten seconds for which clients trust what PD has told them. Moving the timestamp and
+    /// waiting take no longer together than a call may, and neither does each request to stores afterwards.
+    ///
     /// # Errors
-    /// When PD or a store did not answer in time. It may be called again.
+    /// When PD has not given the timestamp yet, a call may not take as long as is to be waited, or PD or a store did not answer in time.
+    /// It may be called again.
     pub async fn gc(&self, safe_point: Timestamp) -> Result<Timestamp, Error> {
+        self.gc_with(safe_point, &GcOptions::default()).await
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`gc`](Self::gc).
+    pub async fn gc_with(&self, safe_point: Timestamp, options: &GcOptions) -> Result<Timestamp, Error> {
         const NAME: &str = "gc";
+        if options.wait >= self.timeout() {
+            let message =
+                format!("it waits for {:?}, and calls may take no more than {:?}", options.wait, self.timeout());
+            return Err(Error::invalid(NAME, message));
+        }
         let (reached, deadline) = self.begin_call(NAME).await?;
         let (pd, layout, scope) = (&reached.pd, reached.layout, Scope(reached.layout.keyspace()));
-        let advanced = pd.advance_txn_safe_point(scope, safe_point, deadline).await;
-        let now = advanced.map_err(|failure| self.failed(NAME, failure))?.now.min(safe_point);
+        self.core().check_given(NAME, safe_point, deadline).await?;
+        let (asked, until) = (Instant::now(), deadline.checked_sub(options.wait).unwrap_or(deadline));
+        let advanced = pd.advance_txn_safe_point(scope, safe_point, until).await;
+        let Advanced { now: reached, blocked_by } = advanced.map_err(|failure| self.failed(NAME, failure))?;
+        if reached < safe_point {
+            debug!(reached = u64::from(reached), blocked_by, "not all of the past that was to be is forgotten");
+        }
+        *self.core().safe_point.0.lock() = Some((asked, reached));
+        let now = reached.min(safe_point);
+        // Until then others may read, and write, as if the timestamp had not been moved.
+        tokio::time::sleep(options.wait).await;
         self.core().collect(layout, now, self.timeout()).await.map_err(|error| error.during(NAME))?;
         let deadline = exec::deadline(self.timeout());
         let advanced = pd.advance_gc_safe_point(scope, now, deadline).await;

@@ -1,5 +1,6 @@
 //! Commands on many keys: grouped by region, some of them under way at a time, and grouped again where a region has changed meanwhile.
 
+use std::borrow::Borrow;
 use std::future::Future;
 
 use bytes::Bytes;
@@ -32,15 +33,16 @@ pub(super) struct Group {
 
 /// Has a command carried out on all keys, which are in order, and gives what came of each group. `send` gives nothing where the keys are
 /// no group any more. The first error is the end: what is under way then is dropped.
-pub(super) async fn in_groups<T, F, A>(
+pub(super) async fn in_groups<K, T, F, A>(
     core: &Core,
-    keys: &[Bytes],
+    keys: &[K],
     bytes: &[usize],
     limits: Limits,
     patience: &mut Patience,
     send: F,
 ) -> Result<Vec<(Vec<usize>, T)>, Error>
 where
+    K: Borrow<Bytes>,
     F: Fn(Group) -> A,
     A: Future<Output = Result<Option<T>, Error>>,
 {
@@ -49,7 +51,7 @@ where
     let mut is_again = false;
     while !waiting.is_empty() {
         let regions = {
-            let keys: Vec<&Bytes> = waiting.iter().map(|at| &keys[*at]).collect();
+            let keys: Vec<&Bytes> = waiting.iter().map(|at| keys[*at].borrow()).collect();
             core.group(&keys, patience.deadline).await?
         };
         let regions = regions.into_iter().map(|region| region.into_iter().map(|at| waiting[at]).collect()).collect();
@@ -67,7 +69,7 @@ where
 
 /// Sends the groups, and gives the keys of those that are none any more.
 async fn answers<T, F, A>(
-    groups: Vec<Group>,
+    mut groups: Vec<Group>,
     limits: Limits,
     send: &F,
     done: &mut Vec<(Vec<usize>, T)>,
@@ -76,6 +78,19 @@ where
     F: Fn(Group) -> A,
     A: Future<Output = Result<Option<T>, Error>>,
 {
+    if groups.len() == 1
+        && let Some(group) = groups.pop()
+    {
+        // It needs nothing that looks after several, and most groups are alone.
+        let keys = group.keys.clone();
+        return Ok(match send(group).await? {
+            Some(answer) => {
+                done.push((keys, answer));
+                Vec::new()
+            }
+            None => keys,
+        });
+    }
     let mut scattered = Vec::new();
     let sent = groups.into_iter().map(|group| {
         let keys = group.keys.clone();

@@ -14,6 +14,7 @@
 //!   from running out;
 //! - `commit` is the end of a transaction: which way it goes (`plan`), the two phases, or one;
 //! - `locks` reads what stores say of locks, `status` what has become of the transactions of those, and `resolve` does away with them;
+//! - `pipelined` is a transaction that is written bit by bit;
 //! - `error` is what stores say is wrong with keys;
 //! - `gc` forgets the past, and `run` has a program's function try again.
 
@@ -31,6 +32,7 @@ mod merge;
 mod options;
 mod patience;
 mod pessimistic;
+mod pipelined;
 mod plan;
 mod resolve;
 mod rollback;
@@ -43,9 +45,10 @@ mod transaction;
 pub use buffer::Savepoint;
 pub use client::TxnClient;
 pub use error::{ConflictReason, Deadlock, TxnError, WaitsFor, WriteConflict};
-pub use gc::{GcBarrier, GcState};
+pub use gc::{GcBarrier, GcOptions, GcState};
 pub use locks::{Lock, LockKind};
-pub use options::{Isolation, LockOptions, LockWait, Locking, Priority, SnapshotOptions, TxnOptions};
+pub use options::{Assertions, Isolation, LockOptions, LockWait, Locking, Priority, SnapshotOptions, TxnOptions};
+pub use pipelined::{PipelinedOptions, PipelinedTransaction};
 pub use scan::TxnScanner;
 pub use snapshot::Snapshot;
 pub use transaction::Transaction;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use charioteer_proto::tikv::kvrpcpb::{CommandPri, Context, IsolationLevel, ResourceControlContext};
+use charioteer_proto::tikv::kvrpcpb::{self, CommandPri, Context, IsolationLevel, ResourceControlContext};
 use charioteer_proto::tikv::timestamp::Timestamp;
 
 use super::heartbeat::HOLDS;
@@ -49,7 +49,13 @@ pub struct TxnOptions {
     /// A transaction that writes more bytes of keys and values is refused. Default no limit.
     pub max_bytes: Option<usize>,
     /// At which timestamp it begins, which PD has given before. Default at one of now.
+    ///
+    /// It is by this timestamp that stores tell transactions apart. Two that begin at the same are one to them: each takes the other's locks
+    /// for its own, and what one has written may be lost, or committed with the other. So no timestamp may be given twice, in whichever
+    /// client; one that another transaction of the same client has, or had a short while ago, is refused.
     pub start_ts: Option<Timestamp>,
+    /// How closely stores look at what is [asserted](super::Transaction::assert_exists) of keys. Default [`Assertions::Strict`].
+    pub assertions: Assertions,
     /// How it reads.
     pub reading: SnapshotOptions,
 }
@@ -68,7 +74,36 @@ impl Default for TxnOptions {
             max_keys: None,
             max_bytes: None,
             start_ts: None,
+            assertions: Assertions::Strict,
             reading: SnapshotOptions::default(),
+        }
+    }
+}
+
+/// How closely stores look at what a transaction asserts of the keys that it writes.
+///
+/// ```
+/// use charioteer::tikv::{Assertions, TxnOptions};
+///
+/// assert_eq!(TxnOptions::default().assertions, Assertions::Strict);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Assertions {
+    /// Not at all.
+    Off,
+    /// Where they have read the key's versions for something else.
+    Fast,
+    /// Always, even if they have to read the key's versions for that.
+    #[default]
+    Strict,
+}
+
+impl Assertions {
+    pub(super) fn level(self) -> kvrpcpb::AssertionLevel {
+        match self {
+            Self::Off => kvrpcpb::AssertionLevel::Off,
+            Self::Fast => kvrpcpb::AssertionLevel::Fast,
+            Self::Strict => kvrpcpb::AssertionLevel::Strict,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! begins with the one that the transaction has, so that the usual case costs one request and no question to PD. While another
 //! transaction holds the lock the request waits at the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +43,8 @@ const LIVELY_MS: u64 = 300;
 #[derive(Debug)]
 pub(super) struct Pessimism {
     held: BTreeMap<Bytes, Held>,
-    /// Keys that were to be locked when the call was dropped: they may be.
-    attempted: Vec<Bytes>,
+    /// Keys that were to be locked when the call was dropped, or as of any timestamp when it failed: they may be.
+    attempted: BTreeSet<Bytes>,
     primary: Option<Bytes>,
     for_update_ts: u64,
     /// Whether the timestamp must not be used again, since locks of it are being taken away.
@@ -76,7 +76,7 @@ impl Pessimism {
     pub(super) fn new(start_ts: u64) -> Self {
         Self {
             held: BTreeMap::new(),
-            attempted: Vec::new(),
+            attempted: BTreeSet::new(),
             primary: None,
             for_update_ts: start_ts,
             is_spent: false,
@@ -139,11 +139,13 @@ impl Pessimism {
         if self.is_spent {
             locking.for_update_ts = reader.core.timestamp(deadline).await?.into();
         }
-        let attempted = self.attempted.len();
+        let attempted = self.attempted.clone();
         self.attempted.extend(locking.wanted.keys.iter().cloned());
         let is_spent = std::mem::replace(&mut self.is_spent, true);
         let locked = locking.run().await;
-        self.attempted.truncate(attempted);
+        if locked.is_ok() || !locking.is_fair {
+            self.attempted = attempted;
+        }
         self.is_spent = is_spent;
         match locked {
             Ok(got) => {
@@ -375,7 +377,8 @@ impl Locking {
         reply.results.into_iter().map(held).collect()
     }
 
-    /// Takes away what may have been locked of keys that could not all be.
+    /// Takes away what may have been locked of keys that could not all be. A lock that the store has put on as of a later timestamp, which
+    /// it does where that is fair, stays until the transaction ends: this can't tell it from one that is wanted.
     fn unlock_in_background(&self, keys: Vec<Bytes>) {
         if keys.is_empty() {
             return;

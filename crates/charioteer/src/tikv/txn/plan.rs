@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use charioteer_proto::tikv::kvrpcpb::prewrite_request::{ForUpdateTsConstraint, PessimisticAction};
-use charioteer_proto::tikv::kvrpcpb::{Mutation, Op};
+use charioteer_proto::tikv::kvrpcpb::{Assertion, AssertionLevel, Mutation, Op};
 
 use super::buffer::{Buffer, Write};
 use super::options::TxnOptions;
@@ -49,6 +49,8 @@ pub(super) struct Plan {
     pub(super) one_phase: bool,
     pub(super) async_commit: bool,
     pub(super) causal: bool,
+    /// How closely stores look at what is taken to be so.
+    pub(super) assertion_level: AssertionLevel,
     /// How many bytes keys and values have.
     pub(super) bytes: usize,
 }
@@ -64,6 +66,7 @@ impl Plan {
         let mutations = mutations(buffer, held.as_ref());
         let first = mutations.iter().find(|mutation| locks(mutation)).or_else(|| mutations.first())?;
         let primary = held.as_ref().map_or(&first.key, |held| &held.primary).clone();
+        let is_any_expected = mutations.iter().any(|mutation| mutation.assertion() != Assertion::None);
         let key_bytes: usize = mutations.iter().map(|mutation| mutation.key.len()).sum();
         let is_any_locked = mutations.iter().any(locks);
         let is_short = mutations.len() <= MOST_ASYNC_KEYS && key_bytes <= MOST_ASYNC_KEY_BYTES;
@@ -73,20 +76,42 @@ impl Plan {
             one_phase: options.one_phase && is_any_locked,
             async_commit: options.async_commit && is_any_locked && is_short,
             causal: options.causal,
+            assertion_level: if is_any_expected { options.assertions.level() } else { AssertionLevel::Off },
             bytes: buffer.bytes(),
             held,
             mutations,
         })
     }
 
-    /// The keys, in order.
-    pub(super) fn keys(&self) -> Vec<Bytes> {
-        self.mutations.iter().map(|mutation| mutation.key.clone()).collect()
+    /// What is left to do for a transaction of which all but its primary's commit is done, or is done by others.
+    pub(super) fn of_primary(start_ts: u64, primary: Bytes) -> Self {
+        let mutation = Mutation { op: Op::Put.into(), key: primary.clone(), ..Mutation::default() };
+        Self {
+            start_ts,
+            primary,
+            mutations: vec![mutation],
+            held: None,
+            one_phase: false,
+            async_commit: false,
+            causal: false,
+            assertion_level: AssertionLevel::Off,
+            bytes: 0,
+        }
     }
 
-    /// Those that are locked and then committed.
+    /// The keys that are locked and then committed.
+    pub(super) fn locked(&self) -> impl Iterator<Item = &Bytes> {
+        self.mutations.iter().filter(|mutation| locks(mutation)).map(|mutation| &mutation.key)
+    }
+
+    /// The same, to be kept.
     pub(super) fn locked_keys(&self) -> Vec<Bytes> {
-        self.mutations.iter().filter(|mutation| locks(mutation)).map(|mutation| mutation.key.clone()).collect()
+        self.locked().cloned().collect()
+    }
+
+    /// Whether there are any.
+    pub(super) fn locks_any(&self) -> bool {
+        self.locked().next().is_some()
     }
 
     /// How much of a request each takes.
@@ -96,8 +121,7 @@ impl Plan {
 
     /// All that are locked but the primary, as the primary's lock names them.
     pub(super) fn secondaries(&self) -> Vec<Bytes> {
-        let locked = self.mutations.iter().filter(|mutation| locks(mutation) && mutation.key != self.primary);
-        locked.map(|mutation| mutation.key.clone()).collect()
+        self.locked().filter(|key| **key != self.primary).cloned().collect()
     }
 
     /// The timestamp up to which the transaction has seen what it has locked before.
@@ -136,9 +160,16 @@ fn locks(mutation: &Mutation) -> bool {
     mutation.op() != Op::CheckNotExists
 }
 
-fn mutations(buffer: &Buffer, held: Option<&HeldKeys>) -> Vec<Mutation> {
-    let mutation =
-        |key: &Bytes, op: Op, value: Bytes| Mutation { op: op.into(), key: key.clone(), value, assertion: 0 };
+/// What is sent for what was written, in the order of the keys.
+pub(super) fn mutations(buffer: &Buffer, held: Option<&HeldKeys>) -> Vec<Mutation> {
+    let mutation = |key: &Bytes, op: Op, value: Bytes| {
+        let assertion = match buffer.expected(key) {
+            None => Assertion::None,
+            Some(true) => Assertion::Exist,
+            Some(false) => Assertion::NotExist,
+        };
+        Mutation { op: op.into(), key: key.clone(), value, assertion: assertion.into() }
+    };
     let written = buffer.iter().map(|(key, write)| match write {
         Write::Put(value) => mutation(key, Op::Put, value.clone()),
         // That it was not there was seen when it was locked.

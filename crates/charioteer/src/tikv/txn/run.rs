@@ -53,7 +53,8 @@ impl TxnClient {
                 },
                 Err(error) => error,
             };
-            if !may_be_restarted(&error) {
+            // No two transactions begin at the same timestamp.
+            if options.start_ts.is_some() || !may_be_restarted(&error) {
                 return Err(error);
             }
             patience.wait(&RESTARTED, None, || error).await?;

@@ -20,7 +20,7 @@ use super::locks::{Lock, each};
 use super::merge::Written;
 use super::options::{Hints, SnapshotOptions};
 use super::patience::{Patience, READ_BLOCKED};
-use super::resolve::Met;
+use super::resolve;
 use super::scan::TxnScanner;
 use crate::error::Error;
 use crate::exec;
@@ -137,21 +137,45 @@ pub(super) struct Reader {
     source: Source,
     timeout: Duration,
     /// What was learnt of transactions whose locks were met.
-    seen: Mutex<Seen>,
-    /// When it was last known that the past is kept back to the timestamp.
+    seen: Seen,
+    /// When PD was last asked whether the past is kept back to the timestamp.
     checked: Mutex<Option<Instant>>,
 }
 
+/// What reads have learnt of transactions whose locks they have met. Clones learn the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen(Arc<Mutex<Met>>);
+
 #[derive(Debug, Default)]
-struct Seen {
+struct Met {
     passed: Vec<u64>,
     readable: Vec<u64>,
 }
 
+impl Seen {
+    /// The transactions that need not be waited for, and those whose locks are versions.
+    pub(super) fn known(&self) -> (Vec<u64>, Vec<u64>) {
+        let met = self.0.lock();
+        (met.passed.clone(), met.readable.clone())
+    }
+
+    fn learn(&self, passed: Vec<u64>, readable: Vec<u64>) {
+        let mut met = self.0.lock();
+        note(&mut met.passed, passed);
+        note(&mut met.readable, readable);
+    }
+}
+
 impl Reader {
-    /// One at a timestamp that PD has given just now.
-    pub(super) fn now(core: Arc<Core>, layout: Layout, version: Timestamp, options: &SnapshotOptions) -> Self {
-        Self { checked: Mutex::new(Some(Instant::now())), ..Self::at(core, layout, version, options) }
+    /// One at a timestamp that PD was asked for at that moment.
+    pub(super) fn now(
+        core: Arc<Core>,
+        layout: Layout,
+        version: Timestamp,
+        asked: Instant,
+        options: &SnapshotOptions,
+    ) -> Self {
+        Self { checked: Mutex::new(Some(asked)), ..Self::at(core, layout, version, options) }
     }
 
     /// One at any timestamp.
@@ -163,7 +187,7 @@ impl Reader {
             source: Source { from, is_stale: options.stale },
             hints: Hints::of(options),
             sample_step: options.sample_step,
-            seen: Mutex::default(),
+            seen: Seen::default(),
             checked: Mutex::new(None),
             core,
             layout,
@@ -178,16 +202,17 @@ impl Reader {
     }
 
     /// A command with all that is known of locks.
-    fn ask<M: Command>(&self, request: M::Request) -> Ask<'_, M> {
+    fn ask<M: Command>(&self, request: M::Request, seen: &Seen) -> Ask<'_, M> {
         let mut ask = Ask::new(request, &self.hints);
-        (ask.passed, ask.readable) = self.known();
+        (ask.passed, ask.readable) = seen.known();
         ask
     }
 
-    /// The transactions that need not be waited for, and those whose locks are versions.
-    pub(super) fn known(&self) -> (Vec<u64>, Vec<u64>) {
-        let seen = self.seen.lock();
-        (seen.passed.clone(), seen.readable.clone())
+    /// What a read that begins now may take for known of transactions.
+    pub(super) fn seen(&self) -> Seen {
+        // Of those that read whatever is the newest each learns by itself: what one of them need not wait for may have been committed
+        // before the next begins.
+        if self.version == Timestamp::MAX { Seen::default() } else { self.seen.clone() }
     }
 
     /// From where it is read. What has met a lock is asked of leaders.
@@ -200,19 +225,21 @@ impl Reader {
         let mut patience = Patience::until(self.deadline());
         self.check_age(NAME, patience.deadline).await?;
         let got = self.get_within(key, &mut patience).await;
-        got.map_err(|error| patience.explain(error).during(NAME))
+        let value = got.map_err(|error| patience.explain(error).during(NAME))?;
+        self.check_age(NAME, patience.deadline).await?;
+        Ok(value)
     }
 
     async fn get_within(&self, key: Bytes, patience: &mut Patience) -> Result<Option<Bytes>, Error> {
-        let mut was_locked = false;
+        let (seen, mut was_locked) = (self.seen(), false);
         loop {
             let request = GetRequest { key: key.clone(), version: self.version.into(), ..GetRequest::default() };
-            let ask = self.ask::<KvGet>(request);
+            let ask = self.ask::<KvGet>(request, &seen);
             // One key lies in one region.
             let Some(reply) = self.core.run(&ask, &self.source(was_locked), patience.deadline).await? else { continue };
             let Some(error) = reply.error else { return Ok((!reply.not_found).then_some(reply.value)) };
             let locks = self.locks_of(*error)?;
-            self.blocked(locks, patience).await?;
+            self.blocked(locks, &seen, patience).await?;
             was_locked = true;
         }
     }
@@ -236,6 +263,7 @@ impl Reader {
         for (group, found) in found.await.map_err(|error| error.during(NAME))? {
             group.into_iter().zip(found).for_each(|(at, value)| values[at] = value);
         }
+        self.check_age(NAME, patience.deadline).await?;
         let value = |key: &Bytes| unique.binary_search(key).ok().and_then(|at| values[at].clone());
         Ok(keys.iter().map(value).collect())
     }
@@ -252,10 +280,11 @@ impl Reader {
         keys: Vec<Bytes>,
         patience: &mut Patience,
     ) -> Result<Option<Vec<Option<Bytes>>>, Error> {
-        let mut was_locked = false;
+        let (seen, mut was_locked) = (self.seen(), false);
         loop {
             let (version, asked) = (self.version.into(), keys.clone());
-            let ask = self.ask::<KvBatchGet>(BatchGetRequest { keys: asked, version, ..BatchGetRequest::default() });
+            let request = BatchGetRequest { keys: asked, version, ..BatchGetRequest::default() };
+            let ask = self.ask::<KvBatchGet>(request, &seen);
             let reply = self.core.run(&ask, &self.source(was_locked), patience.deadline).await?;
             let Some(reply) = reply else { return Ok(None) };
             let mut locks = reply.error.map_or(Ok(Vec::new()), |error| self.locks_of(*error))?;
@@ -270,7 +299,7 @@ impl Reader {
                 found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
                 return Ok(Some(in_place(&keys, found)));
             }
-            self.blocked(locks, patience).await?;
+            self.blocked(locks, &seen, patience).await?;
             was_locked = true;
         }
     }
@@ -284,30 +313,27 @@ impl Reader {
     }
 
     /// Finds out about locks that are in the way, and waits a little if they have to be waited for.
-    pub(super) async fn blocked(&self, locks: Vec<LockInfo>, patience: &mut Patience) -> Result<(), Error> {
+    pub(super) async fn blocked(
+        &self,
+        locks: Vec<LockInfo>,
+        seen: &Seen,
+        patience: &mut Patience,
+    ) -> Result<(), Error> {
         let first = locks.first().map(|lock| Lock::told(lock, self.layout));
-        let verdict = self.core.resolve(locks, Met::Reading(self.version.into()), patience.deadline).await?;
-        {
-            let mut seen = self.seen.lock();
-            note(&mut seen.passed, verdict.passed);
-            note(&mut seen.readable, verdict.readable);
-        }
+        let verdict = self.core.resolve(locks, resolve::Met::Reading(self.version.into()), patience.deadline).await?;
+        seen.learn(verdict.passed, verdict.readable);
         let Some(wait) = verdict.wait else { return Ok(()) };
         patience.wait_for(first, &READ_BLOCKED, wait).await
     }
 
-    /// Begins a call, which is refused if the timestamp is older than what is kept of the past.
+    /// Refuses what is older than what is kept of the past: a call that begins, and what it has read when it ends, since it may have taken
+    /// so long that the past was forgotten meanwhile.
     pub(super) async fn check_age(&self, operation: &'static str, deadline: Instant) -> Result<(), Error> {
-        if self.version == Timestamp::MAX {
-            // What it need not have waited for a moment ago may have been committed since.
-            *self.seen.lock() = Seen::default();
-        }
         let checked = *self.checked.lock();
         if checked.is_some_and(|checked| checked.elapsed() < super::gc::TRUSTED) {
             return Ok(());
         }
-        let asked = Instant::now();
-        let safe_point = self.core.safe_point(deadline).await.map_err(|error| error.during(operation))?;
+        let (asked, safe_point) = self.core.safe_point(deadline).await.map_err(|error| error.during(operation))?;
         if self.version < safe_point {
             let failure = TxnError::TooOld { at: self.version, safe_point }.failure();
             return Err(Error::from(failure).during(operation));

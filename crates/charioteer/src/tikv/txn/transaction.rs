@@ -1,4 +1,8 @@
-//! What programs hold of a transaction.
+//! What programs hold of a transaction. In `savepoints` is how some of what it has written is taken back, in `expect` what else must hold
+//! for it to be committed.
+
+mod expect;
+mod savepoints;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +13,9 @@ use charioteer_proto::tikv::timestamp::Timestamp;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::buffer::{Buffer, Savepoint, Write};
+use super::buffer::{Buffer, Write};
 use super::commit::{Commit, GoesOn};
+use super::core::UnderWay;
 use super::error::TxnError;
 use super::locks::user_key;
 use super::merge::Written;
@@ -48,6 +53,7 @@ use crate::tikv::raw::ScanOptions;
 /// ```
 pub struct Transaction {
     reader: Arc<Reader>,
+    under_way: Option<UnderWay>,
     options: TxnOptions,
     timeout: Duration,
     began: Instant,
@@ -60,17 +66,24 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(reader: Arc<Reader>, options: TxnOptions, timeout: Duration) -> Self {
+    pub(super) fn new(reader: Arc<Reader>, under_way: UnderWay, options: TxnOptions, timeout: Duration) -> Self {
         let is_pessimistic = options.locking == Locking::Pessimistic;
         let pessimism = is_pessimistic.then(|| Pessimism::new(reader.version.into()));
         let (began, buffer) = (Instant::now(), Buffer::default());
-        Self { reader, options, timeout, began, buffer, pessimism, has_ended: false, is_droppable: false }
+        let under_way = Some(under_way);
+        Self { reader, under_way, options, timeout, began, buffer, pessimism, has_ended: false, is_droppable: false }
     }
 
     /// The same, which may end by being dropped.
     pub(super) fn may_be_dropped(mut self) -> Self {
         self.is_droppable = true;
         self
+    }
+
+    /// What it has begun with.
+    pub(super) fn into_parts(mut self) -> (Arc<Reader>, Option<UnderWay>) {
+        self.has_ended = true;
+        (Arc::clone(&self.reader), self.under_way.take())
     }
 
     /// The timestamp at which it began, by which it is told from others.
@@ -218,7 +231,9 @@ impl Transaction {
         let pairs: Vec<(Bytes, Bytes)> =
             pairs.into_iter().map(|(key, value)| (self.wire_key(key), value.into())).collect();
         self.check_size(NAME, pairs.iter().map(|(key, value)| (key, value.len())))?;
-        self.lock_written(NAME, pairs.iter().map(|(key, _)| key.clone()).collect(), false).await?;
+        if self.is_pessimistic() {
+            self.lock_written(NAME, pairs.iter().map(|(key, _)| key.clone()).collect(), false).await?;
+        }
         pairs.into_iter().for_each(|(key, value)| self.buffer.put(key, value));
         Ok(())
     }
@@ -264,7 +279,9 @@ impl Transaction {
         const NAME: &str = "delete";
         let keys: Vec<Bytes> = keys.into_iter().map(|key| self.wire_key(key)).collect();
         self.check_size(NAME, keys.iter().map(|key| (key, 0)))?;
-        self.lock_written(NAME, keys.clone(), false).await?;
+        if self.is_pessimistic() {
+            self.lock_written(NAME, keys.clone(), false).await?;
+        }
         keys.into_iter().for_each(|key| self.buffer.delete(key));
         Ok(())
     }
@@ -298,27 +315,6 @@ impl Transaction {
         Ok(())
     }
 
-    /// A place to which what is written from now on can be taken back.
-    pub fn savepoint(&mut self) -> Savepoint {
-        self.buffer.savepoint()
-    }
-
-    /// Takes back what was written since a savepoint. It holds still, and those that came after it do not. Keys stay locked.
-    ///
-    /// # Errors
-    /// When it does not hold (any more), or is another transaction's.
-    pub fn rollback_to(&mut self, savepoint: Savepoint) -> Result<(), Error> {
-        if self.buffer.rollback_to(savepoint) { Ok(()) } else { Err(no_savepoint("rollback_to")) }
-    }
-
-    /// Forgets a savepoint, and those that came after it.
-    ///
-    /// # Errors
-    /// As [`rollback_to`](Self::rollback_to).
-    pub fn release(&mut self, savepoint: Savepoint) -> Result<(), Error> {
-        if self.buffer.release(savepoint) { Ok(()) } else { Err(no_savepoint("release")) }
-    }
-
     /// Commits, and tells at which timestamp; `None` if nothing was written. What was written is seen by every transaction that begins
     /// afterwards.
     ///
@@ -347,10 +343,10 @@ impl Transaction {
         let (core, layout, hints) = (Arc::clone(&self.reader.core), self.reader.layout, self.reader.hints.clone());
         let commit = Commit::new(core, layout, hints, plan, self.began, deadline);
         // Its locks are kept until it is done.
-        let pessimism = self.pessimism.take();
+        let (pessimism, under_way) = (self.pessimism.take(), self.under_way.take());
         let committed = GoesOn::new(async move {
             let committed = commit.run().await;
-            drop(pessimism);
+            drop((pessimism, under_way));
             committed
         });
         committed.await.map_err(|error| error.during(NAME))
@@ -467,10 +463,6 @@ impl Transaction {
             }
         });
     }
-}
-
-fn no_savepoint(operation: &'static str) -> Error {
-    Error::invalid(operation, "the savepoint does not hold, or is another transaction's")
 }
 
 impl Drop for Transaction {

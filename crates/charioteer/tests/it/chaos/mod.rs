@@ -19,6 +19,27 @@ use std::time::Instant;
 #[cfg(any(feature = "memcached", feature = "pegasus"))]
 const EVER: Duration = Duration::from_secs(600);
 
+/// How long workers work.
+#[cfg(any(feature = "pegasus", feature = "tikv"))]
+#[derive(Clone, Copy)]
+pub(crate) enum Shift {
+    /// Until then, however little comes of it.
+    Until(Instant),
+    /// Until each has made so many calls, however long they take.
+    Calls(u64),
+}
+
+#[cfg(any(feature = "pegasus", feature = "tikv"))]
+impl Shift {
+    /// Whether a worker who has made so many calls may go home.
+    pub(crate) fn is_over(self, calls: u64) -> bool {
+        match self {
+            Self::Until(then) => Instant::now() >= then,
+            Self::Calls(enough) => calls >= enough,
+        }
+    }
+}
+
 /// A number that the environment may give.
 pub(crate) fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())

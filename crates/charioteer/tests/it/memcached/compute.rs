@@ -120,6 +120,18 @@ async fn a_placeholder_is_no_value_to_those_who_know_no_leases() {
     }
 }
 
+/// What comes of it when whoever asks has little time, unless there was none to ask at all, as may be on a busy machine.
+async fn computed_in_a_hurry(client: &Client, key: &str, options: ComputeOptions, value: &str) -> String {
+    let quick = client.clone().with_timeout(Duration::from_millis(50));
+    loop {
+        let compute = async || Ok::<_, Error>(value.to_owned());
+        match quick.get_or_compute(key, options, compute).await {
+            Ok(found) => return found,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Timeout, "{error}"),
+        }
+    }
+}
+
 async fn start(protocol: Protocol) -> (TestServer, Client) {
     let server = TestServer::start().await;
     let client = patient_in(protocol, &server.memcached_url());
@@ -134,10 +146,10 @@ async fn a_stale_value_is_used_while_one_computes_unless_that_is_not_wanted() {
     let winner = async || {
         assert_eq!(client.get_or_compute(&key, ComputeOptions::default(), unwanted).await.unwrap(), "old");
         // Who does not want it waits, and computes when there is no more time.
-        let quick = client.clone().with_timeout(Duration::from_millis(50));
-        let fresh = ComputeOptions::default().without_stale();
-        let compute = async || Ok::<_, Error>("fresh".to_owned());
-        assert_eq!(quick.get_or_compute(&key, fresh, compute).await.unwrap(), "fresh");
+        assert_eq!(
+            computed_in_a_hurry(&client, &key, ComputeOptions::default().without_stale(), "fresh").await,
+            "fresh"
+        );
         Ok::<_, Error>("new".to_owned())
     };
     assert_eq!(client.get_or_compute(&key, ComputeOptions::default(), winner).await.unwrap(), "new");
@@ -220,9 +232,7 @@ async fn who_goes_away_while_computing_holds_others_up_no_longer_than_the_lease(
 async fn who_has_no_more_time_to_wait_computes_too() {
     let (_server, client) = start(Protocol::Meta).await;
     assert!(client.get_with("key", GetOptions::default().vivify(MINUTE)).await.unwrap().unwrap().won);
-    let quick = client.clone().with_timeout(Duration::from_millis(30));
-    let compute = async || Ok::<_, Error>("value".to_owned());
-    assert_eq!(quick.get_or_compute("key", ComputeOptions::default(), compute).await.unwrap(), "value");
+    assert_eq!(computed_in_a_hurry(&client, "key", ComputeOptions::default(), "value").await, "value");
 }
 
 #[tokio::test]

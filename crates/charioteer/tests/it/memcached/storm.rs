@@ -94,19 +94,30 @@ async fn connections_cut_under_load_leave_nobody_waiting_and_nothing_wrong() {
     let seed = seed();
     println!("seed {seed}");
     for protocol in PROTOCOLS {
-        let server = serve().await;
-        let client = connect(&server.memcached_url(), protocol);
-        for (chances, action) in [
-            (300, Action::Cut),
-            (600, Action::CutReply { after_bytes: 0 }),
-            (600, Action::CutReply { after_bytes: 10 }),
-        ] {
-            server.memcached().inject(Fault::new(action).data().one_in(chances, seed)).keep();
+        // Callers make their calls in vain while the server is taken for dead, which on a busy machine may be most of the time.
+        let mut lost = 0;
+        for _ in 0..30 {
+            let (tally, stats) = cut_under_load(protocol, calls, seed).await;
+            println!("{protocol:?}: {tally}\n{stats:?}");
+            assert_eq!(tally.wrong_answers(), 0, "{protocol:?}: {tally}");
+            lost += stats.connections_lost;
+            if lost > calls / 1000 {
+                break;
+            }
         }
-        let tally = storm(&client, 64, calls, seed, false).await;
-        let stats = client.net_stats();
-        println!("{protocol:?}: {tally}\n{stats:?}");
-        assert_eq!(tally.wrong_answers(), 0, "{protocol:?}: {tally}");
-        assert!(stats.connections_lost > calls / 1000, "{stats:?}");
+        assert!(lost > calls / 1000, "{protocol:?}: {lost}");
     }
+}
+
+/// Cuts connections under so many calls.
+async fn cut_under_load(protocol: Protocol, calls: u64, seed: u64) -> (Arc<Tally>, NetStats) {
+    let server = serve().await;
+    let client = connect(&server.memcached_url(), protocol);
+    for (chances, action) in
+        [(300, Action::Cut), (600, Action::CutReply { after_bytes: 0 }), (600, Action::CutReply { after_bytes: 10 })]
+    {
+        server.memcached().inject(Fault::new(action).data().one_in(chances, seed)).keep();
+    }
+    let tally = storm(&client, 64, calls, seed, false).await;
+    (tally, client.net_stats())
 }

@@ -12,11 +12,14 @@ use tokio::task::JoinSet;
 use super::chaos::disturber::{Disturber, faults};
 use super::chaos::worker::{Group, Office, Worker};
 use crate::chaos::ledger::{Ledger, Told, Verdict};
-use crate::chaos::{lateness, seed, setting};
+use crate::chaos::{Shift, lateness, seed, setting};
 
 const PARTITIONS: u32 = 8;
 const WORKERS: usize = 32;
 const IN_A_GROUP: usize = 4;
+
+/// After so many calls of each worker there are rows, and a register with a history.
+const ENOUGH: Shift = Shift::Calls(60);
 
 /// What a call may take beyond its time, besides what timers come late on a busy machine.
 const ALLOWANCE: Duration = Duration::from_millis(250);
@@ -41,8 +44,8 @@ impl Trial {
         self.server.pegasus()
     }
 
-    /// Has all workers work until then.
-    async fn work(&self, until: Instant) -> Ledger {
+    /// Has all workers work as long as that.
+    async fn work(&self, shift: Shift) -> Ledger {
         let mut running = JoinSet::new();
         let mut group = Group::new(0);
         for name in 0..WORKERS {
@@ -50,7 +53,7 @@ impl Trial {
                 group = Group::new(name / IN_A_GROUP);
             }
             let seed = self.seed.wrapping_mul(1000).wrapping_add(u64::try_from(name).unwrap());
-            running.spawn(Worker::new(name, &self.office, &group, seed).work(until));
+            running.spawn(Worker::new(name, &self.office, &group, seed).work(shift));
         }
         let mut ledger = Ledger::default();
         while let Some(one) = running.join_next().await {
@@ -74,7 +77,7 @@ async fn every_call_ends_in_time_and_is_what_it_was_said_to_be_while_servers_com
     let wrong = faults(&trial.pegasus(), trial.seed);
     let disturber = Disturber::new(trial.pegasus(), &trial.office, PARTITIONS, trial.seed);
     let late = tokio::spawn(lateness(until));
-    let (mut ledger, times) = tokio::join!(trial.work(until), disturber.disturb(until));
+    let (mut ledger, times) = tokio::join!(trial.work(Shift::Until(until)), disturber.disturb(until));
     drop(wrong);
     let late = late.await.unwrap();
     let verdict = trial.verify(&mut ledger).await;
@@ -94,7 +97,7 @@ async fn writes_that_are_acknowledged_and_not_carried_out_are_noticed() {
         let trial = Trial::new(seed()).await;
         // The status 0 stands for a write that went well.
         let lost = call.map(|call| trial.pegasus().inject(Fault::new(Action::Status(0)).on(call).times(2)));
-        let mut ledger = trial.work(Instant::now() + Duration::from_millis(300)).await;
+        let mut ledger = trial.work(ENOUGH).await;
         drop(lost);
         let verdict = trial.verify(&mut ledger).await;
         println!("{call:?}: {verdict}");
@@ -107,7 +110,7 @@ async fn writes_that_are_acknowledged_and_not_carried_out_are_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_that_are_carried_out_and_said_not_to_be_are_noticed() {
     let trial = Trial::new(seed()).await;
-    let mut ledger = trial.work(Instant::now() + Duration::from_millis(200)).await;
+    let mut ledger = trial.work(ENOUGH).await;
     let lie = ledger.rows.iter_mut().find(|(_, told)| *told == Told::Acknowledged).unwrap();
     lie.1 = Told::NotApplied;
     let verdict = trial.verify(&mut ledger).await;

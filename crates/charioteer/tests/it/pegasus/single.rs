@@ -30,6 +30,21 @@ async fn an_empty_value_is_a_value_and_an_empty_sort_key_a_sort_key() {
 }
 
 #[tokio::test]
+async fn rows_of_the_empty_hash_key_are_spread_by_their_sort_keys_where_they_are_allowed() {
+    let (_server, table) = temp().await;
+    assert_eq!(table.set("", "s", "v").await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    let table = table.with_empty_hash_keys(true);
+    // The server refuses rows that are sent to a wrong partition.
+    for sort_key in ["", "a", "b", "c", "d", "e", "f"] {
+        table.set("", sort_key, sort_key).await.unwrap();
+        assert_eq!(table.get("", sort_key).await.unwrap(), Some(Bytes::from(sort_key)));
+        assert_eq!(table.incr("", format!("{sort_key} counted"), 2).await.unwrap(), 2);
+        table.del("", sort_key).await.unwrap();
+        assert!(!table.exist("", sort_key).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn keys_and_values_may_be_any_bytes() {
     let (_server, table) = temp().await;
     let all: Vec<u8> = (0..=255).collect();

@@ -9,7 +9,7 @@ use charioteer_server::testing::{Action, Fault, TestServer};
 use super::support::open;
 
 /// Long enough for anything that happens at all.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 async fn callers_in_a_hurry_find_a_moved_primary_though_the_meta_server_that_led_is_silent() {
@@ -81,10 +81,10 @@ async fn a_partition_that_has_left_a_silent_server_is_found_while_others_answer(
 
     let _silent = pegasus.inject(Fault::new(Action::Drop).at_node(0));
     pegasus.move_primary("temp", silent_at, 1).unwrap();
-    let hurried = table.with_timeout(Duration::from_millis(100));
+    let hurried = table.clone().with_timeout(Duration::from_millis(100));
     let found = async {
         while hurried.get(&silent, "s").await.is_err() {
-            hurried.get(&other, "s").await.unwrap();
+            table.get(&other, "s").await.unwrap();
         }
     };
     assert!(tokio::time::timeout(SOON, found).await.is_ok(), "nobody asks where it is");

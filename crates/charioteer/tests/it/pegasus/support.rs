@@ -30,12 +30,16 @@ pub(super) async fn open(server: &TestServer) -> Table {
 
 /// A client of a server.
 pub(super) async fn connect(server: &TestServer) -> Client {
-    Client::connect(&server.pegasus_url()).await.unwrap()
+    let client = Client::new(options(server)).unwrap();
+    client.admin().cluster_info().await.unwrap();
+    client
 }
 
-/// The options that lead to a server.
+/// The options that lead to a server, for calls that end in time on a busy machine too.
 pub(super) fn options(server: &TestServer) -> Options {
-    Options::from_url(&server.pegasus_url()).unwrap()
+    let mut options = Options::from_url(&server.pegasus_url()).unwrap();
+    options.operation_timeout = LONG;
+    options
 }
 
 /// Hash keys of which each is in a partition of its own, in the partitions' order, where there are eight.

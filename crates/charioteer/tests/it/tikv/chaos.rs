@@ -19,10 +19,13 @@ use self::faults::faults;
 use self::worker::{Group, Office, Worker, register};
 use super::support::{APIS, options, pd_key};
 use crate::chaos::ledger::{Ledger, Told, Verdict};
-use crate::chaos::{lateness, seed, setting};
+use crate::chaos::{Shift, lateness, seed, setting};
 
 const WORKERS: usize = 32;
 const IN_A_GROUP: usize = 4;
+
+/// After so many calls of each worker there are rows, and a register with a history.
+const ENOUGH: Shift = Shift::Calls(60);
 
 /// What a call may take beyond its time, besides what timers come late on a busy machine.
 const ALLOWANCE: Duration = Duration::from_millis(250);
@@ -54,8 +57,8 @@ impl Trial {
         Self { api, server, clients, office: Arc::default(), seed }
     }
 
-    /// Has all workers work until then.
-    async fn work(&self, until: Instant) -> Ledger {
+    /// Has all workers work as long as that.
+    async fn work(&self, shift: Shift) -> Ledger {
         let mut running = JoinSet::new();
         let mut group = Group::new(0);
         for name in 0..WORKERS {
@@ -64,7 +67,7 @@ impl Trial {
             }
             let seed = self.seed.wrapping_mul(1000).wrapping_add(u64::try_from(name).unwrap());
             let client = &self.clients[name % self.clients.len()];
-            running.spawn(Worker::new(name, client, &self.office, &group, seed).work(until));
+            running.spawn(Worker::new(name, client, &self.office, &group, seed).work(shift));
         }
         let mut ledger = Ledger::default();
         while let Some(one) = running.join_next().await {
@@ -88,7 +91,7 @@ async fn every_call_ends_in_time_and_is_what_it_was_said_to_be_while_the_cluster
     let wrong = faults(&trial.server.tikv(), trial.seed);
     let disturber = Disturber::new(trial.server.tikv(), trial.api, &trial.office, trial.seed);
     let late = tokio::spawn(lateness(until));
-    let (mut ledger, times) = tokio::join!(trial.work(until), disturber.disturb(until));
+    let (mut ledger, times) = tokio::join!(trial.work(Shift::Until(until)), disturber.disturb(until));
     let hits: Vec<_> = wrong.iter().map(|fault| fault.hits()).collect();
     drop(wrong);
     let late = late.await.unwrap();
@@ -107,7 +110,7 @@ async fn every_call_ends_in_time_and_is_what_it_was_said_to_be_while_the_cluster
 async fn rows_that_go_astray_behind_their_writers_backs_are_noticed() {
     for lost in [0, 3] {
         let trial = Trial::new(seed()).await;
-        let mut ledger = trial.work(Instant::now() + Duration::from_millis(200)).await;
+        let mut ledger = trial.work(ENOUGH).await;
         let rows = ledger.rows.iter().filter(|(_, told)| *told == Told::Acknowledged).take(lost);
         for (key, _) in rows {
             trial.clients[1].delete(key).await.unwrap();
@@ -120,7 +123,7 @@ async fn rows_that_go_astray_behind_their_writers_backs_are_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_register_that_goes_back_to_what_it_once_held_is_noticed() {
     let trial = Trial::new(seed()).await;
-    let mut ledger = trial.work(Instant::now() + Duration::from_millis(300)).await;
+    let mut ledger = trial.work(ENOUGH).await;
     let (key, held) = register(&ledger, 20);
     trial.clients[1].put(&key, held.to_string()).await.unwrap();
     let verdict = trial.verify(&mut ledger).await;
@@ -131,7 +134,7 @@ async fn a_register_that_goes_back_to_what_it_once_held_is_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_that_are_carried_out_and_said_not_to_be_are_noticed() {
     let trial = Trial::new(seed()).await;
-    let mut ledger = trial.work(Instant::now() + Duration::from_millis(200)).await;
+    let mut ledger = trial.work(ENOUGH).await;
     let lie = ledger.rows.iter_mut().find(|(_, told)| *told == Told::Acknowledged).unwrap();
     lie.1 = Told::NotApplied;
     let verdict = trial.verify(&mut ledger).await;

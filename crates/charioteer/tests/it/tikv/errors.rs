@@ -8,7 +8,7 @@ use charioteer_server::Limits;
 use charioteer_server::testing::TestServer;
 use charioteer_server::testing::tikv::{Action, Call, Fault, RegionError};
 
-use super::support::{APIS, options, raw, raw_of, strict};
+use super::support::{APIS, LONG, options, raw, raw_of, strict};
 
 #[tokio::test]
 async fn a_cluster_of_another_api_version_says_so_at_once() {
@@ -143,7 +143,7 @@ async fn a_call_ends_at_its_deadline_whatever_is_silent() {
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::NotApplied), "{error}");
         let error = client.put("k", "v").await.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::Unknown), "{error}");
-        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        assert!(started.elapsed() < LONG / 2, "{:?}", started.elapsed());
         drop(silent);
     }
 }
@@ -156,7 +156,7 @@ async fn a_silent_pd_ends_a_call_at_its_deadline_and_does_no_further_harm() {
     let started = Instant::now();
     let error = client.clone().with_timeout(Duration::from_millis(300)).get("k").await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Timeout, Some("get")), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(started.elapsed() < LONG / 2);
     drop(silent);
     assert_eq!(client.get("k").await.unwrap(), None);
 }

@@ -56,7 +56,9 @@ pub(super) fn pd_key(api: ApiVersion, key: &str) -> Bytes {
 
 /// The options that lead to a server.
 pub(super) fn options(server: &TestServer) -> Options {
-    Options::from_url(&server.tikv_url()).unwrap()
+    let mut options = Options::from_url(&server.tikv_url()).unwrap();
+    options.operation_timeout = LONG;
+    options
 }
 
 /// The key of a number, and its value.

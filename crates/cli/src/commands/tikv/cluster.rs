@@ -5,7 +5,7 @@ use charioteer::tikv::{RawClient, RegionInfo};
 use clap::Args;
 
 use super::one::told;
-use super::range::Range;
+use crate::commands::range::Range;
 use crate::exit::{Ended, Failure};
 use crate::output::{Cell, Output, escape};
 

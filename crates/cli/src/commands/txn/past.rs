@@ -1,10 +1,12 @@
 //! Verbs on timestamps, locks and the past, and on the cluster.
 
-use charioteer::tikv::LockKind;
+use std::time::Duration;
+
+use charioteer::tikv::{GcOptions, LockKind};
 use clap::Args;
 
 use super::place::Place;
-use super::range::Range;
+use crate::commands::range::Range;
 use crate::exit::{Ended, Failure};
 use crate::output::Output;
 
@@ -91,11 +93,17 @@ impl GcState {
 pub(crate) struct Gc {
     /// The timestamp from which on the past is kept.
     safe_point: u64,
+
+    /// How long others are given to learn of it before stores forget anything.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
+    wait: Duration,
 }
 
 impl Gc {
     pub(super) async fn run(self, place: &Place, output: &mut Output<'_>) -> Result<Ended, Failure> {
-        let reached = place.client.gc(self.safe_point.into()).await?;
+        let mut options = GcOptions::default();
+        options.wait = self.wait;
+        let reached = place.client.gc_with(self.safe_point.into(), &options).await?;
         output.fact("safe_point", u64::from(reached))?;
         Ok(Ended::Done)
     }

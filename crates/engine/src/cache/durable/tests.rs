@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::attributes::DEFAULT_ITEM_LIMIT;
 use super::super::delete::{Delete, DeleteReply};
@@ -84,18 +84,6 @@ fn nobody_needs_a_write_to_find_nothing_where_an_item_has_died() {
     assert_eq!(cache.stats().items, 1);
 }
 
-/// Opens it as soon as nobody has it any more.
-fn open_when_free(folder: &Path, clock: &Clock) -> DurableCache {
-    let begun = Instant::now();
-    loop {
-        assert!(begun.elapsed() < Duration::from_secs(30), "it was never let go of");
-        match Db::open(folder, DiskOptions { clock: clock.clone(), ..DiskOptions::default() }) {
-            Err(Error::InUse { .. }) => std::thread::yield_now(),
-            opened => return DurableCache::open(opened.unwrap(), DEFAULT_ITEM_LIMIT, clock.clone()).unwrap(),
-        }
-    }
-}
-
 #[test]
 fn a_store_that_is_let_go_of_in_the_middle_of_a_write_can_be_opened_again_and_has_it() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
@@ -105,7 +93,10 @@ fn a_store_that_is_let_go_of_in_the_middle_of_a_write_can_be_opened_again_and_ha
     drop(cache.inner.db.disk().unwrap().submit(move |_| Ok(gate.recv().is_ok())));
     drop(cache.submit(b"key", Store::set("value".into(), 0, Expiry::NEVER)));
     // What was handed in is all that holds the store now, and lets go of it on the thread that commits.
+    let closing = cache.inner.db.closing();
     drop(cache);
+    assert!(!closing.wait(Duration::ZERO));
     let_go.send(()).unwrap();
-    assert!(is_there(&open_when_free(folder.path(), &clock), b"key"));
+    assert!(closing.wait(Duration::from_secs(30)), "it was never let go of");
+    assert!(is_there(&open(folder.path(), &clock), b"key"));
 }

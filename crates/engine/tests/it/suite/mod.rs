@@ -4,6 +4,7 @@ mod check;
 mod concurrency;
 mod counter;
 mod db;
+mod db_model;
 mod fixture;
 mod hostile;
 mod model;

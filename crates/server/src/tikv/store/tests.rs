@@ -23,6 +23,7 @@ mod refusals;
 mod regions;
 mod scans;
 mod sizes;
+mod waits;
 mod writes;
 
 const NOW: Duration = Duration::from_secs(1_700_000_000);

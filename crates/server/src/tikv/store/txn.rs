@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use charioteer_engine::mvcc::{Command, Isolation, Read, ReadAt};
+use charioteer_engine::mvcc::{self, Command, Isolation, Read, ReadAt};
 use charioteer_engine::raw::Keys;
 use charioteer_proto::tikv::kvrpcpb::{ApiVersion, Context, IsolationLevel};
 use charioteer_proto::tikv::timestamp::Timestamp;
@@ -38,7 +38,7 @@ impl<R: Rows> Store<R> {
 
     /// Runs a command about so many keys, and wakes those who wait for locks that it releases.
     pub(super) fn submit<C: Command>(&self, stored: Keys, key_count: usize, command: C) -> Ran<C::Reply> {
-        submit(self.rows.mvcc(stored), &self.waits, key_count, command)
+        submit(self.rows.mvcc(stored), &self.waits, stored, key_count, command)
     }
 
     /// Runs a command that does little at a time, piece by piece: `left` says of a piece's reply what is left.
@@ -56,7 +56,7 @@ impl<R: Rows> Store<R> {
         Soon::later(async move {
             let mut next = command;
             loop {
-                let reply = submit(&mvcc, &waits, 1, next).wait().await?;
+                let reply = submit(&mvcc, &waits, stored, 1, next).wait().await?;
                 match left(reply) {
                     Ok(Some(rest)) => next = rest,
                     Ok(None) => return Ok(Ok(())),
@@ -77,15 +77,19 @@ impl<R: Rows> Store<R> {
     }
 }
 
-/// Runs a command about so many keys, and wakes those who wait for locks that it releases.
-pub(super) fn submit<M: Mvcc, C: Command>(mvcc: &M, waits: &Arc<Waits>, key_count: usize, command: C) -> Ran<C::Reply> {
+/// Runs a command about so many keys, and wakes those who wait for locks that it releases, even if its client leaves before.
+pub(super) fn submit<M: Mvcc, C: Command>(
+    mvcc: &M,
+    waits: &Arc<Waits>,
+    stored: Keys,
+    key_count: usize,
+    command: C,
+) -> Ran<C::Reply> {
     let waits = Arc::clone(waits);
-    mvcc.submit(key_count, command).map(move |done| {
+    mvcc.submit(key_count, command).map_to_the_end(move |done| {
         let done = done?;
-        waits.released(done.released.into_iter().map(|lock| {
-            let released = Released { start_ts: lock.start_ts, commit_ts: lock.commit_ts };
-            (lock.key, released)
-        }));
+        let by = |lock: &mvcc::Released| Released { start_ts: lock.start_ts, commit_ts: lock.commit_ts };
+        waits.released(stored, done.released.into_iter().map(|lock| (lock.key.clone(), by(&lock))));
         Ok(done.reply)
     })
 }

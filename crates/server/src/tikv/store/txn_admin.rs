@@ -18,7 +18,7 @@ use super::super::cluster::Access;
 use super::api::{Name, Rule};
 use super::refusal::Refusal;
 use super::txn::{Ran, stored_keys};
-use super::txn_errors::op;
+use super::txn_errors::{aborted, op};
 use super::txn_status::told_locks;
 use super::{Serve, Serving, Store};
 use crate::backend::{Rows, Soon, collect_garbage};
@@ -44,16 +44,29 @@ impl<R: Rows> Serve<rpc::KvDeleteRange> for Store<R> {
 }
 
 impl<R: Rows> Serve<rpc::KvGc> for Store<R> {
-    /// Removes versions of a region that nobody sees who reads behind the safe point.
+    /// Removes versions of a region that nobody sees who reads behind the safe point. It may not be beyond PD's: readers trust that.
     fn serve(&self, asked: GcRequest) -> Serving<GcResponse> {
         let stored = stored_keys(asked.context.as_ref());
         let place = self.txn_place(asked.context.as_ref(), Access::Write)?;
         let (start, end) = place.bounds()?;
+        let range = KeyRange::new(start, end);
+        if let Some(known) = self.safe_point_before(&range, asked.safe_point) {
+            let error = aborted(format!("safe point {} is beyond PD's, which is {known}", asked.safe_point));
+            return Ok(Soon::Ready(Ok(GcResponse { error: Some(Box::new(error)), ..GcResponse::default() })));
+        }
         let mvcc = self.rows.mvcc(stored).clone();
         Ok(Soon::later(async move {
-            collect_garbage(&mvcc, KeyRange::new(start, end), asked.safe_point).await?;
+            collect_garbage(&mvcc, range, asked.safe_point).await?;
             Ok(GcResponse::default())
         }))
+    }
+}
+
+impl<R: Rows> Store<R> {
+    /// PD's safe point for some key of a range, if it is before that one.
+    fn safe_point_before(&self, range: &KeyRange, safe_point: u64) -> Option<u64> {
+        let ranges = self.pd.safe_ranges().into_iter().filter(|known| known.meets(range));
+        ranges.map(|known| known.safe_point).find(|known| *known < safe_point)
     }
 }
 

@@ -89,3 +89,8 @@ pub(super) fn check_stored_sizes<'a>(keys: impl IntoIterator<Item = &'a Bytes>) 
     let too_long = sizes.find(|size| *size > MAX_KEY_BYTES);
     too_long.map_or(Ok(()), |size| Err(Rule::KeyTooLarge { size, limit: MAX_KEY_BYTES }))
 }
+
+/// What is told to who asks for a lock that several transactions have.
+pub(super) fn no_shared_locks() -> Rule {
+    Rule::Other("shared locks are not supported: a key is locked by one transaction at a time".to_owned())
+}

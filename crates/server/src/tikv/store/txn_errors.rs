@@ -48,6 +48,10 @@ pub(super) fn told(error: KeyError) -> kvrpcpb::KeyError {
             let txn_lock_not_found = Some(kvrpcpb::TxnLockNotFound { key }.into());
             kvrpcpb::KeyError { retryable: of_mvcc(&text), txn_lock_not_found, ..none() }
         }
+        // What clients say who look for themselves.
+        KeyError::TooOld { ts, safe_point } => aborted(format!(
+            "GC life time is shorter than transaction duration, transaction starts at {ts}, GC safe point is {safe_point}"
+        )),
         KeyError::AssertionFailed(failed) => {
             let failed = kvrpcpb::AssertionFailed {
                 start_ts: failed.start_ts,

@@ -11,6 +11,7 @@ use charioteer_engine::mvcc::{
     ConflictReason, KeyError, KeyLocked, KeyRange, KeyToLock, PessimisticLock, PessimisticRollback,
     PessimisticRollbackRange, WriteConflict,
 };
+use charioteer_engine::raw::Keys;
 use charioteer_proto::tikv::kvrpcpb::{
     self, GetLockWaitInfoRequest, GetLockWaitInfoResponse, Op, PessimisticLockKeyResult, PessimisticLockKeyResultType,
     PessimisticLockRequest, PessimisticLockResponse, PessimisticLockWakeUpMode, PessimisticRollbackRequest,
@@ -20,11 +21,11 @@ use charioteer_proto::tikv::rpc;
 use tokio::time::Instant;
 
 use super::super::cluster::Access;
-use super::super::waits::{Reason, Released, Wait, Waiter, Waits, longest_wait};
+use super::super::waits::{Next, Reason, Released, Wait, Waiter, Waits};
 use super::api::{Name, Rule};
 use super::refusal::Refusal;
 use super::txn::{Ran, stored_keys, submit};
-use super::txn_api::check_stored_sizes;
+use super::txn_api::{check_stored_sizes, no_shared_locks};
 use super::txn_errors::{lock_info, told};
 use super::{Serve, Serving, Store};
 use crate::backend::{Mvcc, Rows, Soon};
@@ -39,7 +40,7 @@ impl<R: Rows> Serve<rpc::KvPessimisticLock> for Store<R> {
         check_stored_sizes(keys())?;
         self.check_timestamps([asked.start_version, asked.for_update_ts])?;
         self.txn_place(context, Access::Write)?.check_keys(keys())?;
-        let locking = Locking::new(self.rows.mvcc(stored).clone(), Arc::clone(&self.waits), asked)?;
+        let locking = Locking::new(self.rows.mvcc(stored).clone(), stored, Arc::clone(&self.waits), asked)?;
         Ok(match locking.try_once() {
             Soon::Ready(Err(refusal)) => Soon::Ready(Err(refusal)),
             Soon::Ready(Ok(tried)) => match locking.blocked_by(tried) {
@@ -59,6 +60,7 @@ impl<R: Rows> Serve<rpc::KvPessimisticLock> for Store<R> {
 /// A request for locks.
 struct Locking<M> {
     mvcc: M,
+    stored: Keys,
     waits: Arc<Waits>,
     lock: PessimisticLock,
     /// Until when it waits; `None` for not at all.
@@ -71,9 +73,9 @@ struct Locking<M> {
 type Tried = Result<Vec<KeyLocked>, KeyError>;
 
 impl<M: Mvcc> Locking<M> {
-    fn new(mvcc: M, waits: Arc<Waits>, asked: PessimisticLockRequest) -> Result<Self, Rule> {
+    fn new(mvcc: M, stored: Keys, waits: Arc<Waits>, asked: PessimisticLockRequest) -> Result<Self, Rule> {
         let tag = asked.context.map(|context| context.resource_group_tag).unwrap_or_default();
-        let until = longest_wait(asked.wait_timeout).map(|wait| Instant::now() + wait);
+        let until = waits.longest_wait(asked.wait_timeout).map(|wait| Instant::now() + wait);
         let keys: Result<_, _> = asked.mutations.into_iter().map(wanted).collect();
         let lock = PessimisticLock {
             keys: keys?,
@@ -87,11 +89,11 @@ impl<M: Mvcc> Locking<M> {
             lock_only_if_exists: asked.lock_only_if_exists,
             force: asked.wake_up_mode == PessimisticLockWakeUpMode::WakeUpModeForceLock as i32,
         };
-        Ok(Self { mvcc, waits, lock, until, is_first_lock: asked.is_first_lock, tag })
+        Ok(Self { mvcc, stored, waits, lock, until, is_first_lock: asked.is_first_lock, tag })
     }
 
     fn try_once(&self) -> Ran<Tried> {
-        submit(&self.mvcc, &self.waits, self.lock.keys.len(), self.lock.clone())
+        submit(&self.mvcc, &self.waits, self.stored, self.lock.keys.len(), self.lock.clone())
     }
 
     /// The lock to be waited for; what came of trying, if there is none, or no time to wait.
@@ -104,25 +106,28 @@ impl<M: Mvcc> Locking<M> {
 
     /// Waits until a lock is released or there is no more time, and answers.
     async fn wait_for(self, blocked_by: kvrpcpb::LockInfo) -> Result<PessimisticLockResponse, Refusal> {
-        let wait = Wait {
-            start_ts: self.lock.start_ts,
-            blocked_by,
-            resumes: self.lock.force,
-            is_first_lock: self.is_first_lock,
-            tag: self.tag.clone(),
-        };
-        let mut waiter = match self.waits.enter(wait) {
-            Ok(waiter) => waiter,
-            Err(deadlock) => return Ok(self.refuse(deadlock_error(*deadlock), true)),
+        let mut blocked_by = blocked_by;
+        let mut waiter = loop {
+            let found = blocked_by.lock_version;
+            let deadlock = match self.waits.enter(self.wait(blocked_by)) {
+                Ok(waiter) => break waiter,
+                Err(deadlock) => deadlock,
+            };
+            // Whoever closes the circle may have released the lock before, so that it is none.
+            match self.blocked_by(self.try_once().wait().await?) {
+                Ok(lock) if lock.lock_version == found => return Ok(self.refuse(deadlock_error(*deadlock), true)),
+                Ok(lock) => blocked_by = lock,
+                Err(tried) => return Ok(self.answer(tried, true)),
+            }
         };
         loop {
             // Also the first time: the lock may have been released before anybody knew that it is waited for.
             match self.blocked_by(self.try_once().wait().await?) {
-                Ok(lock) => {
-                    if let Err(deadlock) = waiter.wait_on(lock) {
-                        return Ok(self.refuse(deadlock_error(*deadlock), true));
-                    }
-                }
+                Ok(lock) => match waiter.wait_on(lock) {
+                    Ok(Next::Wait) => {}
+                    Ok(Next::Try) => continue,
+                    Err(deadlock) => return Ok(self.refuse(deadlock_error(*deadlock), true)),
+                },
                 Err(tried) => {
                     if tried.is_ok() {
                         waiter.got_it();
@@ -133,6 +138,17 @@ impl<M: Mvcc> Locking<M> {
             if let Some(error) = self.ended(&mut waiter).await {
                 return Ok(self.refuse(error, true));
             }
+        }
+    }
+
+    fn wait(&self, blocked_by: kvrpcpb::LockInfo) -> Wait {
+        Wait {
+            stored: self.stored,
+            start_ts: self.lock.start_ts,
+            blocked_by,
+            resumes: self.lock.force,
+            is_first_lock: self.is_first_lock,
+            tag: self.tag.clone(),
         }
     }
 
@@ -201,21 +217,27 @@ impl<M: Mvcc> Locking<M> {
         if self.waits.is_empty() {
             return;
         }
-        self.waits.acquired(self.lock.keys.iter().map(|wanted| kvrpcpb::LockInfo {
-            primary_lock: self.lock.primary.clone(),
-            lock_version: self.lock.start_ts,
-            key: wanted.key.clone(),
-            lock_ttl: self.lock.ttl_ms,
-            lock_type: Op::PessimisticLock.into(),
-            lock_for_update_ts: self.lock.for_update_ts,
-            min_commit_ts: self.lock.min_commit_ts,
-            ..kvrpcpb::LockInfo::default()
-        }));
+        self.waits.acquired(
+            self.stored,
+            self.lock.keys.iter().map(|wanted| kvrpcpb::LockInfo {
+                primary_lock: self.lock.primary.clone(),
+                lock_version: self.lock.start_ts,
+                key: wanted.key.clone(),
+                lock_ttl: self.lock.ttl_ms,
+                lock_type: Op::PessimisticLock.into(),
+                lock_for_update_ts: self.lock.for_update_ts,
+                min_commit_ts: self.lock.min_commit_ts,
+                ..kvrpcpb::LockInfo::default()
+            }),
+        );
     }
 }
 
 /// A key that is to be locked, as the rules know it.
 fn wanted(mutation: kvrpcpb::Mutation) -> Result<KeyToLock, Rule> {
+    if mutation.op == Op::SharedPessimisticLock as i32 {
+        return Err(no_shared_locks());
+    }
     if mutation.op != Op::PessimisticLock as i32 {
         let op = Op::try_from(mutation.op).map_or_else(|_| mutation.op.to_string(), |op| op.as_str_name().to_owned());
         return Err(Rule::Other(format!("mismatch Op in pessimistic lock mutations: {op}")));
@@ -273,3 +295,6 @@ impl<R: Rows> Serve<rpc::GetLockWaitInfo> for Store<R> {
         Ok(Soon::Ready(Ok(GetLockWaitInfoResponse { entries, ..GetLockWaitInfoResponse::default() })))
     }
 }
+
+#[cfg(test)]
+mod tests;

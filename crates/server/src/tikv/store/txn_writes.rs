@@ -14,7 +14,7 @@ use super::api::{Name, Rule};
 use super::place::Place;
 use super::refusal::{Refusal, entry_too_large};
 use super::txn::stored_keys;
-use super::txn_api::check_stored_sizes;
+use super::txn_api::{check_stored_sizes, no_shared_locks};
 use super::txn_errors::told;
 use super::{Serve, Serving, Store};
 use crate::backend::Rows;
@@ -123,6 +123,7 @@ fn mutation(asked: kvrpcpb::Mutation) -> Result<Mutation, Rule> {
         Ok(Op::Lock) => Change::Lock,
         Ok(Op::Insert) => Change::Insert(asked.value),
         Ok(Op::CheckNotExists) => Change::CheckNotExists,
+        Ok(Op::SharedLock) => return Err(no_shared_locks()),
         Ok(op) => return Err(Rule::Other(format!("mismatch Op in prewrite mutations: {}", op.as_str_name()))),
         Err(_) => return Err(Rule::Other(format!("mismatch Op in prewrite mutations: {}", asked.op))),
     };

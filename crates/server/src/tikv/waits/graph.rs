@@ -73,6 +73,12 @@ impl Graph {
         }
     }
 
+    /// Whether nobody waits for anybody.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.edges.is_empty()
+    }
+
     /// The waits by which one transaction waits for another, directly or by way of others; the last is the one for `to` itself.
     fn path(&self, from: Txn, to: Txn) -> Option<Vec<WaitForEntry>> {
         let mut reached_from = HashMap::from([(from, None)]);

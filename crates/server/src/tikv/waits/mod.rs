@@ -1,13 +1,15 @@
 //! Requests for locks that others hold: they wait here until the lock is released, time is up, or waiting would be a deadlock.
 //!
 //! The rules answer a request at once, also with the lock that is in its way. Whoever serves it then enters it here
-//! ([`Waits::enter`]) and **tries once more**: a lock that was released in between woke nobody. A released lock ([`Waits::released`])
-//! wakes the oldest transaction that waits for its key. Most requests are answered then, that there is a conflict, and their clients
-//! come again with a newer timestamp. As they may also not come again, the others who waited are answered 20 ms later. Requests that may
-//! take the lock in spite of a conflict try again by themselves, and nobody else is woken.
+//! ([`Waits::enter`]) and **tries once more**: a lock that was released in between woke nobody. So does one that was woken, found
+//! another lock, and is entered again ([`Waiter::wait_on`]). A released lock ([`Waits::released`]) wakes the oldest transaction that
+//! waits for its key. Most requests are answered then, that there is a conflict, and their clients come again with a newer timestamp.
+//! As they may also not come again, the others who waited are answered 20 ms later. Requests that may take the lock in spite of a
+//! conflict try again by themselves, and nobody else is woken.
 //!
-//! What waits for what is a graph ([`graph`]); a wait that would close a circle in it is refused. A cluster has one of these, for all of
-//! its stores, so that a leader that moves takes nobody's wait with it.
+//! What waits for what is a graph ([`graph`]); a wait that would close a circle in it is refused. Whoever has released a lock is
+//! waited for no more, whether those who wanted it have been told or not. A cluster has one of these, for all of its stores, so that
+//! a leader that moves takes nobody's wait with it.
 
 mod graph;
 mod queue;
@@ -20,6 +22,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use charioteer_engine::raw::Keys;
 use charioteer_proto::tikv::deadlock::WaitForEntry;
 use charioteer_proto::tikv::kvrpcpb::{Deadlock, LockInfo};
 use parking_lot::Mutex;
@@ -30,19 +33,11 @@ use tokio::time::Instant;
 use graph::{Edge, Graph};
 use queue::{Entry, Event, Queue, Token, Woken};
 
-/// How long a request waits that does not say, and at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How long a request waits that does not say, and at most, unless the server is told otherwise.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// How much later than the oldest the others are woken.
 const OTHERS_AFTER: Duration = Duration::from_millis(20);
-
-/// How long a request waits, as it travels: `None` for not at all.
-pub(crate) fn longest_wait(wait_timeout: i64) -> Option<Duration> {
-    match wait_timeout {
-        0 => Some(LONGEST_WAIT),
-        wanted => Some(Duration::from_millis(wanted.try_into().ok()?).min(LONGEST_WAIT)),
-    }
-}
 
 /// By whom a lock was released.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,9 +47,14 @@ pub(crate) struct Released {
     pub(crate) commit_ts: u64,
 }
 
+/// A key that is waited for. A plain key can be the same bytes as a prefixed one.
+type Place = (Keys, Bytes);
+
 /// A request that is to wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Wait {
+    /// Among which keys the locked one is.
+    pub(crate) stored: Keys,
     /// The transaction's start.
     pub(crate) start_ts: u64,
     /// The lock in its way.
@@ -80,45 +80,71 @@ pub(crate) enum Reason {
     TimedOut,
 }
 
+/// What one does next that has found a lock in its way again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It tries again at once: the lock may have been released when it was in no queue.
+    Try,
+    /// It waits.
+    Wait,
+}
+
 /// All who wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Waits {
     state: Mutex<State>,
     /// So that nobody else need look.
     waiting: AtomicUsize,
+    /// How long a request waits that does not say, and at most.
+    longest: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self::at_most(LONGEST_WAIT)
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    queues: HashMap<Bytes, Queue>,
+    queues: HashMap<Place, Queue>,
     graph: Graph,
     last_token: Token,
 }
 
 impl State {
-    fn add_to_graph(&mut self, entry: &Entry) -> Result<(), Box<Deadlock>> {
-        if entry.is_first_lock { Ok(()) } else { self.graph.add(entry.edge.clone()) }
-    }
-
     /// Tells those who were woken, and takes them out of the graph.
     fn tell(&mut self, woken: Woken) -> usize {
         let count = woken.len();
-        for (entry, event) in woken {
-            self.graph.remove(&entry.edge);
+        for (mut entry, event) in woken {
+            entry.leave(&mut self.graph);
             // Whoever has left in the meantime hands on what is told here: see `Waiter`.
             let _ = entry.events.send(event);
         }
         count
     }
 
-    fn forget_if_empty(&mut self, key: &Bytes) {
-        if self.queues.get(key).is_some_and(Queue::is_empty) {
-            self.queues.remove(key);
+    fn forget_if_empty(&mut self, place: &Place) {
+        if self.queues.get(place).is_some_and(Queue::is_empty) {
+            self.queues.remove(place);
         }
     }
 }
 
 impl Waits {
+    /// Nobody waits longer than that.
+    pub(crate) fn at_most(longest: Duration) -> Self {
+        Self { state: Mutex::default(), waiting: AtomicUsize::new(0), longest }
+    }
+
+    /// How long a request waits, as it travels: `None` for not at all.
+    pub(crate) fn longest_wait(&self, wait_timeout: i64) -> Option<Duration> {
+        match wait_timeout {
+            0 => Some(self.longest),
+            wanted => Some(Duration::from_millis(wanted.try_into().ok()?).min(self.longest)),
+        }
+    }
+
     /// Has a request wait. It is to try once more now.
     ///
     /// # Errors
@@ -131,7 +157,7 @@ impl Waits {
             waits: Arc::clone(self),
             token: state.last_token,
             start_ts: wait.start_ts,
-            key: wait.blocked_by.key.clone(),
+            place: (wait.stored, wait.blocked_by.key.clone()),
             tag: wait.tag,
             resumes: wait.resumes,
             is_first_lock: wait.is_first_lock,
@@ -149,9 +175,10 @@ impl Waits {
     }
 
     fn push(&self, state: &mut State, waiter: &mut Waiter) -> Result<(), Box<Deadlock>> {
-        let queue_answered = state.queues.get(&waiter.key).map_or(0, Queue::answered);
-        let entry = Entry {
+        let queue_answered = state.queues.get(&waiter.place).map_or(0, Queue::answered);
+        let mut entry = Entry {
             edge: waiter.edge(),
+            is_in_graph: false,
             resumes: waiter.resumes,
             is_first_lock: waiter.is_first_lock,
             blocked_by: waiter.blocked_by.clone(),
@@ -159,72 +186,76 @@ impl Waits {
             events: waiter.events.clone(),
             came_at: *waiter.came_at.get_or_insert(queue_answered),
         };
-        state.add_to_graph(&entry)?;
+        entry.join(&mut state.graph)?;
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        state.queues.entry(waiter.key.clone()).or_default().push(waiter.token, entry);
+        state.queues.entry(waiter.place.clone()).or_default().push(waiter.token, entry);
         Ok(())
     }
 
     /// Wakes who waits for locks that have been released.
-    pub(crate) fn released(self: &Arc<Self>, locks: impl IntoIterator<Item = (Bytes, Released)>) {
+    pub(crate) fn released(self: &Arc<Self>, stored: Keys, locks: impl IntoIterator<Item = (Bytes, Released)>) {
         for (key, released) in locks {
             if self.is_empty() {
                 return;
             }
-            self.wake_oldest(&key, released);
+            self.wake_oldest(&(stored, key), released);
         }
     }
 
-    fn wake_oldest(self: &Arc<Self>, key: &Bytes, released: Released) {
-        let mut state = self.state.lock();
-        let Some(queue) = state.queues.get_mut(key) else { return };
+    fn wake_oldest(self: &Arc<Self>, place: &Place, released: Released) {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let Some(queue) = state.queues.get_mut(place) else { return };
+        queue.released_by(released.start_ts, &mut state.graph);
         let (woken, wakes_others) = queue.wake_oldest(released);
         if wakes_others {
             let is_planned = queue.others_at.replace(Instant::now() + OTHERS_AFTER).is_some();
             // Without a runtime everybody is leaving.
             if !is_planned && let Ok(runtime) = Handle::try_current() {
-                runtime.spawn(wake_others(Arc::downgrade(self), key.clone()));
+                runtime.spawn(wake_others(Arc::downgrade(self), place.clone()));
             }
         }
         self.waiting.fetch_sub(state.tell(woken), Ordering::SeqCst);
-        state.forget_if_empty(key);
+        state.forget_if_empty(place);
     }
 
     /// Takes one out that has not been woken.
-    fn remove(&self, state: &mut State, key: &Bytes, start_ts: u64, token: Token) {
-        let Some(entry) = state.queues.get_mut(key).and_then(|queue| queue.remove(start_ts, token)) else { return };
+    fn remove(&self, state: &mut State, place: &Place, start_ts: u64, token: Token) {
+        let removed = state.queues.get_mut(place).and_then(|queue| queue.remove(start_ts, token));
+        let Some(mut entry) = removed else { return };
         self.waiting.fetch_sub(1, Ordering::SeqCst);
-        state.graph.remove(&entry.edge);
-        state.forget_if_empty(key);
+        entry.leave(&mut state.graph);
+        state.forget_if_empty(place);
     }
 
     /// Wakes the others who wait for a key, if it is time; otherwise says when it will be.
-    fn wake_others(&self, key: &Bytes) -> Option<Instant> {
+    fn wake_others(&self, place: &Place) -> Option<Instant> {
         let mut state = self.state.lock();
-        let queue = state.queues.get_mut(key)?;
+        let queue = state.queues.get_mut(place)?;
         let at = queue.others_at?;
         if Instant::now() < at {
             return Some(at);
         }
         let woken = queue.wake_others();
         self.waiting.fetch_sub(state.tell(woken), Ordering::SeqCst);
-        state.forget_if_empty(key);
+        state.forget_if_empty(place);
         None
     }
 
     /// Tells those who wait that there is another lock in their way now.
-    pub(crate) fn acquired(&self, locks: impl IntoIterator<Item = LockInfo>) {
+    pub(crate) fn acquired(&self, stored: Keys, locks: impl IntoIterator<Item = LockInfo>) {
         for lock in locks {
             if self.is_empty() {
                 return;
             }
+            let place = (stored, lock.key.clone());
             let mut state = self.state.lock();
             let State { queues, graph, .. } = &mut *state;
-            let Some(queue) = queues.get_mut(&lock.key) else { continue };
+            let Some(queue) = queues.get_mut(&place) else { continue };
             let before = queue.len();
             queue.retain(|entry| entry.now_blocked_by(&lock, graph));
             self.waiting.fetch_sub(before - queue.len(), Ordering::SeqCst);
-            state.forget_if_empty(&lock.key);
+            state.forget_if_empty(&place);
         }
     }
 
@@ -241,12 +272,12 @@ impl Waits {
 }
 
 /// Wakes the others who wait for a key when it is time, which moves as long as further ones are woken before them.
-async fn wake_others(waits: Weak<Waits>, key: Bytes) {
+async fn wake_others(waits: Weak<Waits>, place: Place) {
     let mut at = Instant::now() + OTHERS_AFTER;
     loop {
         tokio::time::sleep_until(at).await;
         let Some(waits) = waits.upgrade() else { return };
-        match waits.wake_others(&key) {
+        match waits.wake_others(&place) {
             Some(later) => at = later,
             None => return,
         }
@@ -259,7 +290,7 @@ pub(crate) struct Waiter {
     waits: Arc<Waits>,
     token: Token,
     start_ts: u64,
-    key: Bytes,
+    place: Place,
     tag: Bytes,
     resumes: bool,
     is_first_lock: bool,
@@ -290,33 +321,34 @@ impl Waiter {
 
     /// The key that it waits for.
     pub(crate) const fn key(&self) -> &Bytes {
-        &self.key
+        &self.place.1
     }
 
-    /// It has tried again, and there is still a lock in its way: it waits on, in its old place.
+    /// It has tried again, and there is still a lock in its way: it is to wait on, in its old place.
     ///
     /// # Errors
     /// When that would be a deadlock.
-    pub(crate) fn wait_on(&mut self, blocked_by: LockInfo) -> Result<(), Box<Deadlock>> {
+    pub(crate) fn wait_on(&mut self, blocked_by: LockInfo) -> Result<Next, Box<Deadlock>> {
         let waits = Arc::clone(&self.waits);
         let mut state = waits.state.lock();
         if self.hands_on.take().is_some() {
             (self.blocked_by, self.blocked_since) = (blocked_by, Some(Instant::now()));
-            return waits.push(&mut state, self);
+            return waits.push(&mut state, self).map(|()| Next::Try);
         }
         let State { queues, graph, .. } = &mut *state;
-        let queued = queues.get_mut(&self.key).and_then(|queue| queue.entry_mut(self.start_ts, self.token));
+        let queued = queues.get_mut(&self.place).and_then(|queue| queue.entry_mut(self.start_ts, self.token));
         match queued {
-            Some(entry) if entry.edge.holder != blocked_by.lock_version => entry.move_to(blocked_by, graph),
+            Some(entry) if !entry.waits_for(blocked_by.lock_version) => entry.move_to(blocked_by, graph)?,
             // It is known, or this has been woken and will try again.
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(Next::Wait)
     }
 
     /// It has got the lock: whoever else waits is to be woken when it is released.
     pub(crate) fn got_it(mut self) {
         let mut state = self.waits.state.lock();
-        self.waits.remove(&mut state, &self.key, self.start_ts, self.token);
+        self.waits.remove(&mut state, &self.place, self.start_ts, self.token);
         drop(state);
         self.hands_on = None;
         while self.told.try_recv().is_ok() {}
@@ -325,7 +357,7 @@ impl Waiter {
     /// The lock in its way, as it is known last; it says for how long, if that is less than the whole time.
     pub(crate) fn blocked_by(&self) -> LockInfo {
         let state = self.waits.state.lock();
-        let entry = state.queues.get(&self.key).and_then(|queue| queue.entry(self.start_ts, self.token));
+        let entry = state.queues.get(&self.place).and_then(|queue| queue.entry(self.start_ts, self.token));
         let (lock, since) =
             entry.map_or((&self.blocked_by, self.blocked_since), |entry| (&entry.blocked_by, entry.blocked_since));
         // What is less than a millisecond is not taken for none.
@@ -337,7 +369,7 @@ impl Waiter {
         Edge {
             waiter: self.start_ts,
             holder: self.blocked_by.lock_version,
-            key: self.key.clone(),
+            key: self.place.1.clone(),
             tag: self.tag.clone(),
         }
     }
@@ -346,7 +378,7 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         let mut state = self.waits.state.lock();
-        self.waits.remove(&mut state, &self.key, self.start_ts, self.token);
+        self.waits.remove(&mut state, &self.place, self.start_ts, self.token);
         drop(state);
         let untaken = std::iter::from_fn(|| self.told.try_recv().ok()).find_map(|event| match event {
             Event::Resume(released) => Some(released),
@@ -354,7 +386,7 @@ impl Drop for Waiter {
             Event::Conflict(_) | Event::Deadlock(_) => None,
         });
         if let Some(released) = self.hands_on.or(untaken) {
-            self.waits.wake_oldest(&self.key, released);
+            self.waits.wake_oldest(&self.place, released);
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) edge: Edge,
+    /// Whether the wait is one for others: it is not when its lock was released, until another takes that.
+    pub(super) is_in_graph: bool,
     /// Whether it is to try again by itself, or to be answered.
     pub(super) resumes: bool,
     /// The first lock of a transaction, which holds up nobody.
@@ -40,22 +42,48 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// It waits for whoever has the lock.
+    pub(super) fn join(&mut self, graph: &mut Graph) -> Result<(), Box<Deadlock>> {
+        if !self.is_first_lock && !self.is_in_graph {
+            graph.add(self.edge.clone())?;
+            self.is_in_graph = true;
+        }
+        Ok(())
+    }
+
+    /// It waits for nobody.
+    pub(super) fn leave(&mut self, graph: &mut Graph) {
+        if std::mem::take(&mut self.is_in_graph) {
+            graph.remove(&self.edge);
+        }
+    }
+
+    /// Whether it waits for somebody, as far as that is looked at.
+    const fn waits(&self) -> bool {
+        self.is_in_graph || self.is_first_lock
+    }
+
+    /// Whether it is known that it waits for that transaction.
+    pub(super) fn waits_for(&self, holder: u64) -> bool {
+        self.waits() && self.edge.holder == holder
+    }
+
     /// It waits for another lock from now on.
     pub(super) fn move_to(&mut self, lock: LockInfo, graph: &mut Graph) -> Result<(), Box<Deadlock>> {
-        graph.remove(&self.edge);
+        self.leave(graph);
         self.edge.holder = lock.lock_version;
         self.blocked_since = Some(Instant::now());
         self.blocked_by = lock;
-        if self.is_first_lock { Ok(()) } else { graph.add(self.edge.clone()) }
+        self.join(graph)
     }
 
-    /// Notes that another has the lock now. Those who try again by themselves would wait on for that one, which may be a deadlock; then
-    /// they are told, and are to be taken out.
+    /// Notes that another has the lock now. Those who try again by themselves would wait on for that one, and so would those who have
+    /// not been answered that theirs was released; which may be a deadlock. Then they are told, and are to be taken out.
     pub(super) fn now_blocked_by(&mut self, lock: &LockInfo, graph: &mut Graph) -> bool {
         if self.edge.waiter == lock.lock_version {
             return true;
         }
-        if self.edge.holder == lock.lock_version || !self.resumes {
+        if self.waits_for(lock.lock_version) || (self.waits() && !self.resumes) {
             (self.blocked_by, self.blocked_since) = (lock.clone(), Some(Instant::now()));
             return true;
         }
@@ -99,6 +127,11 @@ impl Queue {
 
     pub(super) fn entry_mut(&mut self, waiter: u64, token: Token) -> Option<&mut Entry> {
         self.waiting.get_mut(&(waiter, token))
+    }
+
+    /// Nobody waits any more for the one who has released the lock.
+    pub(super) fn released_by(&mut self, holder: u64, graph: &mut Graph) {
+        self.waiting.values_mut().filter(|entry| entry.edge.holder == holder).for_each(|entry| entry.leave(graph));
     }
 
     /// Shows each entry what may take it out.

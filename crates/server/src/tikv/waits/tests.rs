@@ -7,7 +7,14 @@ fn lock(start_ts: u64) -> LockInfo {
 }
 
 fn wait(start_ts: u64, holder: u64) -> Wait {
-    Wait { start_ts, blocked_by: lock(holder), resumes: false, is_first_lock: false, tag: Bytes::new() }
+    Wait {
+        stored: Keys::Plain,
+        start_ts,
+        blocked_by: lock(holder),
+        resumes: false,
+        is_first_lock: false,
+        tag: Bytes::new(),
+    }
 }
 
 fn resuming(start_ts: u64, holder: u64) -> Wait {
@@ -19,7 +26,7 @@ const fn by(start_ts: u64, commit_ts: u64) -> Released {
 }
 
 fn release(waits: &Arc<Waits>, released: Released) {
-    waits.released([(KEY, released)]);
+    waits.released(Keys::Plain, [(KEY, released)]);
 }
 
 async fn at_once(waiter: &mut Waiter) -> Reason {
@@ -32,10 +39,11 @@ async fn at_last(waiter: &mut Waiter) -> Reason {
 
 #[test]
 fn a_wait_is_as_long_as_it_is_asked_to_be_but_a_second_at_most() {
-    assert_eq!(longest_wait(-1), None);
-    assert_eq!(longest_wait(0), Some(LONGEST_WAIT));
-    assert_eq!(longest_wait(300), Some(Duration::from_millis(300)));
-    assert_eq!(longest_wait(i64::MAX), Some(LONGEST_WAIT));
+    let waits = Waits::default();
+    assert_eq!(waits.longest_wait(-1), None);
+    assert_eq!(waits.longest_wait(0), Some(LONGEST_WAIT));
+    assert_eq!(waits.longest_wait(300), Some(Duration::from_millis(300)));
+    assert_eq!(waits.longest_wait(i64::MAX), Some(LONGEST_WAIT));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +106,8 @@ async fn one_that_finds_another_lock_waits_on_in_its_old_place() {
     let mut second = waits.enter(resuming(30, 10)).unwrap();
     release(&waits, by(10, 50));
     assert_eq!(at_once(&mut first).await, Reason::Resume);
-    first.wait_on(lock(60)).unwrap();
+    assert_eq!(first.wait_on(lock(60)).unwrap(), Next::Try, "it may have been released meanwhile");
+    assert_eq!(first.wait_on(lock(60)).unwrap(), Next::Wait);
     assert_eq!(waits.entries()[0].wait_for_txn, 60);
     release(&waits, by(60, 70));
     assert_eq!(at_once(&mut first).await, Reason::Resume);
@@ -133,7 +142,7 @@ async fn a_lock_that_another_takes_can_make_a_deadlock_of_a_wait() {
     let mut waiting = waits.enter(resuming(20, 10)).unwrap();
     let other = LockInfo { key: "other".into(), lock_version: 20, ..LockInfo::default() };
     let _other = waits.enter(Wait { blocked_by: other, ..wait(30, 20) }).unwrap();
-    waits.acquired([lock(30)]);
+    waits.acquired(Keys::Plain, [lock(30)]);
     let Reason::Deadlock(deadlock) = at_once(&mut waiting).await else { panic!() };
     assert_eq!((deadlock.lock_ts, deadlock.wait_chain.len()), (30, 2));
     assert_eq!(waits.entries().len(), 1);
@@ -144,7 +153,7 @@ async fn the_lock_in_the_way_is_the_last_one_and_says_how_long_it_has_been_there
     let waits = Arc::<Waits>::default();
     let waiting = waits.enter(wait(20, 10)).unwrap();
     assert_eq!(waiting.blocked_by(), lock(10));
-    waits.acquired([lock(30)]);
+    waits.acquired(Keys::Plain, [lock(30)]);
     tokio::time::advance(Duration::from_millis(7)).await;
     assert_eq!(waiting.blocked_by(), LockInfo { duration_to_last_update_ms: 7, ..lock(30) });
 }
@@ -156,4 +165,42 @@ async fn nothing_is_left_of_those_who_leave() {
     assert_eq!(waits.entries().len(), 3);
     drop(waiters);
     assert!(waits.is_empty() && waits.state.lock().queues.is_empty());
+}
+
+#[tokio::test]
+async fn the_same_bytes_among_other_keys_are_another_key() {
+    let waits = Arc::<Waits>::default();
+    let mut plain = waits.enter(wait(20, 10)).unwrap();
+    let mut prefixed = waits.enter(Wait { stored: Keys::Prefixed, ..wait(30, 10) }).unwrap();
+    waits.released(Keys::Prefixed, [(KEY, by(10, 40))]);
+    assert_eq!(at_once(&mut plain).await, Reason::TimedOut);
+    assert_eq!(at_once(&mut prefixed).await, Reason::Conflict(by(10, 40)));
+}
+
+#[tokio::test]
+async fn whoever_has_released_a_lock_may_wait_for_those_who_are_yet_to_be_told() {
+    let waits = Arc::<Waits>::default();
+    let mut waiters = [20, 30].map(|ts| waits.enter(wait(ts, 10)).unwrap());
+    release(&waits, by(10, 0));
+    assert_eq!(at_once(&mut waiters[0]).await, Reason::Conflict(by(10, 0)));
+    let other = LockInfo { key: "other".into(), lock_version: 30, ..LockInfo::default() };
+    let waiting = waits.enter(Wait { blocked_by: other, ..wait(10, 30) }).unwrap();
+    drop(waiters);
+    drop(waiting);
+    assert!(waits.state.lock().graph.is_empty());
+}
+
+#[tokio::test]
+async fn one_that_is_not_answered_waits_for_who_takes_the_lock_next() {
+    let waits = Arc::<Waits>::default();
+    let mut first = waits.enter(resuming(20, 10)).unwrap();
+    let mut behind = waits.enter(wait(30, 10)).unwrap();
+    release(&waits, by(10, 0));
+    assert_eq!(at_once(&mut first).await, Reason::Resume);
+    first.got_it();
+    waits.acquired(Keys::Plain, [lock(20)]);
+    let other = LockInfo { key: "other".into(), lock_version: 30, ..LockInfo::default() };
+    let deadlock = waits.enter(Wait { blocked_by: other, ..wait(20, 30) }).unwrap_err();
+    assert_eq!((deadlock.lock_ts, deadlock.wait_chain.len()), (30, 2));
+    assert_eq!(at_once(&mut behind).await, Reason::TimedOut);
 }

@@ -93,7 +93,7 @@ async fn a_call_ends_when_the_client_s_time_is_up() {
         call.finish();
         assert_eq!(call.end().await, Ended::Status(4, "the client's time for the call is up".to_owned()), "{timeout}");
     }
-    assert!((Duration::from_millis(100)..Duration::from_secs(5)).contains(&begin.elapsed()));
+    assert!(begin.elapsed() >= Duration::from_millis(100));
     // A stream has a time, too.
     let mut call = tikv.store.begin("/tikvpb.Tikv/BatchCommands", &[("grpc-timeout", "50m")]).await;
     assert_eq!(call.end().await.code(), 4);

@@ -169,7 +169,7 @@ async fn what_takes_too_long_is_cut() {
 
 #[tokio::test]
 async fn half_a_message_does_not_hold_up_the_end_for_long() {
-    let mut tikv = Tikv::start().await;
+    let mut tikv = Tikv::with(|options| options.limits.drain = Duration::from_secs(3600)).await;
     let mut halves = Vec::new();
     for path in ["/tikvpb.Tikv/RawGet", "/tikvpb.Tikv/BatchCommands"] {
         let mut half = tikv.store.begin(path, &[]).await;
@@ -177,9 +177,8 @@ async fn half_a_message_does_not_hold_up_the_end_for_long() {
         halves.push(half);
     }
     tikv.store.ping().await;
-    let begin = Instant::now();
+    // Nothing is under way.
     soon(tikv.server.shutdown()).await;
-    assert!(begin.elapsed() < Duration::from_secs(5), "nothing was under way");
     for half in &mut halves {
         assert_eq!(half.end().await, Ended::Status(14, "the server is being shut down".to_owned()));
     }

@@ -1,6 +1,6 @@
 //! Peers that mean no good, or know no better. Whatever they do, a client beside them is served.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use charioteer_proto::tikv::Message;
@@ -191,7 +191,6 @@ async fn a_message_that_comes_in_drops_for_ever_ends_its_call() {
     let mut tikv = with_small_limits().await;
     let mut call = tikv.store.begin(RAW_PUT, &[]).await;
     call.send(announced(100_000)).await;
-    let begin = Instant::now();
     // The test waits between the drops, as whoever does this would.
     let mut drops = tokio::time::interval(Duration::from_millis(20));
     let refused = async {
@@ -200,7 +199,6 @@ async fn a_message_that_comes_in_drops_for_ever_ends_its_call() {
         }
     };
     soon(refused).await;
-    assert!(begin.elapsed() < Duration::from_secs(5));
     assert!(matches!(call.end().await, Ended::Status(4, _)), "{:?}", call.end().await);
 }
 
@@ -253,7 +251,7 @@ async fn calls_that_wait_for_room_can_be_given_up_by_the_thousand() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_calls_that_fill_what_they_may_hold_up_none_that_can_go_on() {
     let mut tikv = Tikv::with(|options| {
-        options.limits = Limits { stalled: Duration::from_secs(3), in_flight_bytes: 64 << 20, ..small_limits() };
+        options.limits = Limits { stalled: Duration::from_secs(3600), in_flight_bytes: 64 << 20, ..small_limits() };
     })
     .await;
     let context = tikv.context(b"a").await;

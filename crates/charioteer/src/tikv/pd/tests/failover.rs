@@ -117,7 +117,7 @@ async fn all_may_be_gone_and_back() {
     let failure = pd.all_stores(began + patience).await.unwrap_err();
     assert!(failure.retry.is_some() || failure.kind == ErrorKind::Timeout, "{failure:?}");
     pd.timestamp(Instant::now() + patience).await.unwrap_err();
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < Duration::from_secs(20));
     // One alone can't lead, and says so.
     quorum.lead(None);
     quorum.restart(1).await;

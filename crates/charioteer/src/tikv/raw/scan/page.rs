@@ -11,80 +11,57 @@ use crate::exec::{Effect, Operation};
 use crate::tikv::failure;
 use crate::tikv::grpc;
 use crate::tikv::locate::Place;
-use crate::tikv::range::{apart, is_over, just_behind, upper_bound};
+use crate::tikv::pages::{Page, Rest, Wanted};
+use crate::tikv::range::{Behind, is_over, left, overlap, upper_bound};
 use crate::tikv::raw::RawClient;
 use crate::tikv::raw::range::user_key;
 use crate::tikv::send::{RawScan, RegionOperation, Spot};
 
 pub(super) const NAME: &str = Fetch::NAME;
 
-/// A range of which nothing has come yet, or what is left of one.
-#[derive(Clone, Debug)]
-pub(super) enum Rest {
-    /// As the caller said it.
-    Given(Bytes, Bytes),
-    /// As keys travel.
-    Wire(Bytes, Bytes),
-}
-
-/// A page that is asked for.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) rest: Rest,
-    pub(super) limit: u32,
-    pub(super) keys_only: bool,
-    pub(super) reverse: bool,
-}
-
 /// A page, as it came. Its rows are [read](Self::rows) when the next one has been asked for.
 #[derive(Debug)]
-pub(super) struct Page {
-    pub(super) answer: ScanAnswer,
+pub(super) struct Unread {
+    answer: ScanAnswer,
     layout: Layout,
     is_reverse: bool,
     /// Between which keys its rows must lie.
     within: (Bytes, Bytes),
-    /// What is left of the range, if anything.
-    pub(super) rest: Option<Rest>,
-    /// How many rows it had at most.
-    pub(super) limit: u32,
-    /// Whether that was because more were too large to come together.
-    pub(super) is_cut: bool,
 }
 
 impl RawClient {
-    pub(super) async fn fetch(&self, wanted: Wanted) -> Result<Page, Error> {
+    pub(super) async fn fetch(
+        &self,
+        Wanted { rest, limit }: Wanted,
+        keys_only: bool,
+        reverse: bool,
+    ) -> Result<Page<Unread>, Error> {
         let begun = self.begin(NAME).await?;
         let layout = begun.reached.layout;
-        let (start, end) = match wanted.rest {
+        let asked = match rest {
             Rest::Given(start, end) => layout.wire_range(&start, &end),
             Rest::Wire(start, end) => (start, end),
         };
-        let Wanted { limit, keys_only, reverse, .. } = wanted;
-        if is_over(&start, &end) {
-            let (answer, within) = (ScanAnswer::default(), (start, end));
-            return Ok(Page { answer, layout, is_reverse: reverse, within, rest: None, limit, is_cut: false });
-        }
+        let (start, end) = asked.clone();
         let mut fetch = Fetch { start, end, limit, keys_only, reverse, family: self.terms.family.clone() };
-        let found = loop {
-            match self.run(begun, &fetch).await {
-                Err(error) if error.kind() == ErrorKind::TooLarge && fetch.limit > 1 => fetch.limit /= 2,
-                found => break found?,
+        let found = if is_over(&asked.0, &asked.1) {
+            Found { answer: ScanAnswer::default(), within: asked.clone(), rest: None, border: None }
+        } else {
+            loop {
+                match self.run(begun, &fetch).await {
+                    Err(error) if error.kind() == ErrorKind::TooLarge && fetch.limit > 1 => fetch.limit /= 2,
+                    found => break found?,
+                }
             }
         };
-        Ok(Page {
-            answer: found.answer,
-            layout,
-            is_reverse: reverse,
-            within: found.within,
-            rest: found.rest.map(|(start, end)| Rest::Wire(start, end)),
-            limit: fetch.limit,
-            is_cut: fetch.limit < limit,
-        })
+        let Found { answer, within, rest, border } = found;
+        let (rows, bytes, is_cut) = (answer.len(), answer.bytes(), fetch.limit < limit);
+        let body = Unread { answer, layout, is_reverse: reverse, within };
+        Ok(Page { body, rows, bytes, limit: fetch.limit, is_cut, asked, rest, border })
     }
 }
 
-impl Page {
+impl Unread {
     /// The rows, if they are what a store may have found.
     pub(super) fn rows(&self) -> Result<Vec<Row>, Error> {
         let pairs = self.pairs().map_err(|failure| Error::from(failure).during(NAME))?;
@@ -111,11 +88,12 @@ fn implausible() -> Failure {
     failure::odd("the store gave rows out of order, or from outside of the range")
 }
 
-/// What a store has found, and the range that is left.
+/// What a store has found, the range that is left, and where the region ends within it.
 pub(super) struct Found {
     answer: ScanAnswer,
     within: (Bytes, Bytes),
-    rest: Option<(Bytes, Bytes)>,
+    rest: Behind,
+    border: Option<Bytes>,
 }
 
 /// Asks for a page.
@@ -132,23 +110,7 @@ struct Fetch {
 impl Fetch {
     /// The part of the range that lies in the region; an empty end is beyond all.
     fn part(&self, place: &Place) -> (Bytes, Bytes) {
-        let start = if self.start < *place.start() { place.start() } else { &self.start };
-        let is_within = place.end().is_empty() || (!self.end.is_empty() && self.end <= *place.end());
-        let end = if is_within { &self.end } else { place.end() };
-        (start.clone(), end.clone())
-    }
-
-    /// What is left behind the last of as many pairs as were asked for, or else behind the region.
-    fn rest(&self, last: Option<&Bytes>, (start, end): (Bytes, Bytes)) -> Option<(Bytes, Bytes)> {
-        let rest = match (self.reverse, last) {
-            (false, Some(last)) => (just_behind(last), self.end.clone()),
-            (true, Some(last)) => (self.start.clone(), apart(last)),
-            // The region's border, if that is not the range's.
-            (false, None) if end != self.end => (end, self.end.clone()),
-            (true, None) if start != self.start => (self.start.clone(), start),
-            (_, None) => return None,
-        };
-        (!is_over(&rest.0, &rest.1)).then_some(rest)
+        overlap((&self.start, &self.end), place)
     }
 }
 
@@ -193,7 +155,8 @@ impl RegionOperation for Fetch {
         if is_odd {
             return Err(implausible());
         }
-        let rest = self.rest(last.as_ref().filter(|_| answer.len() >= self.limit as usize), within.clone());
-        Ok(Found { answer, within, rest })
+        let last = last.as_ref().filter(|_| answer.len() >= self.limit as usize);
+        let (rest, border) = left((&self.start, &self.end), within.clone(), last, self.reverse);
+        Ok(Found { answer, within, rest, border })
     }
 }

@@ -10,6 +10,7 @@ use charioteer::pegasus::Table;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use crate::chaos::Shift;
 use crate::chaos::history::{Operation, State, What};
 use crate::chaos::ledger::{Ledger, Told, number};
 
@@ -74,9 +75,9 @@ impl Worker {
         Self { name, office, group, dice: fastrand::Rng::with_seed(seed), ledger: Ledger::default() }
     }
 
-    /// Works until then, and hands over what it was told.
-    pub(in crate::pegasus) async fn work(mut self, until: Instant) -> Ledger {
-        while Instant::now() < until {
+    /// Works as long as that, and hands over what it was told.
+    pub(in crate::pegasus) async fn work(mut self, shift: Shift) -> Ledger {
+        while !shift.is_over(self.ledger.calls) {
             match self.dice.u32(..10) {
                 0..=2 => self.set().await,
                 3 | 4 => self.read_back().await,

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::faults::is_meant_for_good;
+use crate::chaos::Shift;
 use crate::chaos::history::{Operation, State, What};
 use crate::chaos::ledger::{Ledger, Told, number};
 
@@ -113,9 +114,9 @@ impl Worker {
         }
     }
 
-    /// Works until then, and hands over what it was told.
-    pub(super) async fn work(mut self, until: Instant) -> Ledger {
-        while Instant::now() < until {
+    /// Works as long as that, and hands over what it was told.
+    pub(super) async fn work(mut self, shift: Shift) -> Ledger {
+        while !shift.is_over(self.ledger.calls) {
             match self.dice.u32(..40) {
                 0..=7 => self.put().await,
                 8 | 9 => self.put_several().await,

@@ -1,4 +1,7 @@
-//! Money that is moved between accounts while clients vanish, regions split and leaders move: there is always as much of it.
+//! Money that is moved between accounts while clients vanish, regions split and merge, leaders move and stores come and go: there is
+//! always as much of it.
+//!
+//! `CHARIOTEER_FAILOVER_SECONDS` says how long, `CHARIOTEER_CHAOS_SEED` repeats a run as far as chance goes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +11,10 @@ use charioteer::Error;
 use charioteer::tikv::{Locking, Transaction, TxnClient, TxnOptions};
 use charioteer_server::testing::TestServer;
 
-use super::support::{Way, another, locks, pd_key, split_at};
+use super::disturber::{Disturber, Progress, faults, hasty};
+use super::support::{WAYS, locks, split_at};
+use crate::chaos::seed;
+use crate::tikv::support::LONG;
 
 const ACCOUNTS: u64 = 12;
 const EACH: u64 = 100;
@@ -53,67 +59,81 @@ async fn transfer(mut txn: Transaction, from: u64, to: u64, amount: u64) -> Resu
 }
 
 fn options(number: u64) -> TxnOptions {
-    let mut options = [Way::TwoPhases, Way::Async, Way::OnePhase][usize::try_from(number % 3).unwrap()].options();
+    let mut options = WAYS[usize::try_from(number % 3).unwrap()].options();
     if number % 2 == 1 {
         options.locking = Locking::Pessimistic;
         options.fair_locking = number % 4 == 1;
         // Those who have vanished are not to be waited for long.
-        options.lock_ttl = Duration::from_millis(500);
+        options.lock_ttl = Duration::from_secs(2);
     }
     options
 }
 
-/// Moves money with clients of which every few vanishes in the middle of what it does.
-async fn move_money(server: Arc<TestServer>, worker: u64, rounds: u64) {
-    let mut client = another(&server);
-    for round in 0..rounds {
-        let (from, to) = ((worker * 5 + round) % ACCOUNTS, (worker + round * 7 + 1) % ACCOUNTS);
+/// Moves money with clients of which every few vanishes in the middle of what it does; tells how often that was done, and how often in
+/// vain.
+async fn move_money(server: Arc<TestServer>, progress: Arc<Progress>, seed: u64) -> (u64, u64) {
+    let (mut client, mut dice) = (hasty(&server), fastrand::Rng::with_seed(seed));
+    let (mut moved, mut failed) = (0, 0);
+    while progress.goes_on() {
+        let (from, to, amount) = (dice.u64(..ACCOUNTS), dice.u64(..ACCOUNTS), dice.u64(..50));
         if from == to {
             continue;
         }
-        if round % 5 == 4 {
+        let moving = tokio::spawn({
+            let (client, options) = (client.clone(), options(dice.u64(..12)));
+            async move { client.run(&options, |txn| transfer(txn, from, to, amount)).await }
+        });
+        if dice.u32(..8) == 0 {
             // It vanishes somewhere on its way.
-            let moving = tokio::spawn({
-                let (client, options) = (client.clone(), options(worker + round));
-                async move { client.run(&options, |txn| transfer(txn, from, to, 7)).await }
-            });
-            tokio::time::sleep(Duration::from_micros(200 * (round % 17))).await;
+            tokio::time::sleep(Duration::from_micros(200 * dice.u64(..17))).await;
             client.close();
-            let _ = moving.await;
-            client = another(&server);
-        } else {
-            let _ = client.run(&options(worker + round), |txn| transfer(txn, from, to, round)).await;
+            client = hasty(&server);
         }
-        if round % 8 == 7 {
-            server.clock().advance(Duration::from_secs(30));
+        let ended = moving.await.unwrap();
+        *if ended.is_ok() { &mut moved } else { &mut failed } += 1;
+        progress.one_ended(ended.is_ok());
+    }
+    (moved, failed)
+}
+
+/// Counts the money again and again, and tells how often.
+async fn count_money(client: TxnClient, progress: Arc<Progress>) -> u64 {
+    let mut counted = 0;
+    while progress.goes_on() {
+        if let Ok(total) = total(&client).await {
+            assert_eq!(total, ACCOUNTS * EACH);
+            counted += 1;
         }
     }
+    counted
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn there_is_always_as_much_money() {
+    let seed = seed();
+    println!("seed {seed}");
     let (server, client) = split_at(&["account 04", "account 08"]).await;
     open(&client).await;
-    let tikv = server.tikv();
-    let mut workers = Vec::new();
-    let server = Arc::new(server);
-    for worker in 0..4 {
-        workers.push(tokio::spawn(move_money(Arc::clone(&server), worker, 40)));
+    let (server, progress) = (Arc::new(server), Arc::new(Progress::over(2)));
+    let wrong = faults(&server.tikv(), seed);
+    let moving: Vec<_> = (1..5)
+        .map(|worker| tokio::spawn(move_money(Arc::clone(&server), Arc::clone(&progress), seed ^ worker)))
+        .collect();
+    let counting = tokio::spawn(count_money(hasty(&server), Arc::clone(&progress)));
+    let (dice, borders) = (fastrand::Rng::with_seed(seed), (0..ACCOUNTS).map(account).collect());
+    let times = Disturber { server: &server, progress: &progress, dice, borders }.disturb().await;
+    let (mut moved, mut failed) = (0, 0);
+    for one in moving {
+        let (more, in_vain) = one.await.unwrap();
+        (moved, failed) = (moved + more, failed + in_vain);
     }
-    for round in 0..10_u64 {
-        let number = (round * 5 + 2) % ACCOUNTS;
-        let region = tikv.region_of(pd_key(&account(number))).unwrap();
-        tikv.transfer_leader(region.id, usize::try_from(round % 3).unwrap()).await.unwrap();
-        tikv.split([pd_key(&account(number))]).await.unwrap();
-        if let Ok(total) = total(&client).await {
-            assert_eq!(total, ACCOUNTS * EACH);
-        }
-    }
-    for worker in workers {
-        worker.await.unwrap();
-    }
-    server.clock().advance(Duration::from_secs(60));
+    let counted = counting.await.unwrap();
+    println!("{moved} transfers, {failed} failed or unknown, counted {counted} times, {times} disturbances");
+    drop(wrong);
+    server.clock().advance(LONG);
+    let client = client.with_timeout(LONG);
     assert_eq!(total(&client).await.unwrap(), ACCOUNTS * EACH);
+    assert!(moved > 0, "{moved} transfers");
     client.resolve_locks("", "", client.timestamp().await.unwrap()).await.unwrap();
     assert_eq!(locks(&client).await, 0, "no lock is for ever");
 }

@@ -4,7 +4,7 @@ use charioteer::ErrorKind;
 use charioteer::tikv::{Mode, TxnClient, TxnOptions};
 use charioteer_server::testing::TestServer;
 
-use super::support::{Way, all_newest, another, newest, split_at, txn};
+use super::support::{Way, all_newest, another, newest, put, split_at, txn};
 use crate::tikv::support::options;
 
 #[tokio::test]
@@ -71,4 +71,28 @@ async fn a_client_that_was_closed_says_so() {
     client.close();
     assert_eq!(txn.commit().await.unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(client.begin().await.unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn no_two_transactions_of_a_client_begin_at_the_same_timestamp() {
+    let (_server, client) = txn().await;
+    let mut options = Way::TwoPhases.options();
+    options.start_ts = Some(client.timestamp().await.unwrap());
+    let mut one = client.begin_with(&options).await.unwrap();
+    assert_eq!(client.begin_with(&options).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    one.put("a", "1").await.unwrap();
+    one.commit().await.unwrap();
+    let error = client.begin_with(&options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    let living = client.begin().await.unwrap();
+    options.start_ts = Some(living.start_ts());
+    assert_eq!(client.begin_with(&options).await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    // A conflict is told of, and not that it can't be made again.
+    options.start_ts = Some(client.timestamp().await.unwrap());
+    put(&client, &[("a", "2")]).await;
+    let ran = client.run(&options, |mut txn| async move {
+        txn.put("a", "3").await?;
+        Ok((txn, ()))
+    });
+    assert_eq!(ran.await.unwrap_err().kind(), ErrorKind::Conflict);
 }

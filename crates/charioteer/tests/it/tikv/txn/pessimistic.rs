@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use charioteer::tikv::{LockKind, LockOptions, LockWait, Locking, TxnError, TxnOptions};
 use charioteer::{ErrorKind, Outcome};
-use charioteer_server::testing::tikv::Call;
+use charioteer_server::testing::tikv::{Action, Call, Fault};
 
 use super::support::{Way, all_newest, another, listed, locks, newest, no_locks, put, split_at, text, txn, why};
 
@@ -60,7 +60,7 @@ async fn a_lock_is_waited_for_as_long_as_was_said() {
     let error = other.lock_keys_with(["a"], &options).await.unwrap_err();
     assert!(matches!(why(&error), TxnError::LockWaitTimeout(_)), "{error}");
     let mut hasty = TxnOptions::default();
-    (hasty.locking, hasty.timeout) = (Locking::Pessimistic, Some(Duration::from_millis(100)));
+    (hasty.locking, hasty.timeout) = (Locking::Pessimistic, Some(Duration::from_millis(500)));
     let mut hasty = client.begin_with(&hasty).await.unwrap();
     let error = hasty.put("a", "1").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
@@ -230,4 +230,27 @@ async fn only_pessimistic_transactions_read_for_update() {
     let mut txn = client.begin().await.unwrap();
     assert!(!txn.is_pessimistic());
     assert_eq!(txn.get_for_update("a").await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_lock_of_which_nobody_was_told_goes_with_its_transaction_whatever_was_written_before_it() {
+    for is_committed in [false, true] {
+        let (server, client) = txn().await;
+        let mut options = fair();
+        options.timeout = Some(Duration::from_secs(2));
+        let mut txn = client.begin_with(&options).await.unwrap();
+        // The store locks it as of this, and not as of when it was asked to.
+        put(&client, &[("a", "1")]).await;
+        let lost = server.tikv().inject(Fault::new(Action::DropReply).on(Call::KvPessimisticLock));
+        assert_eq!(txn.lock_keys(["a"]).await.unwrap_err().kind(), ErrorKind::Timeout);
+        drop(lost);
+        if is_committed {
+            txn.put("b", "1").await.unwrap();
+            txn.commit().await.unwrap();
+        } else {
+            txn.rollback().await.unwrap();
+        }
+        client.settled().await;
+        assert_eq!(locks(&client).await, 0, "{is_committed}");
+    }
 }

@@ -141,6 +141,28 @@ fn one_phase_asked_again_answers_when_it_was_committed() {
 }
 
 #[test]
+fn what_is_refused_asked_again_may_be_committed_as_any_of_its_keys_shows() {
+    use charioteer_engine::mvcc::{Assertion, AssertionLevel, Change, Mutation};
+
+    let store = Fixture::new();
+    let check = Mutation::new("a".into(), Change::CheckNotExists);
+    let asserted = Mutation { assertion: Assertion::NotExist, ..put("b", "1") };
+    let of_all = |start_ts, primary: &'static str, written| Prewrite {
+        assertion_level: AssertionLevel::Strict,
+        skip_constraint_check: true,
+        ..Prewrite::new(vec![check.clone(), asserted.clone(), written], primary.into(), start_ts)
+    };
+    let at_first = one_phase(of_all(10, "c", put("c", "1")));
+    assert_eq!(store.run(at_first.clone()), Ok(at_once(11)));
+    let second = asynchronous(Prewrite::new(vec![check.clone(), put("d", "1")], "d".into(), 20), &[]);
+    assert_eq!(store.run(second.clone()), Ok(min(21)));
+    store.commit(20, 21, &["d"]).unwrap();
+    store.put(30, 31, "a", "another's");
+    assert_eq!(store.run(at_first), Ok(at_once(11)));
+    assert_eq!(store.run(second), Ok(min(21)));
+}
+
+#[test]
 fn one_phase_that_is_refused_writes_nothing() {
     let store = Fixture::new();
     store.prewrite(5, vec![put("b", "1")]).unwrap();

@@ -1,7 +1,7 @@
 //! The second phase of a commit, and heartbeats.
 
 use charioteer_engine::mvcc::{
-    Abort, BatchRollback, Commit, CommitTsExpired, KeyError, Prewrite, Released, TxnHeartBeat, WriteKind,
+    Abort, BatchRollback, Commit, CommitTsExpired, KeyError, Prewrite, Prewritten, Released, TxnHeartBeat, WriteKind,
 };
 
 use super::fixture::{Fixture, delete, lock_only, long_value, put};
@@ -63,6 +63,20 @@ fn a_pessimistic_lock_that_is_committed_just_goes() {
     assert_eq!((done.reply, done.released.len()), (Ok(20), 1));
     assert!(done.released[0].was_pessimistic);
     assert_eq!(store.info("a").writes, []);
+}
+
+#[test]
+fn a_commit_in_two_phases_that_was_done_in_one_before_tells_when() {
+    let store = Fixture::new();
+    let both = Prewrite::new(vec![put("a", "1"), put("b", "1")], "a".into(), 10);
+    assert_eq!(store.run(Prewrite { try_one_pc: true, ..both }).unwrap().one_pc_commit_ts, 11);
+    // Its client was not told, and meanwhile a region was split between the keys.
+    for key in ["a", "b"] {
+        let again = Prewrite::new(vec![put(key, "1")], "a".into(), 10);
+        assert_eq!(store.run(again), Ok(Prewritten::default()));
+        assert_eq!(store.commit(10, 40, &[key]), Ok(11));
+        assert_eq!(store.info(key).writes.len(), 1);
+    }
 }
 
 #[test]

@@ -48,12 +48,23 @@ fn a_protected_rollback_is_noted_at_the_version() {
 }
 
 #[test]
-fn a_rollback_that_need_not_stay_is_not_noted() {
+fn a_rollback_that_need_not_stay_is_noted_too_and_keeps_its_transaction_out() {
     let store = Fixture::new();
     store.put(10, 20, "a", "1");
     store.run(BatchRollback { start_ts: 20, keys: vec!["a".into()] }).unwrap();
-    assert!(!store.info("a").writes[0].1.has_overlapped_rollback);
-    assert!(store.prewrite(20, vec![put("a", "2")]).is_ok());
+    assert!(store.info("a").writes[0].1.has_overlapped_rollback);
+    assert!(is_rolled_back(&store, 20));
+    assert_eq!(store.get("a", 99).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_rollback_that_need_not_stay_is_not_hidden_by_a_commit_that_is_calculated() {
+    let store = Fixture::new();
+    let prewrite = Prewrite { secondaries: Some(vec![]), ..Prewrite::new(vec![put("a", "1")], "a".into(), 10) };
+    store.run(prewrite).unwrap();
+    store.run(BatchRollback { start_ts: 20, keys: vec!["a".into()] }).unwrap();
+    store.commit(10, 20, &["a"]).unwrap();
+    assert!(is_rolled_back(&store, 20));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use charioteer_engine::mvcc::KeyRange;
 use tokio::sync::watch;
 
 use super::rules::States;
@@ -15,10 +16,20 @@ const TXN: u32 = (b'x' as u32) << 24;
 /// A range of keys of transactions, and the timestamp before which nobody reads there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SafeRange {
-    pub(crate) start: Bytes,
-    /// The key behind the last; empty for beyond all.
-    pub(crate) end: Bytes,
+    pub(crate) keys: KeyRange,
     pub(crate) safe_point: u64,
+}
+
+impl SafeRange {
+    const fn new(start: Bytes, end: Bytes, safe_point: u64) -> Self {
+        Self { keys: KeyRange::new(start, end), safe_point }
+    }
+
+    /// Whether any of its keys are among these.
+    pub(crate) fn meets(&self, keys: &KeyRange) -> bool {
+        let begins_before = |range: &KeyRange, other: &KeyRange| other.end.is_empty() || range.start < other.end;
+        begins_before(&self.keys, keys) && begins_before(keys, &self.keys)
+    }
 }
 
 /// Tells when safe points have moved.
@@ -38,9 +49,13 @@ impl Pd {
         SafePoints(self.gc.watch())
     }
 
-    /// All keys of transactions, by the safe point that is for them.
+    /// All keys of transactions, by the safe point that is for them. It is none of the future, whatever somebody has moved it to:
+    /// transactions that will begin before it are to be served.
     pub(crate) fn safe_ranges(&self) -> Vec<SafeRange> {
-        ranges(&self.gc.now(), &self.keyspaces.now())
+        let mut ranges = ranges(&self.gc.now(), &self.keyspaces.now());
+        let now = self.last_timestamp().into();
+        ranges.iter_mut().for_each(|range| range.safe_point = range.safe_point.min(now));
+        ranges
     }
 }
 
@@ -51,12 +66,12 @@ fn ranges(states: &States, keyspaces: &Keyspaces) -> Vec<SafeRange> {
     for (id, _) in keyspaces.iter().filter(|(_, keyspace)| keyspaces::has_gc_of_its_own(keyspace)) {
         let (first, behind) = (boundary(TXN | *id), boundary((TXN | *id) + 1));
         if start < first {
-            ranges.push(SafeRange { start, end: first.clone(), safe_point: of_all });
+            ranges.push(SafeRange::new(start, first.clone(), of_all));
         }
-        ranges.push(SafeRange { start: first, end: behind.clone(), safe_point: states.of(*id).gc_safe_point });
+        ranges.push(SafeRange::new(first, behind.clone(), states.of(*id).gc_safe_point));
         start = behind;
     }
-    ranges.push(SafeRange { start, end: Bytes::new(), safe_point: of_all });
+    ranges.push(SafeRange::new(start, Bytes::new(), of_all));
     ranges
 }
 

@@ -1,11 +1,10 @@
 //! What is done to rows of transactions by those who look after them.
 
 use charioteer_proto::tikv::kvrpcpb::*;
-use charioteer_proto::tikv::pdpb::{GetMembersRequest, RequestHeader, UpdateGcSafePointRequest};
 use charioteer_proto::tikv::rpc;
 
 use super::super::support::Way;
-use super::support::{Txns, keys, mutation, put};
+use super::support::{Txns, keys, lock_request, mutation, put};
 
 async fn versions(txns: &mut Txns, key: &'static str) -> Vec<u64> {
     let looked = txns.ask::<rpc::MvccGetByKey>(MvccGetByKeyRequest { key: key.into(), ..Default::default() }).await;
@@ -41,11 +40,7 @@ async fn versions_that_nobody_sees_go_when_pd_moves_the_safe_point() {
     }
     let deleted = txns.write(vec![mutation(Op::Del, "gone")]).await;
     let last = txns.write(vec![put("a", "4")]).await;
-    let members = txns.tikv.pd.call::<rpc::GetMembers>(&GetMembersRequest::default()).await.unwrap();
-    let cluster_id = members.header.unwrap().cluster_id;
-    let header = Some(RequestHeader { cluster_id, ..RequestHeader::default() });
-    let raise = UpdateGcSafePointRequest { header, safe_point: deleted };
-    txns.tikv.pd.call::<rpc::UpdateGcSafePoint>(&raise).await.unwrap();
+    txns.raise_safe_point(deleted).await;
     while !versions(&mut txns, "gone").await.is_empty() {
         tokio::task::yield_now().await;
     }
@@ -60,9 +55,59 @@ async fn versions_go_when_a_client_says_so() {
         txns.write(vec![put("a", "1")]).await;
         let last = txns.write(vec![put("a", "2")]).await;
         let gc = GcRequest { safe_point: last, ..Default::default() };
+        let refused = txns.run::<rpc::KvGc>(way, gc.clone()).await.error.unwrap();
+        assert!(refused.abort.contains("is beyond PD's"), "{refused:?}");
+        assert_eq!(versions(&mut txns, "a").await[0], last);
+        assert!(versions(&mut txns, "a").await.len() > 1);
+        txns.raise_safe_point(last).await;
         assert_eq!(txns.run::<rpc::KvGc>(way, gc).await, Default::default());
         assert_eq!(versions(&mut txns, "a").await, [last]);
     }
+}
+
+#[tokio::test]
+async fn readers_and_transactions_from_before_the_safe_point_are_refused() {
+    let mut txns = Txns::start().await;
+    txns.write(vec![put("a", "1")]).await;
+    let before = txns.ts().await;
+    let gone = txns.write(vec![mutation(Op::Del, "a")]).await;
+    txns.raise_safe_point(gone).await;
+    while !versions(&mut txns, "a").await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let is_too_old = |error: &KeyError| {
+        error.abort
+            == format!(
+                "GC life time is shorter than transaction duration, transaction starts at {before}, \
+                 GC safe point is {gone}"
+            )
+    };
+    for way in Way::BOTH {
+        let get = GetRequest { key: "a".into(), version: before, ..Default::default() };
+        assert!(is_too_old(&txns.run::<rpc::KvGet>(way, get).await.error.unwrap()));
+        let get = BatchGetRequest { keys: keys(["a"]), version: before, ..Default::default() };
+        assert!(is_too_old(&txns.run::<rpc::KvBatchGet>(way, get).await.error.unwrap()));
+        let scan = ScanRequest { version: before, limit: 9, ..Default::default() };
+        assert!(is_too_old(&txns.run::<rpc::KvScan>(way, scan).await.error.unwrap()));
+        let prewrite = Txns::prewrite(before, vec![put("a", "2")]);
+        assert!(is_too_old(&txns.run::<rpc::KvPrewrite>(way, prewrite).await.errors[0]));
+        let locked = txns.run::<rpc::KvPessimisticLock>(way, lock_request(before, ["a"])).await;
+        assert!(is_too_old(&locked.errors[0]));
+    }
+    assert_eq!(txns.value_at("a", gone).await, None);
+}
+
+#[tokio::test]
+async fn a_safe_point_of_the_future_collects_no_further_than_now() {
+    let mut txns = Txns::start().await;
+    txns.write(vec![put("a", "1")]).await;
+    let last = txns.write(vec![put("a", "2")]).await;
+    txns.raise_safe_point(u64::MAX).await;
+    while versions(&mut txns, "a").await != [last] {
+        tokio::task::yield_now().await;
+    }
+    txns.write(vec![put("a", "3")]).await;
+    assert_eq!(txns.value("a").await.unwrap(), "3");
 }
 
 #[tokio::test]

@@ -70,6 +70,23 @@ async fn nothing_is_committed_before_what_was_read_when_the_server_ran_before() 
 }
 
 #[tokio::test]
+async fn what_was_before_the_safe_point_stays_gone() {
+    let kept = Kept::new();
+    let mut txns = kept.start().await;
+    txns.write(vec![put("a", "1")]).await;
+    let before = txns.ts().await;
+    let safe_point = txns.write(vec![put("a", "2")]).await;
+    txns.raise_safe_point(safe_point).await;
+    stop(txns).await;
+    let mut txns = kept.start().await;
+    let get = GetRequest { key: "a".into(), version: before, ..GetRequest::default() };
+    let refused = txns.ask::<rpc::KvGet>(get).await;
+    assert!(refused.error.unwrap().abort.contains("GC life time"), "whether it was collected or not");
+    assert_eq!(txns.value_at("a", safe_point).await.unwrap(), "2");
+    stop(txns).await;
+}
+
+#[tokio::test]
 async fn a_lock_is_waited_for_and_released() {
     let kept = Kept::new();
     let mut txns = kept.start().await;

@@ -4,7 +4,7 @@ use charioteer_proto::tikv::kvrpcpb::*;
 use charioteer_proto::tikv::rpc;
 
 use super::super::support::Way;
-use super::support::{Txns, keys, lock_request, put};
+use super::support::{Txns, keys, lock_request, mutation, put};
 
 #[tokio::test]
 async fn a_lock_is_taken_with_the_value_and_committed() {
@@ -142,4 +142,20 @@ async fn a_mutation_of_another_kind_is_no_lock() {
     let wrong = PessimisticLockRequest { mutations: vec![put("a", "1")], ..lock_request(start_ts, ["a"]) };
     let refused = txns.ask::<rpc::KvPessimisticLock>(wrong).await;
     assert!(refused.errors[0].abort.contains("mismatch Op"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn locks_that_several_would_have_are_refused_clearly() {
+    let mut txns = Txns::start().await;
+    let start_ts = txns.ts().await;
+    for way in Way::BOTH {
+        let mut lock = lock_request(start_ts, ["a"]);
+        lock.mutations[0].op = Op::SharedPessimisticLock.into();
+        let refused = txns.run::<rpc::KvPessimisticLock>(way, lock).await;
+        assert!(refused.errors[0].abort.contains("shared locks are not supported"), "{refused:?}");
+        let prewrite = Txns::prewrite(start_ts, vec![mutation(Op::SharedLock, "a")]);
+        let refused = txns.run::<rpc::KvPrewrite>(way, prewrite).await;
+        assert!(refused.errors[0].abort.contains("shared locks are not supported"), "{refused:?}");
+    }
+    assert!(txns.locks().await.is_empty());
 }

@@ -1,10 +1,14 @@
 //! A TiKV for transactions: timestamps from PD, and commands in the regions of their keys, which are memcomparable there.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use charioteer_proto::tikv::deadlock::WaitForEntry;
 use charioteer_proto::tikv::kvrpcpb::*;
 use charioteer_proto::tikv::memcomparable;
-use charioteer_proto::tikv::pdpb::{GetMembersRequest, RequestHeader, TsoRequest, TsoResponse};
+use charioteer_proto::tikv::pdpb::{
+    GetMembersRequest, RequestHeader, TsoRequest, TsoResponse, UpdateGcSafePointRequest,
+};
 use charioteer_proto::tikv::regional::Regional;
 use charioteer_proto::tikv::rpc::{self, Batched, Method};
 use charioteer_server::Options;
@@ -60,6 +64,11 @@ pub(super) async fn placed<Q: Regional>(pd: &mut Client, mut request: Q) -> Q {
 impl Txns {
     pub(super) async fn start() -> Self {
         Self { tikv: Tikv::start().await }
+    }
+
+    /// One whose requests wait for locks for as long as it takes, on a busy machine too.
+    pub(super) async fn patient() -> Self {
+        Self::with(|options| options.tikv.as_mut().unwrap().lock_wait = Duration::from_secs(3600)).await
     }
 
     pub(super) async fn with(set: impl FnOnce(&mut Options)) -> Self {
@@ -182,6 +191,16 @@ impl Txns {
         let scanned = self.ask::<rpc::KvScanLock>(ScanLockRequest { max_version, ..Default::default() }).await;
         assert_eq!((&scanned.region_error, &scanned.error), (&None, &None));
         scanned.locks
+    }
+
+    /// Moves PD's safe points, behind which nothing is kept for readers.
+    pub(super) async fn raise_safe_point(&mut self, safe_point: u64) {
+        let members = self.tikv.pd.call::<rpc::GetMembers>(&GetMembersRequest::default()).await.unwrap();
+        let cluster_id = members.header.unwrap().cluster_id;
+        let header = Some(RequestHeader { cluster_id, ..RequestHeader::default() });
+        let raise = UpdateGcSafePointRequest { header, safe_point };
+        let raised = self.tikv.pd.call::<rpc::UpdateGcSafePoint>(&raise).await.unwrap();
+        assert_eq!(raised.new_safe_point, safe_point);
     }
 
     /// Who waits for whom.

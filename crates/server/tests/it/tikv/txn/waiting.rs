@@ -1,7 +1,5 @@
 //! Requests for locks that others hold.
 
-use std::time::Duration;
-
 use charioteer_proto::tikv::kvrpcpb::*;
 use charioteer_proto::tikv::rpc::{self, Batched};
 
@@ -36,7 +34,7 @@ fn forced(request: PessimisticLockRequest) -> PessimisticLockRequest {
 
 #[tokio::test]
 async fn one_that_does_not_wait_is_told_of_the_lock_at_once() {
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     let (first, second) = (txns.ts().await, txns.ts().await);
     txns.lock_keys(first, ["a"]).await;
     for way in Way::BOTH {
@@ -52,7 +50,7 @@ async fn one_that_does_not_wait_is_told_of_the_lock_at_once() {
 
 #[tokio::test]
 async fn one_that_has_waited_long_enough_is_told_of_the_lock() {
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     let (first, second) = (txns.ts().await, txns.ts().await);
     txns.lock_keys(first, ["a"]).await;
     for way in Way::BOTH {
@@ -65,7 +63,7 @@ async fn one_that_has_waited_long_enough_is_told_of_the_lock() {
 
 #[tokio::test]
 async fn a_released_lock_is_a_conflict_for_the_one_that_waits() {
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     for is_committed in [true, false] {
         let (first, second) = (txns.ts().await, txns.ts().await);
         txns.lock_keys(first, ["a"]).await;
@@ -96,7 +94,7 @@ async fn a_released_lock_is_a_conflict_for_the_one_that_waits() {
 
 #[tokio::test]
 async fn one_that_forces_its_lock_has_it_when_it_is_released() {
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     let (first, second) = (txns.ts().await, txns.ts().await);
     txns.lock_keys(first, ["a"]).await;
     let mut waiter = waiting(&mut txns, forced(lock_request(second, ["a"])), 1).await;
@@ -110,7 +108,7 @@ async fn one_that_forces_its_lock_has_it_when_it_is_released() {
 
 #[tokio::test]
 async fn of_several_the_oldest_is_answered_first_and_the_others_a_moment_later() {
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     let (holder, oldest, younger) = (txns.ts().await, txns.ts().await, txns.ts().await);
     txns.lock_keys(holder, ["a"]).await;
     let mut late = waiting(&mut txns, lock_request(younger, ["a"]), 1).await;
@@ -122,7 +120,7 @@ async fn of_several_the_oldest_is_answered_first_and_the_others_a_moment_later()
 
 #[tokio::test]
 async fn those_that_wait_for_each_other_are_told_of_the_circle() {
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     let (first, second) = (txns.ts().await, txns.ts().await);
     txns.lock_keys(first, ["a"]).await;
     txns.lock_keys(second, ["b"]).await;
@@ -144,7 +142,7 @@ async fn those_that_wait_for_each_other_are_told_of_the_circle() {
 
 #[tokio::test]
 async fn one_whose_client_has_gone_waits_no_more() {
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     let (first, second) = (txns.ts().await, txns.ts().await);
     txns.lock_keys(first, ["a"]).await;
     let waiter = waiting(&mut txns, lock_request(second, ["a"]), 1).await;
@@ -154,7 +152,7 @@ async fn one_whose_client_has_gone_waits_no_more() {
 
 #[tokio::test]
 async fn many_that_want_one_lock_all_get_it_in_the_end() {
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     let holder = txns.ts().await;
     txns.lock_keys(holder, ["a"]).await;
     let mut waiters = Vec::new();
@@ -165,7 +163,7 @@ async fn many_that_want_one_lock_all_get_it_in_the_end() {
     let mut before = holder;
     for (start_ts, mut waiter) in waiters {
         txns.give_back(before, ["a"]).await;
-        let locked = tokio::time::timeout(Duration::from_secs(30), answer(&mut waiter)).await.unwrap();
+        let locked = answer(&mut waiter).await;
         assert_eq!(locked.errors, [], "{start_ts}");
         before = start_ts;
     }
@@ -174,10 +172,9 @@ async fn many_that_want_one_lock_all_get_it_in_the_end() {
 #[tokio::test]
 async fn those_who_wait_hold_up_no_command_behind_them_that_gives_their_lock_back() {
     const WAITING: u64 = 600;
-    let mut txns = Txns::start().await;
+    let mut txns = Txns::patient().await;
     let holder = txns.ts().await;
     txns.lock_keys(holder, ["a"]).await;
-    let begun = std::time::Instant::now();
     let mut client = txns.tikv.connect().await;
     let mut batches = Batches::open(&mut client).await;
     for number in 1..=WAITING {
@@ -194,6 +191,5 @@ async fn those_who_wait_hold_up_no_command_behind_them_that_gives_their_lock_bac
     batches.send([(WAITING + 1, rpc::KvPessimisticRollback::into_command(rollback))]).await;
     assert_eq!(batches.reply::<rpc::KvPessimisticRollback>(WAITING + 1).await, Default::default());
     let last = batches.reply::<rpc::KvPessimisticLock>(WAITING).await;
-    // On a machine that took longer than they wait it shows nothing.
-    assert!(last.errors[0].conflict.is_some() || begun.elapsed() > Duration::from_secs(1), "{last:?}");
+    assert!(last.errors[0].conflict.is_some(), "{last:?}");
 }

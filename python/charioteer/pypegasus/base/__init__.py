@@ -1,0 +1,5 @@
+"""What is common to all of Pegasus' types."""
+
+from . import ttypes
+
+__all__ = ["ttypes"]

@@ -1,0 +1,5 @@
+"""The types of a table's calls."""
+
+from . import ttypes
+
+__all__ = ["ttypes"]
