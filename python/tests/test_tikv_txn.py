@@ -221,7 +221,7 @@ def test_the_past_is_kept_and_forgotten(server: TestServer) -> None:
         client.release_gc("reports")
         with client.begin() as txn:
             txn.put(b"k", b"new")
-        reached = client.gc(client.timestamp())
+        reached = client.gc(client.timestamp(), wait=0)
         assert reached > then
         with pytest.raises(tikv.TooOld) as raised:
             client.snapshot(then).get(b"k")
