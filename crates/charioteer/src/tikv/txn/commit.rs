@@ -285,7 +285,9 @@ impl Commit {
                 Ask::<KvCommit>::new(self.commit_request(with_primary, commit_ts, CommitRole::Primary), &self.hints);
             match self.core.ask(&ask, patience.deadline).await {
                 Ok(Some(reply)) => match reply.error.map(|error| error::read(*error, self.layout)) {
-                    None => return Ok((reply.commit_version.max(commit_ts), rest)),
+                    // An earlier attempt may have committed it, at another time; the others are committed at that one, too.
+                    None if reply.commit_version > 0 => return Ok((reply.commit_version, rest)),
+                    None => return Ok((commit_ts, rest)),
                     // A read has come in between; nothing was committed.
                     Some(Trouble::CommitTsExpired) => {
                         is_unknown = false;

@@ -326,7 +326,15 @@ fn words(error: &KeyError) -> Failure {
     if error.shared_lock_lost.is_some() || UNDONE.iter().any(|part| words.contains(part)) {
         return rolled_back(words).failure();
     }
-    failure::refusal(words)
+    too_old(words).map_or_else(|| failure::refusal(words), TxnError::failure)
+}
+
+/// What a store says that has forgotten the past before its safe point: both timestamps stand in its words.
+fn too_old(words: &str) -> Option<TxnError> {
+    let (_, rest) = words.split_once("GC life time is shorter than transaction duration, transaction starts at ")?;
+    let (at, safe_point) = rest.split_once(", GC safe point is ")?;
+    let timestamp = |digits: &str| digits.parse::<u64>().ok().map(Timestamp::from);
+    Some(TxnError::TooOld { at: timestamp(at)?, safe_point: timestamp(safe_point)? })
 }
 
 /// A transaction that others have undone.
@@ -439,6 +447,15 @@ mod tests {
         }
         let error = failure(KeyError { abort: "something of another year".to_owned(), ..KeyError::default() });
         assert_eq!((error.kind(), TxnError::of(&error)), (ErrorKind::Internal, None));
+    }
+
+    #[test]
+    fn words_of_a_past_that_is_forgotten_tell_both_timestamps() {
+        let words = "GC life time is shorter than transaction duration, transaction starts at 5, GC safe point is 7";
+        let error = failure(KeyError { abort: words.to_owned(), ..KeyError::default() });
+        assert_eq!(TxnError::of(&error), Some(&TxnError::TooOld { at: 5.into(), safe_point: 7.into() }));
+        let error = failure(KeyError { abort: words.replace('7', "yesterday"), ..KeyError::default() });
+        assert_eq!(TxnError::of(&error), None, "{error}");
     }
 
     #[test]
