@@ -435,6 +435,8 @@ def test_a_cancelled_call_disturbs_no_other(check: Check) -> None:
             for call in calls[::2]:
                 call.addErrback(lambda _: "cancelled").cancel()
             assert [await call for call in calls] == ["cancelled", (OK, b"v")] * 10
+        # Nor does it keep the loop busy.
+        assert c._mail is not None and c._mail.expected == 0
 
     check(case)
 

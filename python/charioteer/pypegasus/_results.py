@@ -305,13 +305,21 @@ class Promise:
 
     def set_result(self, value: Any) -> None:
         """Brings the result."""
-        self.mail.came()
-        self.callback(value)
+        if not self.called:
+            self.mail.came()
+            self.callback(value)
 
     def set_exception(self, error: BaseException) -> None:
         """Brings a failure."""
-        self.mail.came()
-        self.errback(error)
+        if not self.called:
+            self.mail.came()
+            self.errback(error)
+
+    def cancel(self) -> None:
+        """Has nothing brought any more."""
+        if not self.called:
+            self.mail.came()
+        super().cancel()  # type: ignore[misc]
 
 
 class ResultPromise(Promise, Result):

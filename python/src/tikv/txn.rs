@@ -1,7 +1,7 @@
 //! Transactions, and the past.
 
 use charioteer::Error;
-use charioteer::tikv::{self, Locking, Timestamp, TxnOptions};
+use charioteer::tikv::{self, GcOptions, Locking, Timestamp, TxnOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -206,10 +206,14 @@ impl TxnBase {
         self.line.carry(py, async move { client.release_gc(&name).await })
     }
 
-    /// Forgets what was overwritten before a timestamp, as far as nobody keeps it, and tells how far that was.
-    fn gc<'py>(&self, py: Python<'py>, safe_point: u64) -> PyResult<Bound<'py, PyAny>> {
+    /// Forgets what was overwritten before a timestamp, as far as nobody keeps it, and tells how far that was. Before stores forget
+    /// anything others are given so long to learn of it, ten seconds unless something else is said.
+    #[pyo3(signature = (safe_point, *, wait = None))]
+    fn gc<'py>(&self, py: Python<'py>, safe_point: u64, wait: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
-        self.line.carry(py, async move { client.gc(safe_point.into()).await })
+        let mut options = GcOptions::default();
+        options.wait = wait.map_or(options.wait, Into::into);
+        self.line.carry(py, async move { client.gc_with(safe_point.into(), &options).await })
     }
 
     /// The locks of transactions that began at a timestamp or before, on the keys of a range.

@@ -150,7 +150,8 @@ impl PipelinedTransaction {
         self.reader.version
     }
 
-    /// The value of a key as of when the transaction began, or as it has written it.
+    /// The value of a key as of when the transaction began, or as it has written it. Where others have rolled the transaction back, since
+    /// nothing was heard of it for too long, that is gone, and its commit fails.
     ///
     /// # Errors
     /// When no answer was to be had in time, or the key was locked by others all the time.

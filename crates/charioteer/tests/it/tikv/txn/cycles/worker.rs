@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use charioteer::tikv::{Locking, Transaction, TxnClient, TxnOptions};
+use charioteer::tikv::{Locking, PipelinedOptions, PipelinedTransaction, Transaction, TxnClient, TxnOptions};
 use charioteer::{Error, Outcome};
 use charioteer_server::testing::TestServer;
 
@@ -55,12 +55,21 @@ pub(super) fn numbers(value: Option<Bytes>) -> Vec<u64> {
 /// What a transaction is going to do.
 #[derive(Clone, Debug)]
 struct Intent {
-    /// `None` for one that only reads.
-    options: Option<TxnOptions>,
+    how: How,
     /// Lists, and how many numbers are appended to each.
     steps: Vec<(List, Vec<u64>)>,
     /// Whether what it reads it reads at once, and by a scan.
     by_scan: bool,
+}
+
+/// How a transaction goes about it.
+#[derive(Clone, Debug)]
+enum How {
+    /// It only reads.
+    Snapshot,
+    Usual(TxnOptions),
+    /// It sends everything as soon as it is written, or with the commit.
+    Pipelined(PipelinedOptions),
 }
 
 pub(super) struct Worker {
@@ -88,19 +97,20 @@ impl Worker {
     }
 
     fn intent(&mut self) -> Intent {
-        let options = (self.dice.u32(..4) > 0).then(|| self.how());
+        let how = self.how();
+        let is_writing = !matches!(how, How::Snapshot);
         let mut steps = BTreeMap::new();
         for _ in 0..self.dice.usize(1..5) {
             let place = self.dice.usize(..PLACES);
             let count = [0, 1, 1, 1, 2][self.dice.usize(..5)];
-            steps.insert(place, if options.is_some() { count } else { 0 });
+            steps.insert(place, if is_writing { count } else { 0 });
         }
-        if options.is_some() && steps.values().all(|count| *count == 0) {
+        if is_writing && steps.values().all(|count| *count == 0) {
             steps.insert(self.dice.usize(..PLACES), 1);
         }
         let mut steps: Vec<_> = steps.into_iter().map(|(place, count)| self.step(place, count)).collect();
         self.dice.shuffle(&mut steps);
-        Intent { options, steps, by_scan: self.dice.bool() }
+        Intent { how, steps, by_scan: self.dice.bool() }
     }
 
     fn step(&self, place: usize, count: usize) -> (List, Vec<u64>) {
@@ -110,7 +120,21 @@ impl Worker {
         (list, (0..count).map(|_| number()).collect())
     }
 
-    fn how(&mut self) -> TxnOptions {
+    fn how(&mut self) -> How {
+        match self.dice.u32(..8) {
+            0 | 1 => How::Snapshot,
+            2 => {
+                let mut options = PipelinedOptions::default();
+                if self.dice.bool() {
+                    options.flush_bytes = 1;
+                }
+                How::Pipelined(options)
+            }
+            _ => How::Usual(self.options()),
+        }
+    }
+
+    fn options(&mut self) -> TxnOptions {
         let mut options = WAYS[self.dice.usize(..WAYS.len())].options();
         options.locking = if self.dice.bool() { Locking::Optimistic } else { Locking::Pessimistic };
         options.fair_locking = self.dice.bool();
@@ -119,7 +143,7 @@ impl Worker {
     }
 
     async fn carry_out(&mut self, intent: Intent) {
-        let reads_at_once = intent.options.as_ref().is_none_or(|options| options.locking == Locking::Optimistic);
+        let reads_at_once = !matches!(&intent.how, How::Usual(options) if options.locking == Locking::Pessimistic);
         let began = self.lists.progress.now();
         let running = tokio::spawn(run(self.client.clone(), intent));
         if self.dice.u32(..12) == 0 {
@@ -138,18 +162,24 @@ impl Worker {
 /// Carries out a transaction, and tells what it has done, and what became of it.
 async fn run(client: TxnClient, intent: Intent) -> (Vec<Did>, Told) {
     let mut did = Vec::new();
-    let ended = match &intent.options {
-        None => read(&client, &intent, &mut did).await.map_err(|_| Told::Failed),
-        Some(options) => match append(&client, options, &intent, &mut did).await {
-            Err(_) => Err(Told::Failed),
-            Ok(txn) => {
-                let committed = txn.commit().await.map(drop);
-                committed
-                    .map_err(|error| if error.outcome() == Outcome::Unknown { Told::Unknown } else { Told::Failed })
-            }
+    let committed = match &intent.how {
+        How::Snapshot => Ok(read(&client, &intent, &mut did).await.map(|()| None)),
+        How::Usual(options) => match append(&client, options, &intent, &mut did).await {
+            Ok(txn) => Ok(txn.commit().await),
+            Err(error) => Err(error),
+        },
+        How::Pipelined(options) => match send(&client, options, &intent, &mut did).await {
+            Ok(txn) => Ok(txn.commit().await),
+            Err(error) => Err(error),
         },
     };
-    (did, ended.err().unwrap_or(Told::Committed))
+    let told = match committed {
+        Ok(Ok(_)) => Told::Committed,
+        Ok(Err(error)) if error.outcome() == Outcome::Unknown => Told::Unknown,
+        // Whatever is not known of what comes before a commit, nothing of it happens.
+        Ok(Err(_)) | Err(_) => Told::Failed,
+    };
+    (did, told)
 }
 
 async fn read(client: &TxnClient, intent: &Intent, did: &mut Vec<Did>) -> Result<(), Error> {
@@ -181,8 +211,7 @@ async fn append(
         did.push(Did::Read(*list, now.clone()));
         for number in appended {
             now.push(*number);
-            let text: Vec<String> = now.iter().map(u64::to_string).collect();
-            txn.put(&key, text.join(" ")).await?;
+            txn.put(&key, text(&now)).await?;
             did.push(Did::Append(*list, *number));
         }
         if appended.len() > 1 {
@@ -190,4 +219,29 @@ async fn append(
         }
     }
     Ok(txn)
+}
+
+async fn send(
+    client: &TxnClient,
+    options: &PipelinedOptions,
+    intent: &Intent,
+    did: &mut Vec<Did>,
+) -> Result<PipelinedTransaction, Error> {
+    let mut txn = client.begin_pipelined(options).await?;
+    for (list, appended) in &intent.steps {
+        let key = key(*list);
+        let mut now = numbers(txn.get(&key).await?);
+        did.push(Did::Read(*list, now.clone()));
+        for number in appended {
+            now.push(*number);
+            txn.put(&key, text(&now)).await?;
+            did.push(Did::Append(*list, *number));
+            did.push(Did::Read(*list, numbers(txn.get(&key).await?)));
+        }
+    }
+    Ok(txn)
+}
+
+fn text(numbers: &[u64]) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ")
 }
