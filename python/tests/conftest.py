@@ -1,4 +1,4 @@
-"""What tests share: a server for all of them, and a table for each."""
+"""What tests are given: a server, a client and a table of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from charioteer.testing import TestServer
 _NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def server() -> Iterator[TestServer]:
     with TestServer() as server:
         yield server
