@@ -89,12 +89,16 @@ def test_many_keys_are_read_and_written_at_once(client: Any, key: bytes) -> None
 
 
 def test_an_error_of_one_key_is_raised_or_stands_in_its_place(client: Any, key: bytes) -> None:
-    with pytest.raises(charioteer.InvalidArgument) as raised:
-        client.batch_get([key, b""])
-    assert (raised.value.results or [b""])[0] is None
-    got = client.batch_get([key, b""], return_exceptions=True)
-    assert got[0] is None
-    assert isinstance(got[1], charioteer.InvalidArgument)
+    rows = [(key + b"a", b"1"), (key + b"b", b"x" * (16 << 20))]
+    with pytest.raises(charioteer.TooLarge) as raised:
+        client.batch_put(rows)
+    [first, second] = raised.value.results or []
+    assert first is None
+    assert second is raised.value
+    assert client.get(key + b"a") == b"1"
+    put = client.batch_put(rows, return_exceptions=True)
+    assert put[0] is None
+    assert isinstance(put[1], charioteer.TooLarge)
 
 
 def test_values_are_swapped_only_if_they_are_what_was_expected(client: Any, key: bytes) -> None:
@@ -151,13 +155,19 @@ def test_regions_stores_and_time_are_told(client: Any, key: bytes) -> None:
     assert client.cluster_id() > 0
     stores = client.stores()
     assert [store.state for store in stores] == ["Up"]
-    client.split_regions([key])
     regions = client.regions(key, key + b"~")
-    assert regions[0].start == key
+    assert regions[0].start <= key
     assert regions[0].leader == stores[0].id
     before, after = client.timestamp(), client.timestamp()
     assert before < after
     assert tikv.physical_ms(before) > 1_600_000_000_000
+
+
+def test_regions_are_split_and_spread() -> None:
+    with TestServer(tikv_stores=2) as own, tikv.RawClient(own.tikv_url) as client:
+        come = client.split_regions([b"m"])
+        assert [region.id for region in client.regions(b"m", b"n")] == come
+        client.scatter_regions(come)
 
 
 def test_handles_tell_what_they_have_done(client: Any, key: bytes) -> None:

@@ -19,6 +19,13 @@ from charioteer.testing import TestServer
 _NUMBERS = itertools.count()
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[TestServer]:
+    """A cluster whose keys are those of transactions alone."""
+    with TestServer() as server:
+        yield server
+
+
 @pytest.fixture(params=["sync", "asyncio"])
 def client(request: pytest.FixtureRequest, server: TestServer) -> Iterator[Any]:
     if request.param == "sync":
@@ -269,19 +276,19 @@ def test_a_coroutine_function_is_called_again_too(server: TestServer, key: bytes
 
 def test_an_error_that_a_function_meets_on_the_way_has_it_called_again(server: TestServer, key: bytes) -> None:
     with tikv.TxnClient(server.tikv_url) as client:
+        holder = client.begin_pessimistic()
+        holder.lock_keys([key])
         calls = []
 
         def work(txn: tikv.Transaction) -> str:
             calls.append(txn.start_ts)
-            if len(calls) == 1:
-                with client.begin() as other:
-                    other.put(key, b"in between")
-                other_read = txn.get_for_update(key)
-                assert other_read is not None
+            if len(calls) == 2:
+                holder.rollback()
             txn.put(key, b"mine")
             return "done"
 
-        assert client.run(work) == "done"
+        assert client.run(work, pessimistic=True, lock_wait=0) == "done"
+        assert len(calls) >= 2
         assert client.snapshot().get(key) == b"mine"
 
 

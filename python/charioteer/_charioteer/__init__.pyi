@@ -15,9 +15,11 @@ __all__ = [
     "_log_level",
     "_next_logs",
     "_stop_logs",
+    "memcached",
     "pegasus",
     "pypegasus",
     "testing",
+    "tikv",
 ]
 
 __version__: str

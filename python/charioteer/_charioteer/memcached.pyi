@@ -23,6 +23,17 @@ from charioteer.memcached import (
     StoreOptions,
 )
 
+__all__ = [
+    "AsyncClient",
+    "AsyncLease",
+    "AsyncServerChanges",
+    "Client",
+    "Lease",
+    "ServerChanges",
+    "_pack",
+    "_unpack",
+]
+
 @final
 class Client:
     def __new__(

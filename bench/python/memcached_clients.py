@@ -1,4 +1,4 @@
-"""charioteer.memcached beside the clients of others, against the same server: python memcached.py URL [ROUNDS]
+"""charioteer.memcached beside the clients of others, against the same server: python memcached_clients.py HOST:PORT [ROUNDS]
 
     pip install pymemcache libmc python-binary-memcached
 """
@@ -25,7 +25,7 @@ def main(address: str, rounds: int) -> bool:
     quick = {protocol: client.with_versions(False) for protocol, client in ours.items()}
     others = {
         "libmc": libmc.Client([address]),
-        "pymemcache": pymemcache.Client((host, int(port))),
+        "pymemcache": pymemcache.Client((host, int(port)), default_noreply=False),
         "python-binary-memcached": bmemcached.Client((address,)),
     }
     client = ours["binary"]

@@ -1,8 +1,8 @@
-"""charioteer.tikv beside the clients of others, against the same server: python tikv.py PD [ROUNDS]
+"""charioteer.tikv beside the clients of others, against the same server: python tikv_clients.py PD [ROUNDS] [raw|txn]
 
     pip install tikv-client tikv-python
 
-The server speaks version 1 of the API: tikv-client knows no other.
+The server speaks version 1 of the API: tikv-client knows no other. Raw keys and transactions take a server each.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ async def made(make):
     return make()
 
 
-def raw(pd, loop, rounds, of):
+def raw(pd, loop, of):
     ours = tikv.RawClient(pd)
     ours.batch_put(ROWS)
     ours_async = tikv.AsyncRawClient(pd)
@@ -63,11 +63,12 @@ def raw(pd, loop, rounds, of):
         enter = getattr(theirs_async, "__aenter__", None)
         if enter:
             theirs_async = loop.run_until_complete(enter())
+    get_many, put_many = ("batch_get", "batch_put") if of == "tikv-client" else ("get_many", "put_many")
     head(f"{of}, raw keys")
     yield "get, one caller", run(ours.get, MANY[0]), run(theirs.get, MANY[0]), 1000
     yield "put, one caller", run(ours.put, MANY[0], VALUE), run(theirs.put, MANY[0], VALUE), 1000
-    yield "get of 100 keys", run(ours.batch_get, MANY), run(theirs.batch_get, MANY), 100
-    yield "put of 100 keys", run(ours.batch_put, ROWS), run(theirs.batch_put, ROWS), 100
+    yield "get of 100 keys", run(ours.batch_get, MANY), run(getattr(theirs, get_many), MANY), 100
+    yield "put of 100 keys", run(ours.batch_put, ROWS), run(getattr(theirs, put_many), ROWS), 100
     scan = run(lambda: list(ours.scan(b"many:", b"many;", limit=100)))
     yield "scan of 100 rows", scan, run(lambda: list(theirs.scan(b"many:", b"many;", limit=100))), 100
     yield (
@@ -84,7 +85,7 @@ def raw(pd, loop, rounds, of):
     )
 
 
-def transactions(pd, rounds):
+def transactions(pd):
     ours = tikv.TxnClient(pd)
     theirs = tikv_client.TransactionClient.connect([pd])
     head("tikv-client, transactions")
@@ -114,15 +115,18 @@ def transactions(pd, rounds):
     yield "begin, put twice, commit", run(our_write), run(their_write), 300
 
 
-def main(pd: str, rounds: int) -> bool:
+def main(pd: str, rounds: int, what: str) -> bool:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    results = []
-    for of in ("tikv-client", "tikv-python"):
-        for name, ours, theirs, calls in raw(pd, loop, rounds, of):
-            results.append(show(name, compare(ours, theirs, calls=calls, rounds=rounds), at_least=3.0))
+    all_of = [transactions(pd)] if what == "txn" else [raw(pd, loop, of) for of in ("tikv-client", "tikv-python")]
+    results = [
+        show(name, compare(ours, theirs, calls=calls, rounds=rounds), at_least=3.0)
+        for runs in all_of
+        for name, ours, theirs, calls in runs
+    ]
     return all(results)
 
 
 if __name__ == "__main__":
-    sys.exit(0 if main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 9) else 1)
+    arguments = sys.argv[1:] + ["9", "raw"][len(sys.argv) - 2 :]
+    sys.exit(0 if main(arguments[0], int(arguments[1]), arguments[2]) else 1)
