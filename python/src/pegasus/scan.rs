@@ -35,6 +35,7 @@ impl ScanTerms {
 }
 
 /// Where rows come from: one scanner, or all of a table's, which are opened when the first row is asked for.
+#[expect(clippy::large_enum_variant, reason = "each is in a feed of its own, and mostly a scanner")]
 pub(super) enum Rows {
     One(pegasus::Scanner),
     Opening(BoxFuture<'static, Result<SelectAll<pegasus::Scanner>, Error>>),
@@ -247,10 +248,13 @@ iterators! {
 /// Pages of a range.
 pub(crate) struct Pages(Paging);
 
+/// What has come of asking for a page.
+type Asked = Result<Option<Vec<Entry>>, Error>;
+
 /// What a pager is while a page is waited for.
 enum Paging {
     Idle(pegasus::Pager),
-    Asking(BoxFuture<'static, (pegasus::Pager, Result<Option<Vec<Entry>>, Error>)>),
+    Asking(BoxFuture<'static, (pegasus::Pager, Asked)>),
     /// Only while one becomes the other.
     Between,
 }

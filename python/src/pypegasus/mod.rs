@@ -251,8 +251,8 @@ impl Session {
     fn get_scanner(&self, hash_key: Text, start: Text, stop: Text, terms: ScanTerms) -> PyResult<TableScanner> {
         let table = self.table_for(&hash_key, terms.timeout())?;
         let options = terms.options()?;
-        let source = Source::Range { table, hash_key, start, stop, options };
-        Ok(TableScanner::new(self.line.clone(), source))
+        let range = scanner::Range { table, hash_key, start, stop, options };
+        Ok(TableScanner::new(self.line.clone(), Source::Range(Box::new(range))))
     }
 
     /// Scanners that share the table among them: so many at most, and one for each partition at most.

@@ -19,9 +19,18 @@ const ROWS_AT_A_TIME: usize = 1000;
 /// Where a scanner comes from; it is made when it is first asked for rows.
 pub(super) enum Source {
     /// A range of a hash key.
-    Range { table: Table, hash_key: Text, start: Text, stop: Text, options: ScanOptions },
+    Range(Box<Range>),
     /// One of those that share the table.
     Share { all: Arc<Shares>, index: usize },
+}
+
+/// A range of a hash key.
+pub(super) struct Range {
+    pub(super) table: Table,
+    pub(super) hash_key: Text,
+    pub(super) start: Text,
+    pub(super) stop: Text,
+    pub(super) options: ScanOptions,
 }
 
 /// The scanners that share a table.
@@ -42,7 +51,8 @@ impl Source {
     /// The scanner; none where the table has become smaller meanwhile, and others have all of it.
     async fn scanner(&self) -> Result<Option<Scanner>, Error> {
         match self {
-            Self::Range { table, hash_key, start, stop, options } => {
+            Self::Range(range) => {
+                let Range { table, hash_key, start, stop, options } = &**range;
                 table.get_scanner(hash_key, start, stop, options).map(Some)
             }
             Self::Share { all, index } => {

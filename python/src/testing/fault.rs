@@ -146,7 +146,9 @@ impl Injected {
 
     /// Keeps it for as long as the server runs.
     fn keep(&self) -> PyResult<()> {
-        self.injected.get()?.lock().take().map(testing::Injected::keep);
+        if let Some(injected) = self.injected.get()?.lock().take() {
+            injected.keep();
+        }
         Ok(())
     }
 
