@@ -4,6 +4,7 @@ mod address;
 mod banner;
 mod care;
 mod commands;
+mod descriptors;
 mod exit;
 mod logging;
 mod memcached;

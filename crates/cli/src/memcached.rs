@@ -14,8 +14,8 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
 use self::extended::Extended;
-use crate::logging;
 use crate::serve::{Signals, read_credentials, until_stopped};
+use crate::{descriptors, logging};
 
 /// memcached's port.
 const PORT: u16 = 11211;
@@ -240,6 +240,7 @@ fn address(text: &str, port: u16) -> Result<SocketAddr, Box<dyn Error>> {
 /// Serves until a signal says to stop.
 pub(crate) fn run(arguments: &MemcachedArguments) -> Result<(), Box<dyn Error>> {
     logging::start(arguments.log())?;
+    descriptors::allow_all();
     let options = arguments.options()?;
     let threads = arguments.threads.max(1);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;

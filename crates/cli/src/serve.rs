@@ -18,7 +18,7 @@ use tracing_subscriber::filter::Targets;
 
 use crate::address::{self, Address};
 use crate::banner::Banner;
-use crate::{logging, ready};
+use crate::{descriptors, logging, ready};
 
 /// What `serve` is told.
 #[derive(Args)]
@@ -338,6 +338,7 @@ fn parse_host_ports(text: &str) -> Result<HostPorts, String> {
 /// Serves until a signal says to stop.
 pub(crate) fn run(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
     logging::start(arguments.log.clone())?;
+    descriptors::allow_all();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(arguments));
     // A backup or a compaction under way may take long, and can be left as it is.

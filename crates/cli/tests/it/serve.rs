@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 
 use crate::support::{Process, serve, temporary_file};
 
@@ -23,6 +24,17 @@ fn health_readiness_and_metrics_are_answered() {
     let (status, metrics) = Process::get(http, "/metrics");
     assert_eq!(status, 200);
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+}
+
+#[test]
+fn it_has_as_many_files_open_as_it_may_allow_itself() {
+    let plain = serve(&[]);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -Sn 200 && ulimit -Hn 300 && exec \"$0\" \"$@\""])
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    assert_eq!(Process::run(command).most_files(), "300");
 }
 
 #[test]

@@ -60,6 +60,13 @@ impl Process {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
+    /// How many files it may have open.
+    pub(crate) fn most_files(&self) -> String {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        files.split_whitespace().next().unwrap().to_owned()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
         send_signal(&self.child, name);
