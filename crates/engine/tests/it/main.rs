@@ -25,7 +25,6 @@ mod on_memory;
 mod raw;
 mod scans;
 mod snapshots;
-mod stalls;
 mod store;
 mod throttle;
 mod turns;
