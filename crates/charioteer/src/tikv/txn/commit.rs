@@ -293,7 +293,12 @@ impl Commit {
                         is_unknown = false;
                         commit_ts = self.core.timestamp(patience.deadline).await?.into();
                     }
-                    Some(trouble) => return Err(trouble.failure(self.layout).into()),
+                    // That there is no lock is certain: one whose commit came before is answered with its commit.
+                    Some(trouble @ Trouble::LockNotFound) => return Err(trouble.failure(self.layout).into()),
+                    Some(trouble) => {
+                        let error = Error::from(trouble.failure(self.layout));
+                        return Err(if is_unknown { error.unknown() } else { error });
+                    }
                 },
                 Ok(None) => {
                     // What was sent before the region changed may have come to something, and its answer been lost.

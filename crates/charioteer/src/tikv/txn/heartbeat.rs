@@ -59,17 +59,18 @@ impl Drop for Heartbeat {
 impl Kept {
     /// Beats at this interval until there is nothing to be kept any more, and then does nothing.
     pub(super) async fn beat(self, interval: Duration) -> Infallible {
+        let since = Instant::now();
         while self.began.elapsed() < OLDEST {
             tokio::time::sleep(interval).await;
-            if !self.beat_once().await {
+            if !self.beat_once(since).await {
                 break;
             }
         }
         std::future::pending().await
     }
 
-    /// Whether there is something to be kept, as far as can be told.
-    async fn beat_once(&self) -> bool {
+    /// Whether there is something to be kept, as far as can be told by one who beats since then.
+    async fn beat_once(&self, since: Instant) -> bool {
         let uptime = u64::try_from((self.began.elapsed() + self.holds).as_millis()).unwrap_or(u64::MAX);
         let request = TxnHeartBeatRequest {
             primary_lock: self.primary.clone(),
@@ -85,7 +86,7 @@ impl Kept {
                 // A primary may not have been locked yet, or not any more.
                 Some(error) => {
                     debug!(start_ts = self.start_ts, ?error, "the primary of a transaction has no lock");
-                    self.began.elapsed() < 2 * self.holds
+                    since.elapsed() < 2 * self.holds
                 }
             },
             Ok(None) => true,

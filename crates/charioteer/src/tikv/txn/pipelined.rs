@@ -154,8 +154,9 @@ impl PipelinedTransaction {
     /// nothing was heard of it for too long, that is gone, and its commit fails.
     ///
     /// # Errors
-    /// When no answer was to be had in time, or the key was locked by others all the time.
+    /// When no answer was to be had in time, the key was locked by others all the time, or a part of the transaction could not be written.
     pub async fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Bytes>, Error> {
+        self.check("get")?;
         let key = self.reader.layout.wire_key(key.as_ref());
         if let Some(value) = self.kept(&key) {
             return Ok(value);
@@ -250,14 +251,17 @@ impl PipelinedTransaction {
     /// # Errors
     /// When no answer was to be had in time. Nothing that it has written will happen, error or not.
     pub async fn rollback(mut self) -> Result<(), Error> {
-        self.has_ended = true;
-        // What came after its locks are gone would stay.
+        // What came after its locks are gone would stay. Whoever waits no longer leaves it to be rolled back in the background.
         let _ = self.flushed().await;
+        self.has_ended = true;
         let Some(sent) = self.sent.take() else { return Ok(()) };
         let (core, start_ts) = (Arc::clone(&self.reader.core), u64::from(self.start_ts()));
         let mut patience = Patience::until(exec::deadline(self.timeout));
         let rolled_back = GoesOn::new(async move {
-            core.roll_back(start_ts, std::slice::from_ref(&sent.primary), &mut patience).await?;
+            if let Err(error) = core.roll_back(start_ts, std::slice::from_ref(&sent.primary), &mut patience).await {
+                core.undo_sent_in_background(start_ts, sent, None);
+                return Err(error);
+            }
             core.finish_sent_in_background(start_ts, sent, Fate::RolledBack);
             Ok(())
         });

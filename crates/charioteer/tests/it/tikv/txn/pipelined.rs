@@ -83,6 +83,22 @@ async fn nothing_is_left_of_one_that_is_rolled_back_or_dropped() {
 }
 
 #[tokio::test]
+async fn a_rollback_that_nobody_waits_for_any_more_takes_all_locks_away_all_the_same() {
+    let (server, client) = split_at(&["m"]).await;
+    let mut txn = begin(&client).await;
+    txn.put("a", "1").await.unwrap();
+    txn.flush().await.unwrap();
+    let held = server.tikv().inject(Fault::new(Action::Hold).on(Call::KvFlush).times(1));
+    txn.put("z", "1").await.unwrap();
+    held.hit(1).await;
+    assert!(tokio::time::timeout(Duration::ZERO, txn.rollback()).await.is_err(), "a part is on its way");
+    held.release();
+    client.settled().await;
+    assert_eq!(server.tikv().locks().await.unwrap(), []);
+    assert_eq!(all_newest(&client, &["a", "z"]).await, "- -");
+}
+
+#[tokio::test]
 async fn one_that_meets_a_later_write_fails_and_can_only_be_rolled_back() {
     let (server, client) = split_at(&["m"]).await;
     let mut txn = begin(&client).await;
@@ -93,6 +109,7 @@ async fn one_that_meets_a_later_write_fails_and_can_only_be_rolled_back() {
     assert!(matches!(why(&error), TxnError::WriteConflict(_)), "{error}");
     assert_eq!(error.outcome(), Outcome::NotApplied);
     assert_eq!(txn.put("b", "1").await.unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(txn.get("a").await.unwrap_err().kind(), ErrorKind::InvalidArgument, "what it has written may be gone");
     txn.rollback().await.unwrap();
     assert_eq!(all_newest(&client, &["a", "z"]).await, "- other");
     no_locks(&server, &client).await;
