@@ -141,8 +141,7 @@ def test_a_row_that_is_there_already_comes_as_a_future_too(
             await scanner.next()
             there = scanner.next()
             assert isinstance(there, asyncio.Future)
-            done, _ = await asyncio.wait([there])
-            row = done.pop().result()
+            row = await asyncio.create_task(there)
             assert row is not None
             assert row.sort_key == b"00001"
 
