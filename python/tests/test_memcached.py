@@ -158,7 +158,8 @@ def test_a_value_that_can_t_be_read_fails_alone(client: Any, key: bytes) -> None
     assert isinstance(bad, Exception)
     with pytest.raises(type(bad)) as raised:
         client.get_many(keys)
-    assert raised.value.results[0] == [1]
+    told: Any = raised.value
+    assert told.results[0] == [1]
 
 
 def test_leases_are_won_by_one(meta: Any, key: bytes) -> None:
