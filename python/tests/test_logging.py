@@ -37,3 +37,20 @@ assert not logging.getLogger("charioteer").handlers
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_what_has_stopped_begins_again_only_in_a_child() -> None:
+    program = """
+import os, sys
+from charioteer import _charioteer
+_charioteer._stop_logs()
+_charioteer._log_level(30)
+assert _charioteer._next_logs(0.0) is None
+child = os.fork()
+if child == 0:
+    os._exit(0 if _charioteer._next_logs(0.0) == [] else 1)
+_, status = os.waitpid(child, 0)
+assert status == 0, status
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")

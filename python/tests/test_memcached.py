@@ -149,6 +149,19 @@ def test_an_error_of_one_key_is_raised_or_stands_in_its_place(client: Any, key: 
     assert isinstance(got[1], charioteer.Error)
 
 
+def test_a_value_that_can_t_be_read_fails_alone(client: Any, key: bytes) -> None:
+    keys = [key + b"good", key + b"bad", key + b"missing"]
+    client.set_many({keys[0]: b"[1]", keys[1]: b"{"})
+    client = client.with_codec(codecs.Json())
+    good, bad, missing = client.get_many(keys, return_exceptions=True)
+    assert (good, missing) == ([1], None)
+    assert isinstance(bad, Exception)
+    with pytest.raises(type(bad)) as raised:
+        client.get_many(keys)
+    told: Any = raised.value
+    assert told.results[0] == [1]
+
+
 def test_leases_are_won_by_one(meta: Any, key: bytes) -> None:
     won = meta.get_with(key, vivify=30)
     assert (won.won, won.is_placeholder, won.value) == (True, True, None)
@@ -375,6 +388,29 @@ def test_the_loop_is_told_of_servers_too() -> None:
 
     with TestServer() as own:
         asyncio.run(main(own))
+
+
+def test_news_that_are_waited_for_may_be_closed(server: TestServer) -> None:
+    async def main() -> None:
+        async with memcached.AsyncClient(server.memcached_url) as client:
+            changes = client.server_changes()
+            waiting = changes.next()
+            await client.set(b"news", b"v")
+            assert not waiting.done()
+            changes.close()
+            assert await asyncio.wait_for(waiting, 10) is None
+            assert await changes.next() is None
+
+    asyncio.run(main())
+    with memcached.Client(server.memcached_url) as client:
+        changes = client.server_changes()
+        given: list[Any] = []
+        thread = threading.Thread(target=lambda: given.append(changes.next()), daemon=True)
+        thread.start()
+        client.set(b"news", b"v")
+        changes.close()
+        thread.join(10)
+        assert given == [None]
 
 
 def test_values_are_compressed_where_that_is_said(face: Face, key: bytes) -> None:

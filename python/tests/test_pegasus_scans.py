@@ -107,3 +107,42 @@ def test_a_scan_that_is_not_needed_any_more_is_given_up_at_the_server(server: Te
     scanner.close()
     assert list(scanner) == []
     server.pegasus.arrived("ClearScanner", before + 1)
+
+
+def test_a_row_that_came_for_somebody_who_had_gone_is_counted(
+    server: TestServer, table: pegasus.Table, key: bytes
+) -> None:
+    rows_of(table, key, 3)
+
+    async def main() -> None:
+        async with pegasus.AsyncClient(server.pegasus_url) as client:
+            scanner = (await client.open_table("temp")).get_scanner(key)
+            scanner.next().cancel()
+            while True:
+                try:
+                    counting = scanner.count()
+                    break
+                except RuntimeError:
+                    # The row is still on its way.
+                    await asyncio.sleep(0.001)
+            assert await counting == 3
+
+    asyncio.run(main())
+
+
+def test_a_row_that_is_there_already_comes_as_a_future_too(
+    server: TestServer, table: pegasus.Table, key: bytes
+) -> None:
+    rows_of(table, key, 3)
+
+    async def main() -> None:
+        async with pegasus.AsyncClient(server.pegasus_url) as client:
+            scanner = (await client.open_table("temp")).get_scanner(key)
+            await scanner.next()
+            there = scanner.next()
+            assert isinstance(there, asyncio.Future)
+            row = await asyncio.create_task(there)
+            assert row is not None
+            assert row.sort_key == b"00001"
+
+    asyncio.run(main())

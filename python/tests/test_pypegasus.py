@@ -6,6 +6,7 @@ Every case runs three times: on asyncio with results of our own, on asyncio with
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -381,6 +382,47 @@ def test_rows_asked_for_before_others_have_come_come_in_order(check: Check) -> N
     check(case)
 
 
+def test_a_row_whose_taker_was_cancelled_is_the_next_one_s(check: Check) -> None:
+    async def case(c: Pegasus, hk: str) -> None:
+        await fill(c, hk, "a", "b")
+        scanner = c.get_scanner(hk, "", "", scan_options(batch_size=1))
+        gone = scanner.get_next()
+        gone.addErrback(lambda _: None)
+        gone.cancel()
+        assert await gone is None
+        assert [row[0][1] for row in await all_of(scanner)] == ["a", "b"]
+
+    check(case)
+
+
+def test_a_row_whose_awaiting_task_was_cancelled_is_the_next_one_s(
+    check: Check, request: pytest.FixtureRequest
+) -> None:
+    if request.node.callspec.params["run"] == "Twisted":
+        pytest.skip("tasks are asyncio's")
+
+    async def take(scanner: PegasusScanner) -> Any:
+        return await scanner.get_next()
+
+    async def case(c: Pegasus, hk: str) -> None:
+        await fill(c, hk, *(f"{at:02}" for at in range(30)))
+        scanner = c.get_scanner(hk, "", "", scan_options(batch_size=1))
+        found = []
+        for turns in range(30):
+            task = asyncio.ensure_future(take(scanner))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            try:
+                found.append(await task)
+            except asyncio.CancelledError:
+                pass
+        found += await all_of(scanner)
+        assert [row[0][1] for row in found if row] == [f"{at:02}" for at in range(30)]
+
+    check(case)
+
+
 def test_scanners_share_a_table(check: Check) -> None:
     async def case(c: Pegasus, hk: str) -> None:
         hash_keys = ["%s-%02d" % (hk, number) for number in range(30)]
@@ -550,6 +592,43 @@ def test_without_a_table_there_is_no_client(run: Run, server: TestServer) -> Non
         assert await client.get("h", "s") == (INVALID_STATE, 0)
 
     run(case())
+
+
+def test_a_client_that_was_closed_or_begun_anew_meanwhile_is_not_opened(run: Run, server: TestServer) -> None:
+    async def case() -> None:
+        client = Pegasus([meta_of(server)], "temp")
+        first = client.init()
+        second = client.init()
+        assert await second is True
+        assert await first is None
+        assert (await client.get("h", "s"))[0] == NOT_FOUND
+        third = client.init()
+        client.close()
+        assert await third is None
+        assert await client.get("h", "s") == (INVALID_STATE, 0)
+
+    run(case())
+
+
+def test_a_child_of_a_fork_begins_anew(server: TestServer) -> None:
+    program = """
+import asyncio, os, sys
+from charioteer.pypegasus.pgclient import Pegasus
+client = Pegasus([sys.argv[1]], "temp")
+
+async def begins():
+    assert await client.init() is True
+    assert (await client.set("fork", "s", "v"))[0] == 0
+
+asyncio.run(begins())
+child = os.fork()
+asyncio.run(begins())
+if child:
+    _, status = os.waitpid(child, 0)
+    sys.exit(status)
+"""
+    done = subprocess.run([sys.executable, "-c", program, meta_of(server)], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_calls_under_way_when_the_client_is_closed_are_answered(check: Check) -> None:

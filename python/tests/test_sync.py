@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import time
 import pytest
 
 import charioteer
-from charioteer import pegasus
+from charioteer import _charioteer, pegasus
 from charioteer.testing import TestServer
 
 
@@ -176,3 +177,41 @@ if child:
 """
     done = subprocess.run([sys.executable, "-c", program, server.pegasus_url], capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_block_that_a_child_leaves_hides_nothing_of_what_was_raised(server: TestServer) -> None:
+    program = """
+import os, sys
+from charioteer import memcached, pegasus, tikv
+for client in (pegasus.Client(sys.argv[1]), tikv.TxnClient(sys.argv[2]), memcached.Client(sys.argv[3])):
+    child = None
+    try:
+        with client:
+            child = os.fork()
+            if child == 0:
+                raise LookupError
+    except LookupError:
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, (client, status)
+"""
+    urls = (server.pegasus_url, server.tikv_url, server.memcached_url)
+    done = subprocess.run([sys.executable, "-c", program, *urls], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_whoever_makes_a_call_that_panics_is_told() -> None:
+    echo = _charioteer._Echo(False)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        echo.panic()
+    assert echo.call(b"", b"v") == b"v"
+
+    async def main() -> None:
+        echo = _charioteer._Echo(True)
+        with pytest.raises(RuntimeError, match="on purpose"):
+            await asyncio.wait_for(echo.panic(), 10)
+        assert await echo.call(b"", b"v") == b"v"
+
+    asyncio.run(main())

@@ -139,6 +139,22 @@ def test_a_key_that_is_there_is_not_inserted(client: Any, key: bytes) -> None:
     assert isinstance(raised.value, charioteer.AlreadyExists)
 
 
+def test_what_a_transaction_asserts_of_a_key_is_looked_at(client: Any, key: bytes) -> None:
+    with client.begin() as txn:
+        txn.put(key, b"1")
+        txn.assert_missing(key)
+        with pytest.raises(charioteer.InvalidArgument):
+            txn.assert_exists(key + b"not written")
+    with client.begin() as txn:
+        txn.put(key, b"2")
+        txn.assert_exists(key)
+    txn = client.begin()
+    txn.put(key, b"3")
+    txn.assert_missing(key)
+    with pytest.raises(tikv.AssertionFailed):
+        txn.commit()
+
+
 def test_a_lock_that_is_not_waited_for_is_told(client: Any, key: bytes) -> None:
     holder = client.begin_pessimistic()
     holder.lock_keys([key])
@@ -230,6 +246,9 @@ def test_the_past_is_kept_and_forgotten(server: TestServer) -> None:
         assert client.snapshot().get(b"k") is None
         client.unsafe_destroy_range(b"k", b"l")
         client.settled()
+        at = client.timestamp()
+        client.set_external_timestamp(at)
+        assert client.external_timestamp() == at
         assert len(client.timestamps(5)) == 5
         assert client.cluster_id() > 0
         assert client.call_stats()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ class Mail:
     def __init__(self) -> None:
         self.is_closed = False
         self.expected = 0
+        self._process = os.getpid()
         self.mailbox: Any = Mailbox(lambda: self._promise(self))
         self._ignore = _listen(self.mailbox.fileno(), self.mailbox.drain)
         # Not before Twisted may have been loaded for its reactor.
@@ -38,7 +40,9 @@ class Mail:
                 self._leave()
 
     def _leave(self) -> None:
-        self._ignore()
+        # The child of a fork shares with its parent what the loop has told the kernel to look after.
+        if os.getpid() == self._process:
+            self._ignore()
         # It holds what makes results, and that holds this.
         self.mailbox = None
 

@@ -100,6 +100,18 @@ class _Unhandled:
             _LOG.error("a failure that nobody has handled: %r", self.failure.value)
 
 
+def leave(result: Any) -> None:
+    """Ends a result that is good for one taker, now that its taker has gone."""
+    if result.give_back is None:
+        return
+    if not result.called:
+        result.cancel()
+        # Nobody is left who would look at it.
+        result.addErrback(lambda _: None)
+    else:
+        result.give_back(result.result)
+
+
 _Callback = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
@@ -110,9 +122,11 @@ def _pass(value: Any) -> Any:
 class Result:
     """A result to come: the methods of a Deferred, and ``await``."""
 
-    __slots__ = ("callbacks", "called", "paused", "result", "_running", "_unhandled", "_cancelled", "__weakref__")
+    __slots__ = ("callbacks", "called", "paused", "result", "_running", "_unhandled", "_cancelled", "give_back", "__weakref__")
 
     result: Any
+    #: Takes the result back when whoever has awaited it is cancelled, and with that it is cancelled itself; without it, it goes on.
+    give_back: Callable[[Any], None] | None
 
     def __init__(self) -> None:
         self.callbacks: list[tuple[_Callback, _Callback]] = []
@@ -121,6 +135,7 @@ class Result:
         self._running = False
         self._unhandled: _Unhandled | None = None
         self._cancelled = False
+        self.give_back = None
 
     def addCallbacks(
         self,
@@ -226,7 +241,11 @@ class Result:
             return self.result
         future: "asyncio.Future[Any]" = asyncio.get_running_loop().create_future()
         self._tell(future)
-        return (yield from future)
+        try:
+            return (yield from future)
+        except asyncio.CancelledError:
+            leave(self)
+            raise
 
     __iter__ = __await__
 

@@ -9,11 +9,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from charioteer.pypegasus._results import Promise
+from charioteer.pypegasus._results import Promise, leave
 
 
 class TwistedResult(Deferred[Any]):
     """A Deferred that may also be awaited in a task of asyncio."""
+
+    give_back: Callable[[Any], None] | None = None
 
     def __await__(self) -> Generator[Any, Any, Any]:
         if self.called and not self.paused and not isinstance(self.result, Deferred):
@@ -23,7 +25,11 @@ class TwistedResult(Deferred[Any]):
                 raise _of(value)
             return value
         turn = _Turn(self)
-        sent = yield turn
+        try:
+            sent = yield turn
+        except asyncio.CancelledError:
+            leave(self)
+            raise
         # Twisted has sent the result itself, asyncio nothing.
         return turn.result() if turn.loop else sent
 

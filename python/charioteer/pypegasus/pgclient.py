@@ -119,6 +119,7 @@ class PegasusScanner:
         self._waiting: deque[Any] = deque()
         self._is_fetching = False
         self._is_over = False
+        self._is_closed = False
 
     def get_next(self) -> Any:
         """Gives the next row as ``((hash_key, sort_key), value)``, or None when there is none left.
@@ -127,6 +128,7 @@ class PegasusScanner:
         fails with an ``Exception`` when rows can't be had, and goes on behind the last row when it is called again.
         """
         result = self._mail.result()
+        result.give_back = self._give_back
         if self._rows:
             result.callback(self._rows.pop())
         elif self._is_over:
@@ -139,7 +141,7 @@ class PegasusScanner:
 
     def close(self) -> None:
         """Ends the scan. There are no rows any more."""
-        self._is_over = True
+        self._is_over = self._is_closed = True
         self._rows.clear()
         self._scanner.close()
 
@@ -151,16 +153,28 @@ class PegasusScanner:
         if self._is_over:
             rows = []
         self._is_over = not rows
-        # The last comes first from now on, so that each can be taken off the end.
+        # The last comes first from now on, so that each can be taken off the end: those that were given back before all others.
         rows.reverse()
-        self._rows = rows
-        # Whoever is told may ask again at once.
-        while self._waiting and (rows or self._is_over):
-            self._waiting.popleft().callback(rows.pop() if rows else None)
+        self._rows = rows + self._rows
+        self._hand_out()
         if self._waiting:
             self._fetch()
         else:
             self._is_fetching = False
+
+    def _hand_out(self) -> None:
+        # Whoever is told may ask again at once.
+        while self._waiting and (self._rows or self._is_over):
+            result = self._waiting.popleft()
+            # One that was cancelled takes no row away from the others.
+            if not result.called:
+                result.callback(self._rows.pop() if self._rows else None)
+
+    def _give_back(self, row: Any) -> None:
+        # It was given to somebody who has gone before he had it in hand.
+        if isinstance(row, tuple) and not self._is_closed:
+            self._rows.append(row)
+            self._hand_out()
 
     def _failed(self, failure: Any) -> None:
         error = failure.value
@@ -202,23 +216,23 @@ class Pegasus:
         self.close()
         self._mail = mail = Mail()
         try:
-            self._session = Session(self._metas, self.name, self._timeout, mail.mailbox)
+            self._session = session = Session(self._metas, self.name, self._timeout, mail.mailbox)
         except Error as error:
             logger.error("table: %s, %s", self.name, error)
             result = mail.result()
             result.callback(None)
             return result
-        return self._session.open().addCallbacks(self._opened, self._not_opened)
+        return session.open().addCallbacks(self._opened, self._not_opened, callbackArgs=(session,))
 
     def close(self) -> None:
         """Ends the client; calls that are under way, and later ones, find no session. `init` begins anew."""
         self._table = _NOWHERE
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-        if self._mail is not None:
-            self._mail.close()
-            self._mail = None
+        session, self._session = self._session, None
+        mail, self._mail = self._mail, None
+        if session is not None:
+            session.close()
+        if mail is not None:
+            mail.close()
 
     def ttl(self, hash_key: _BytesOrText, sort_key: _BytesOrText, timeout: int = 0) -> Any:
         """How long a row has to live.
@@ -390,8 +404,11 @@ class Pegasus:
             return cls.generate_key(hash_key, stop_sort_key), True
         return cls.generate_next_key(hash_key, b""), False
 
-    def _opened(self, _: bool) -> bool:
-        self._table = self._session or _NOWHERE
+    def _opened(self, _: bool, session: Session) -> bool | None:
+        # Closed meanwhile, or begun anew, if it is not the one.
+        if session is not self._session:
+            return None
+        self._table = session
         return True
 
     def _not_opened(self, failure: Any) -> None:

@@ -91,10 +91,11 @@ impl<T: Answer> Answer for Each<T> {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         let (list, mut first) = (PyList::empty(py), None);
         for result in self.results {
-            match result {
-                Ok(answer) => list.append(answer.into_python(py)?)?,
+            // An answer that can't be made Python's is an error of its own alone.
+            match result.map_err(|error| raised(py, &error)).and_then(|answer| answer.into_python(py)) {
+                Ok(answer) => list.append(answer)?,
                 Err(error) => {
-                    let error = raised(py, &error).into_value(py).into_bound(py);
+                    let error = error.into_value(py).into_bound(py);
                     list.append(&error)?;
                     first.get_or_insert(error);
                 }

@@ -22,4 +22,14 @@ impl Echo {
     fn call<'py>(&self, py: Python<'py>, _key: Key, value: Value) -> PyResult<Bound<'py, PyAny>> {
         self.0.carry(py, async move { Ok::<_, Infallible>(Bytes::from(value)) })
     }
+
+    /// Panics, to show that whoever has called is told.
+    fn panic<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.carry(py, panics())
+    }
+}
+
+#[expect(clippy::panic, reason = "it is what the call is for")]
+async fn panics() -> Result<(), Infallible> {
+    panic!("on purpose")
 }

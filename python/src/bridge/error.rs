@@ -1,6 +1,9 @@
 //! Errors, made Python's.
 
+use std::any::Any;
+
 use charioteer::Outcome;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::answer::python;
@@ -25,6 +28,23 @@ impl Raise for std::convert::Infallible {
 impl Raise for PyErr {
     fn into_error(self, _py: Python<'_>) -> PyErr {
         self
+    }
+}
+
+/// That a call has panicked, and on what.
+pub(crate) struct Panicked(String);
+
+impl Panicked {
+    pub(super) fn on(payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no text");
+        Self(format!("the call has panicked, which is a bug of charioteer's: {text}"))
+    }
+}
+
+impl Raise for Panicked {
+    fn into_error(self, _py: Python<'_>) -> PyErr {
+        PyRuntimeError::new_err(self.0)
     }
 }
 
@@ -76,5 +96,5 @@ pub(crate) fn forked(py: Python<'_>) -> PyErr {
 
 /// That threads can't be started.
 pub(crate) fn no_threads(_py: Python<'_>, error: &std::io::Error) -> PyErr {
-    pyo3::exceptions::PyRuntimeError::new_err(format!("the background threads can't be started: {error}"))
+    PyRuntimeError::new_err(format!("the background threads can't be started: {error}"))
 }

@@ -4,13 +4,16 @@
 //! has it in hand, so that nothing is lost with a caller who has gone away meanwhile.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration, PyStopIteration};
 use pyo3::prelude::*;
-use tokio::sync::Mutex;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Mutex, Notify};
 
 use super::{Answer, Line, Own, Raise};
 
@@ -28,12 +31,35 @@ pub(crate) trait Source: Send + 'static {
     fn mark(&self) -> Self::Mark;
 }
 
-type Next<S> = Option<Result<<S as Source>::Item, <S as Source>::Error>>;
+/// What a source has given: `None` at its end.
+pub(crate) type Next<S> = Option<Result<<S as Source>::Item, <S as Source>::Error>>;
 
 /// A source, and how Python gets at what it gives.
 pub(crate) struct Feed<S: Source> {
     line: Line,
-    shared: Own<Arc<Mutex<State<S>>>>,
+    shared: Own<Arc<Shared<S>>>,
+}
+
+struct Shared<S: Source> {
+    state: Mutex<State<S>>,
+    is_closed: AtomicBool,
+    /// Ends the waits of those who are at it when it is closed.
+    closing: Notify,
+}
+
+impl<S: Source> Shared<S> {
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
+    fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.closing.notify_waiters();
+        // Where it is waited for, whoever does so lets go of the source.
+        if let Ok(mut state) = self.state.try_lock() {
+            state.clear();
+        }
+    }
 }
 
 struct State<S: Source> {
@@ -50,12 +76,23 @@ impl<S: Source> State<S> {
             None => Poll::Ready(None),
         }
     }
+
+    fn clear(&mut self) {
+        (self.source, self.waited_for) = (None, None);
+    }
+}
+
+/// A source that was taken away, and what it has given that nobody has had.
+pub(crate) struct Taken<S: Source> {
+    pub(crate) waited_for: Option<Next<S>>,
+    pub(crate) source: Option<S>,
 }
 
 impl<S: Source> Feed<S> {
     pub(crate) fn new(line: &Line, source: S) -> Self {
-        let state = State { source: Some(source), waited_for: None };
-        Self { line: line.clone(), shared: Own::new(Arc::new(Mutex::new(state))) }
+        let state = Mutex::new(State { source: Some(source), waited_for: None });
+        let shared = Shared { state, is_closed: AtomicBool::new(false), closing: Notify::new() };
+        Self { line: line.clone(), shared: Own::new(Arc::new(shared)) }
     }
 
     /// The next one, or `None` at the end: as it is, or to be awaited.
@@ -73,6 +110,8 @@ impl<S: Source> Feed<S> {
         loop {
             if let Some(next) = self.at_hand(shared) {
                 return match given(py, next, at_the_end) {
+                    // What `next` gives may be used in all ways that futures may.
+                    Ok(item) if at_the_end == AtTheEnd::None => self.line.finished(item),
                     Ok(item) => self.line.ready(item),
                     // Whoever awaits it expects to be told then.
                     Err(error) if self.line.is_async() => self.line.carry(py, std::future::ready(Err::<(), _>(error))),
@@ -93,8 +132,11 @@ impl<S: Source> Feed<S> {
     }
 
     /// What need not be waited for.
-    fn at_hand(&self, shared: &Mutex<State<S>>) -> Option<Next<S>> {
-        let mut state = shared.try_lock().ok()?;
+    fn at_hand(&self, shared: &Shared<S>) -> Option<Next<S>> {
+        if shared.is_closed() {
+            return Some(None);
+        }
+        let mut state = shared.state.try_lock().ok()?;
         if let Some((next, _)) = state.waited_for.take() {
             return Some(next);
         }
@@ -110,7 +152,7 @@ impl<S: Source> Feed<S> {
     where
         S::Mark: Clone,
     {
-        let state = self.shared.get()?.try_lock().map_err(|_| waited_for_elsewhere())?;
+        let state = self.shared.get()?.state.try_lock().map_err(|_| waited_for_elsewhere())?;
         Ok(match &state.waited_for {
             Some((_, mark)) => Some(mark.clone()),
             None => state.source.as_ref().map(Source::mark),
@@ -118,27 +160,23 @@ impl<S: Source> Feed<S> {
     }
 
     /// Takes the source away, for what it can do only once; it is at its end then.
-    pub(crate) fn take(&self) -> PyResult<Option<S>> {
-        let mut state = self.shared.get()?.try_lock().map_err(|_| waited_for_elsewhere())?;
-        state.waited_for = None;
-        Ok(state.source.take())
+    pub(crate) fn take(&self) -> PyResult<Taken<S>> {
+        let mut state = self.shared.get()?.state.try_lock().map_err(|_| waited_for_elsewhere())?;
+        Ok(Taken { waited_for: state.waited_for.take().map(|(next, _)| next), source: state.source.take() })
     }
 
-    /// Ends it. One that is waited for ends when that has come.
-    pub(crate) fn close(&self) -> PyResult<()> {
-        let shared = Arc::clone(self.shared.get()?);
-        let _entered = self.line.enter();
-        if let Ok(mut state) = shared.try_lock() {
-            (state.source, state.waited_for) = (None, None);
+    /// Ends it, also for those who wait. In a child of the process that made it there is nothing to end.
+    pub(crate) fn close(&self) {
+        if let Some(shared) = self.shared.unless_forked() {
+            let _entered = self.line.enter();
+            shared.close();
         }
-        Ok(())
     }
 }
 
 impl<S: Source> Drop for Feed<S> {
     fn drop(&mut self) {
-        // Not in a child of the process that made it.
-        let _ = self.close();
+        self.close();
     }
 }
 
@@ -147,7 +185,7 @@ fn waited_for_elsewhere() -> PyErr {
 }
 
 /// What Python is told at the end.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum AtTheEnd {
     None,
     StopIteration,
@@ -170,7 +208,7 @@ fn given<T: Answer, E: Raise>(
 
 /// The news that something has come; it is taken by whoever gets to see the news.
 struct Arrival<S: Source> {
-    shared: Arc<Mutex<State<S>>>,
+    shared: Arc<Shared<S>>,
     at_the_end: AtTheEnd,
     /// Whether whoever has waited takes it himself.
     is_taken_here: bool,
@@ -178,12 +216,28 @@ struct Arrival<S: Source> {
 
 impl<S: Source> Arrival<S> {
     async fn wait(&self) {
-        let mut state = self.shared.lock().await;
-        if state.waited_for.is_none() {
-            let before = state.source.as_ref().map(Source::mark);
-            let next = poll_fn(|cx| state.poll(cx)).await;
-            state.waited_for = before.map(|before| (next, before));
+        // It hears of a closing from here on, so that none falls between the look and the wait.
+        let closing = pin!(self.shared.closing.notified());
+        let mut state = self.shared.state.lock().await;
+        if !self.shared.is_closed() && state.waited_for.is_none() {
+            state.fetch(closing).await;
         }
+        if self.shared.is_closed() {
+            state.clear();
+        }
+    }
+}
+
+impl<S: Source> State<S> {
+    /// Waits for the next one, unless it is closed meanwhile.
+    async fn fetch(&mut self, mut closing: Pin<&mut Notified<'_>>) {
+        let before = self.source.as_ref().map(Source::mark);
+        let next = poll_fn(|cx| match closing.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => self.poll(cx).map(Some),
+        });
+        let next = next.await;
+        self.waited_for = next.zip(before);
     }
 }
 
@@ -192,7 +246,10 @@ impl<S: Source> Answer for Arrival<S> {
         if self.is_taken_here {
             return ().into_python(py);
         }
-        let mut state = self.shared.try_lock().map_err(|_| waited_for_elsewhere())?;
+        if self.shared.is_closed() {
+            return given::<S::Item, S::Error>(py, None, self.at_the_end);
+        }
+        let mut state = self.shared.state.try_lock().map_err(|_| waited_for_elsewhere())?;
         match state.waited_for.take() {
             Some((next, _)) => given(py, next, self.at_the_end),
             None if state.source.is_none() => given::<S::Item, S::Error>(py, None, self.at_the_end),

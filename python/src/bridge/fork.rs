@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 
-use super::error;
+use super::{error, log};
 
 /// How many forks lie between this process and the one that loaded the module.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -18,6 +18,7 @@ pub(crate) fn generation() -> u64 {
 #[pyfunction]
 #[pyo3(name = "_after_fork")]
 pub(crate) fn after_fork() {
+    log::after_fork();
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -34,10 +35,12 @@ impl<T> Own<T> {
     }
 
     pub(crate) fn get(&self) -> PyResult<&T> {
-        match &self.inner {
-            Some(inner) if self.generation == generation() => Ok(inner),
-            _ => Err(Python::attach(error::forked)),
-        }
+        self.unless_forked().ok_or_else(|| Python::attach(error::forked))
+    }
+
+    /// For what a child leaves alone without a word, such as closing it.
+    pub(crate) fn unless_forked(&self) -> Option<&T> {
+        self.inner.as_ref().filter(|_| self.generation == generation())
     }
 }
 

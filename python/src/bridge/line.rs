@@ -48,11 +48,19 @@ impl Line {
         }
     }
 
-    /// What is there already, in the form in which [`carry`](Self::carry) gives it.
+    /// What is there already, where all that is done with it is that it is awaited.
     pub(crate) fn ready<'py>(&self, answer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Wait(_) => Ok(answer),
             Self::Post(_) => super::Ready::awaitable(answer),
+        }
+    }
+
+    /// What is there already, as [`carry`](Self::carry) gives it in all respects: a future of asyncio's that has come.
+    pub(crate) fn finished<'py>(&self, answer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Wait(_) => Ok(answer),
+            Self::Post(post) => post.finished(answer),
         }
     }
 

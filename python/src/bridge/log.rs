@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
 use pyo3::prelude::*;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -22,9 +22,54 @@ const KEPT: usize = 1000;
 
 /// From which of Python's levels on somebody listens; 255 is nobody.
 static LISTENED: AtomicU8 = AtomicU8::new(30);
-static STOPPED: AtomicBool = AtomicBool::new(false);
-static QUEUE: Mutex<Queue> = Mutex::new(Queue { events: VecDeque::new(), passed_over: 0 });
-static ARRIVED: Condvar = Condvar::new();
+/// Where the process that loaded the module has its events lie.
+static FIRST: Desk = Desk::new();
+
+/// Where events lie until they are taken. Each process has one of its own: of that of the process before a fork, the lock may be held
+/// by a thread that is not there any more.
+struct Desk {
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    has_stopped: AtomicBool,
+    /// That of the child, in the child.
+    next: OnceLock<&'static Self>,
+}
+
+impl Desk {
+    const fn new() -> Self {
+        Self {
+            queue: Mutex::new(Queue { events: VecDeque::new(), passed_over: 0 }),
+            arrived: Condvar::new(),
+            has_stopped: AtomicBool::new(false),
+            next: OnceLock::new(),
+        }
+    }
+
+    fn of_this_process() -> &'static Self {
+        std::iter::successors(Some(&FIRST), |desk| desk.next.get().copied()).last().unwrap_or(&FIRST)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_stopped(&self) -> bool {
+        self.has_stopped.load(Ordering::SeqCst)
+    }
+
+    /// Waits until there are events, or there will be no more.
+    fn wait(&self, at_most: Duration) -> MutexGuard<'_, Queue> {
+        let is_idle = |queue: &mut Queue| queue.events.is_empty() && !self.has_stopped();
+        let waited = self.arrived.wait_timeout_while(self.queue(), at_most, is_idle);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Begins anew in the child of a fork.
+pub(super) fn after_fork() {
+    // Nobody else is there who could have done so.
+    let _ = Desk::of_this_process().next.set(Box::leak(Box::new(Desk::new())));
+}
 
 struct Queue {
     events: VecDeque<Told>,
@@ -48,7 +93,6 @@ pub(crate) fn listen(py: Python<'_>) -> PyResult<()> {
 #[pyo3(name = "_log_level")]
 pub(crate) fn log_level(level: u8) {
     static SET: std::sync::Once = std::sync::Once::new();
-    STOPPED.store(false, Ordering::SeqCst);
     if LISTENED.swap(level, Ordering::Relaxed) != level {
         tracing_core::callsite::rebuild_interest_cache();
     }
@@ -60,15 +104,11 @@ pub(crate) fn log_level(level: u8) {
 #[pyfunction]
 #[pyo3(name = "_next_logs")]
 pub(crate) fn next_logs(py: Python<'_>, seconds: f64) -> Option<Vec<Told>> {
-    let until = Instant::now() + Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let at_most = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     py.detach(|| {
-        let mut queue = QUEUE.lock();
-        while queue.events.is_empty() && !STOPPED.load(Ordering::SeqCst) {
-            if ARRIVED.wait_until(&mut queue, until).timed_out() {
-                break;
-            }
-        }
-        if queue.events.is_empty() && STOPPED.load(Ordering::SeqCst) {
+        let desk = Desk::of_this_process();
+        let mut queue = desk.wait(at_most);
+        if queue.events.is_empty() && desk.has_stopped() {
             return None;
         }
         let mut events: Vec<_> = queue.events.drain(..).collect();
@@ -85,10 +125,11 @@ pub(crate) fn next_logs(py: Python<'_>, seconds: f64) -> Option<Vec<Told>> {
 #[pyfunction]
 #[pyo3(name = "_stop_logs")]
 pub(crate) fn stop_logs() {
-    STOPPED.store(true, Ordering::SeqCst);
-    // Of a process that has forked, whoever held the lock is not there any more.
-    let _queue = QUEUE.try_lock_for(Duration::from_millis(100));
-    ARRIVED.notify_all();
+    let desk = Desk::of_this_process();
+    // Under the lock, so that it does not fall between the look and the wait of whoever takes events.
+    let _queue = desk.queue();
+    desk.has_stopped.store(true, Ordering::SeqCst);
+    desk.arrived.notify_all();
 }
 
 const fn python_level(level: Level) -> u8 {
@@ -135,10 +176,11 @@ impl Subscriber for ToPython {
         event.record(&mut line);
         let Line { message, fields } = line;
         let told = (python_level(*event.metadata().level()), logger(event.metadata().target()), message + &fields);
-        let mut queue = QUEUE.lock();
+        let desk = Desk::of_this_process();
+        let mut queue = desk.queue();
         if queue.events.len() < KEPT {
             queue.events.push_back(told);
-            ARRIVED.notify_one();
+            desk.arrived.notify_one();
         } else {
             queue.passed_over += 1;
         }

@@ -32,4 +32,4 @@ pub(crate) use fork::{Own, after_fork, generation};
 pub(crate) use input::{Key, Pairs, Seconds, Value, keys, text};
 pub(crate) use line::{Line, object};
 pub(crate) use log::{listen, log_level, next_logs, stop_logs};
-pub(crate) use post::Mailbox;
+pub(crate) use post::{Mailbox, is_closed};

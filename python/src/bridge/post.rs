@@ -7,9 +7,11 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
@@ -17,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use tokio::runtime::{EnterGuard, Handle};
 
-use super::error::forked;
+use super::error::{Panicked, forked};
 use super::fork::generation;
 use super::{Answer, Raise, python};
 use background::background;
@@ -50,17 +52,34 @@ impl Post {
         py: Python<'py>,
         call: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mailbox = match &self.mailbox {
-            Some(mailbox) => Arc::clone(mailbox),
-            None => Inner::of_running_loop(py)?,
-        };
+        let mailbox = self.mailbox(py)?;
         let promise = mailbox.make.call0(py)?;
         let kept = promise.clone_ref(py);
         self.background.spawn(async move {
-            let outcome = call.await;
-            mailbox.deliver(Delivery { promise: kept, outcome: Box::new(outcome) });
+            // Whoever awaits it is told in any case.
+            let outcome: Box<dyn Outcome> = match AssertUnwindSafe(call).catch_unwind().await {
+                Ok(outcome) => Box::new(outcome),
+                Err(payload) => Box::new(Err::<(), _>(Panicked::on(&*payload))),
+            };
+            mailbox.deliver(Delivery { promise: kept, outcome });
         });
         Ok(promise.into_bound(py))
+    }
+
+    /// What a call would give whose answer has come already.
+    pub(super) fn finished<'py>(&self, answer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = answer.py();
+        let promise = self.mailbox(py)?.make.call0(py)?.into_bound(py);
+        promise.call_method1(intern!(py, "set_result"), (answer,))?;
+        Ok(promise)
+    }
+
+    /// Where the answers go to a call that is made now.
+    fn mailbox(&self, py: Python<'_>) -> PyResult<Arc<Inner>> {
+        match &self.mailbox {
+            Some(mailbox) => Ok(Arc::clone(mailbox)),
+            None => Inner::of_running_loop(py),
+        }
     }
 }
 
@@ -210,6 +229,7 @@ impl Inner {
     }
 }
 
-fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
+/// Whether a loop of asyncio's has ended.
+pub(crate) fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
     event_loop.call_method0("is_closed").and_then(|closed| closed.is_truthy()).unwrap_or(true)
 }

@@ -5,18 +5,21 @@
 //! that connections are looked after; it makes way for the next caller.
 
 use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio::sync::Notify;
 
-use super::error::no_threads;
+use super::Raise;
+use super::error::{Panicked, no_threads};
 use super::fork::generation;
 use super::signal;
 
@@ -82,10 +85,11 @@ impl Driver {
         call: impl Future<Output = T> + Send + 'static,
     ) -> PyResult<T> {
         let is_main = signal::is_main_thread(py)?;
-        let mut call = Box::pin(call);
+        let mut call = Box::pin(AssertUnwindSafe(call).catch_unwind());
         loop {
             match py.detach(|| self.drive(call.as_mut(), is_main)) {
-                Some(answer) => return Ok(answer),
+                Some(Ok(answer)) => return Ok(answer),
+                Some(Err(payload)) => return Err(Panicked::on(&*payload).into_error(py)),
                 None => {
                     if let Err(interrupt) = py.check_signals() {
                         self.runtime.spawn(async move { drop(call.await) });
@@ -98,11 +102,11 @@ impl Driver {
 
     /// Drives until the call is answered, or it is time to look for signals.
     fn drive<T>(&self, mut call: Pin<&mut (impl Future<Output = T> + Send)>, is_main: bool) -> Option<T> {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting::of(self);
         if self.keeping.load(Ordering::SeqCst) {
             self.wanted.notify_one();
         }
-        let answer = self.runtime.block_on(poll_fn(|cx| {
+        self.runtime.block_on(poll_fn(|cx| {
             if let Poll::Ready(answer) = call.as_mut().poll(cx) {
                 return Poll::Ready(Some(answer));
             }
@@ -113,10 +117,7 @@ impl Driver {
                 }
             }
             Poll::Pending
-        }));
-        self.waited.fetch_add(1, Ordering::Relaxed);
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
-        answer
+        }))
     }
 
     /// Drives while nobody else does.
@@ -142,5 +143,22 @@ impl Driver {
             }
             waited_before = waited;
         }
+    }
+}
+
+/// One who waits, for as long as he does, however that ends.
+struct Waiting<'a>(&'a Driver);
+
+impl<'a> Waiting<'a> {
+    fn of(driver: &'a Driver) -> Self {
+        driver.waiting.fetch_add(1, Ordering::SeqCst);
+        Self(driver)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waited.fetch_add(1, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use super::answers::{News, told};
 use crate::bridge::feed::{Feed, Source};
-use crate::bridge::{Line, object};
+use crate::bridge::{Line, is_closed, object};
 
 /// News as they come.
 struct Changes(memcached::ServerChanges);
@@ -49,12 +49,13 @@ pub(super) fn begin<'py>(py: Python<'py>, line: &Line, client: &memcached::Clien
 
 /// Has a function called with all news from now on: on a thread of its own, or by the loop that runs now.
 pub(super) fn listen(py: Python<'_>, line: &Line, client: &memcached::Client, listener: Py<PyAny>) -> PyResult<()> {
-    let tell = if line.is_async() {
+    let (tell, by_loop) = if line.is_async() {
         let running = py.import("asyncio")?.call_method0("get_running_loop")?;
         let call_soon = running.getattr("call_soon_threadsafe")?;
-        py.import("functools")?.call_method1("partial", (call_soon, listener))?.unbind()
+        let tell = py.import("functools")?.call_method1("partial", (call_soon, listener))?.unbind();
+        (tell, Some(running.unbind()))
     } else {
-        listener
+        (listener, None)
     };
     let mut changes = client.server_changes();
     let waiting = tokio::runtime::Builder::new_current_thread().build();
@@ -62,12 +63,17 @@ pub(super) fn listen(py: Python<'_>, line: &Line, client: &memcached::Client, li
         std::thread::Builder::new().name("charioteer-news".to_owned()).spawn(move || {
             while let Some((server, change)) = runtime.block_on(changes.next()) {
                 // None when Python is about to end.
-                let told = Python::try_attach(|py| {
+                let goes_on = Python::try_attach(|py| {
+                    // Nobody hears of anything any more.
+                    if by_loop.as_ref().is_some_and(|by_loop| is_closed(by_loop.bind(py))) {
+                        return false;
+                    }
                     if let Err(error) = tell.call1(py, (server, told(change))) {
                         error.write_unraisable(py, Some(tell.bind(py)));
                     }
+                    true
                 });
-                if told.is_none() {
+                if goes_on != Some(true) {
                     return;
                 }
             }
@@ -83,8 +89,8 @@ impl ChangesBase {
         self.feed.next(py)
     }
 
-    fn close(&self) -> PyResult<()> {
-        self.feed.close()
+    fn close(&self) {
+        self.feed.close();
     }
 }
 

@@ -70,9 +70,11 @@ impl ClientBase {
     }
 
     /// Ends all connections, at once. Calls that are under way end with an error, and so does every later one, on any of its tables.
-    fn close(&self) -> PyResult<()> {
-        self.client.get()?.close();
-        Ok(())
+    fn close(&self) {
+        // In a child of the process that made it there is nothing to end, and what is raised there must not be hidden by that.
+        if let Some(client) = self.client.unless_forked() {
+            client.close();
+        }
     }
 
     fn __repr__(&self) -> String {
@@ -159,8 +161,8 @@ client_class! {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(this: Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
-        this.as_super().get().close()
+    fn __exit__(this: Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) {
+        this.as_super().get().close();
     }
 }
 
@@ -176,7 +178,7 @@ client_class! {
     #[pyo3(signature = (*_exception))]
     fn __aexit__<'py>(this: Bound<'py, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let base = this.as_super().get();
-        base.close()?;
+        base.close();
         base.line.ready(this.py().None().into_bound(this.py()))
     }
 }

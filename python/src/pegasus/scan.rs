@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use super::answers::seconds;
 use super::conditions::Filter;
-use crate::bridge::feed::{Feed, Source};
+use crate::bridge::feed::{Feed, Source, Taken};
 use crate::bridge::{Answer, Line, named, python, raised};
 
 /// What is said of a scan.
@@ -141,13 +141,21 @@ impl ScannerBase {
 
     /// How many rows there are, from here on. Servers count, and send no rows. The scan is at its end then.
     fn count<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let rows = self.feed.take()?;
+        let Taken { waited_for, source } = self.feed.take()?;
         self.line.carry(py, async move {
-            match rows {
-                Some(Rows::One(scanner)) => scanner.count().await,
-                Some(mut rows) => rows.count_one_by_one().await,
-                None => Ok(0),
-            }
+            // A row that came when whoever had asked for it was gone is one of those that are left.
+            let came = match waited_for {
+                Some(Some(Ok(_))) => 1,
+                Some(Some(Err(error))) => return Err(error),
+                Some(None) => return Ok(0),
+                None => 0,
+            };
+            let rest = match source {
+                Some(Rows::One(scanner)) => scanner.count().await?,
+                Some(mut rows) => rows.count_one_by_one().await?,
+                None => 0,
+            };
+            Ok(came + rest)
         })
     }
 
@@ -158,8 +166,8 @@ impl ScannerBase {
     }
 
     /// Ends the scan, and lets the server know.
-    fn close(&self) -> PyResult<()> {
-        self.feed.close()
+    fn close(&self) {
+        self.feed.close();
     }
 }
 
@@ -197,8 +205,8 @@ macro_rules! iterators {
                 }
 
                 #[pyo3(signature = (*_exception))]
-                fn __exit__(this: Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
-                    this.as_super().get().feed.close()
+                fn __exit__(this: Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) {
+                    this.as_super().get().feed.close();
                 }
             }
 
@@ -224,7 +232,7 @@ macro_rules! iterators {
                 #[pyo3(signature = (*_exception))]
                 fn __aexit__<'py>(this: Bound<'py, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
                     let base = this.as_super().get();
-                    base.feed.close()?;
+                    base.feed.close();
                     base.line.ready(this.py().None().into_bound(this.py()))
                 }
             }
@@ -319,7 +327,7 @@ impl PagerBase {
     }
 
     /// Ends it.
-    fn close(&self) -> PyResult<()> {
-        self.feed.close()
+    fn close(&self) {
+        self.feed.close();
     }
 }

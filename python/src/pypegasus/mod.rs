@@ -75,10 +75,11 @@ impl Session {
         })
     }
 
-    fn close(&self) -> PyResult<()> {
-        let _entered = self.line.enter();
-        self.own.get()?.client.close();
-        Ok(())
+    fn close(&self) {
+        if let Some(inner) = self.own.unless_forked() {
+            let _entered = self.line.enter();
+            inner.client.close();
+        }
     }
 
     fn ttl<'py>(

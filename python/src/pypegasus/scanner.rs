@@ -97,18 +97,17 @@ impl TableScanner {
     }
 
     /// Lets the server forget the scan.
-    fn close(&self) -> PyResult<()> {
-        let state = Arc::clone(self.own.get()?);
+    fn close(&self) {
+        let Some(state) = self.own.unless_forked() else { return };
         let _entered = self.line.enter();
         match state.try_lock() {
             Ok(mut state) => *state = State::Over,
             // Rows are being fetched.
             Err(_) => drop(tokio::spawn({
-                let state = Arc::clone(&state);
+                let state = Arc::clone(state);
                 async move { *state.lock().await = State::Over }
             })),
         }
-        Ok(())
     }
 }
 

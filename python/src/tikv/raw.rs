@@ -64,8 +64,8 @@ impl RawClient {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<()> {
-        this.as_super().get().close()
+    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) {
+        this.as_super().get().close();
     }
 }
 
@@ -88,7 +88,7 @@ impl AsyncRawClient {
     #[pyo3(signature = (*_exception))]
     fn __aexit__<'py>(this: &Bound<'py, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let base = this.as_super().get();
-        base.close()?;
+        base.close();
         base.line.ready(this.py().None().into_bound(this.py()))
     }
 }
@@ -336,9 +336,11 @@ impl RawBase {
     }
 
     /// Ends all connections, at once. Calls that are under way end with an error, and so does every later one.
-    fn close(&self) -> PyResult<()> {
-        self.client.get()?.close();
-        Ok(())
+    fn close(&self) {
+        // In a child of the process that made it there is nothing to end, and what is raised there must not be hidden by that.
+        if let Some(client) = self.client.unless_forked() {
+            client.close();
+        }
     }
 
     fn __repr__(&self) -> PyResult<String> {

@@ -82,8 +82,8 @@ impl ScannerBase {
     }
 
     /// Ends it.
-    fn close(&self) -> PyResult<()> {
-        self.feed.close()
+    fn close(&self) {
+        self.feed.close();
     }
 }
 
@@ -102,8 +102,8 @@ impl Scanner {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<()> {
-        this.as_super().get().close()
+    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) {
+        this.as_super().get().close();
     }
 }
 
@@ -124,7 +124,7 @@ impl AsyncScanner {
     #[pyo3(signature = (*_exception))]
     fn __aexit__<'py>(this: &Bound<'py, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let base = this.as_super().get();
-        base.close()?;
+        base.close();
         base.line.ready(this.py().None().into_bound(this.py()))
     }
 }

@@ -361,6 +361,18 @@ impl TransactionBase {
         released.map_err(|error| raised(py, &error))
     }
 
+    /// Has the commit fail unless the key is there. It must have been written; nobody is asked before the commit.
+    fn assert_exists(&self, py: Python<'_>, key: Key) -> PyResult<()> {
+        let asserted = self.shared.get()?.at_once(|txn| txn.assert_exists(key))?;
+        asserted.map_err(|error| raised(py, &error))
+    }
+
+    /// Has the commit fail if the key is there.
+    fn assert_missing(&self, py: Python<'_>, key: Key) -> PyResult<()> {
+        let asserted = self.shared.get()?.at_once(|txn| txn.assert_missing(key))?;
+        asserted.map_err(|error| raised(py, &error))
+    }
+
     /// Makes all that was written happen at once, and tells when that was; `None` when nothing was written.
     fn commit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         ends!(self, py, |txn| txn.commit())

@@ -64,8 +64,8 @@ impl TxnClient {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<()> {
-        this.as_super().get().close()
+    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) {
+        this.as_super().get().close();
     }
 }
 
@@ -88,7 +88,7 @@ impl AsyncTxnClient {
     #[pyo3(signature = (*_exception))]
     fn __aexit__<'py>(this: &Bound<'py, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let base = this.as_super().get();
-        base.close()?;
+        base.close();
         base.line.ready(this.py().None().into_bound(this.py()))
     }
 }
@@ -206,6 +206,18 @@ impl TxnBase {
         self.line.carry(py, async move { client.release_gc(&name).await })
     }
 
+    /// Up to where a copy of the data is complete, as whoever makes the copy has said; 0 when nobody has.
+    fn external_timestamp<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let client = self.client.get()?.clone();
+        self.line.carry(py, async move { client.external_timestamp().await })
+    }
+
+    /// Says it. It goes only forwards, and not beyond what PD has given.
+    fn set_external_timestamp<'py>(&self, py: Python<'py>, at: u64) -> PyResult<Bound<'py, PyAny>> {
+        let client = self.client.get()?.clone();
+        self.line.carry(py, async move { client.set_external_timestamp(at.into()).await })
+    }
+
     /// Forgets what was overwritten before a timestamp, as far as nobody keeps it, and tells how far that was. Before stores forget
     /// anything others are given so long to learn of it, ten seconds unless something else is said.
     #[pyo3(signature = (safe_point, *, wait = None))]
@@ -268,9 +280,11 @@ impl TxnBase {
     }
 
     /// Ends all connections, at once. Calls that are under way end with an error, and so does every later one.
-    fn close(&self) -> PyResult<()> {
-        self.client.get()?.close();
-        Ok(())
+    fn close(&self) {
+        // In a child of the process that made it there is nothing to end, and what is raised there must not be hidden by that.
+        if let Some(client) = self.client.unless_forked() {
+            client.close();
+        }
     }
 
     fn __repr__(&self) -> PyResult<String> {
