@@ -156,8 +156,7 @@ impl ClientBase {
     }
 
     /// Has a function called with each server and what has become of it, from now on: `down`, `up`, `added` or `removed`. A sync client
-    /// calls it on
-    /// a thread of its own, one for asyncio by the loop that runs now.
+    /// calls it on a thread of its own, one for asyncio by the loop that runs now.
     fn on_server_change(&self, py: Python<'_>, listener: Py<PyAny>) -> PyResult<()> {
         changes::listen(py, &self.line, self.client.get()?, listener)
     }
