@@ -254,7 +254,7 @@ fn ended(answer: Answer) -> Result<(Reply, Rest), Failure> {
     }
 }
 
-/// Gets that are answered with their keys where there is an item.
+/// Gets that are answered where there is an item.
 struct GetMany<'a> {
     group: Arc<Group<'a, ()>>,
     versions: bool,
@@ -277,6 +277,10 @@ impl Call for GetMany<'_> {
 
     fn write(&self, question: Question<'_>) -> Expected {
         question.items(self.group.keys(), self.versions)
+    }
+
+    fn key_at(&self, place: usize) -> Option<&[u8]> {
+        self.group.keys().nth(place)
     }
 
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {

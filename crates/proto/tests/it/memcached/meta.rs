@@ -206,7 +206,7 @@ fn flags_are_eighteen_at_most() {
 
 #[test]
 fn opaques_are_words_or_numbers() {
-    for number in [0, 9, 10, 123_456, u32::MAX] {
+    for number in [0, 9, 10, 123_456, u64::MAX] {
         let opaque = Opaque::from(number);
         assert_eq!(opaque.as_ref(), number.to_string().as_bytes());
         assert_eq!(opaque.number(), Some(number));
