@@ -119,10 +119,8 @@ impl Items {
         let mut items = Vec::with_capacity(keys.len());
         let (mut found, mut begin) = (self.found.into_iter().peekable(), 0);
         for (place, key) in keys.enumerate() {
-            let item = found.next_if(|&(mark, _)| match self.are_placed {
-                true => mark == place,
-                false => self.keys.get(begin..mark) == Some(key),
-            });
+            let is_it = |mark| if self.are_placed { mark == place } else { self.keys.get(begin..mark) == Some(key) };
+            let item = found.next_if(|(mark, _)| is_it(*mark));
             begin = item.as_ref().map_or(begin, |(end, _)| *end);
             items.push(each(item.map(|(_, item)| item)));
         }
