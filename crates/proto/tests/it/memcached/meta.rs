@@ -150,6 +150,7 @@ fn a_reply_tells_what_the_command_tells_in_the_order_in_which_it_was_asked() {
         won: true,
         stale: true,
         already_won: true,
+        base64_key: false,
     };
     let reply = |line: &str, status, value: Option<&str>| {
         let request = meta(line);
