@@ -181,7 +181,8 @@ impl<W: Wire + Clone> Node<W> {
             // Closed meanwhile, or dialled by somebody else.
             return;
         }
-        let dialled = dialled.and_then(|connection| if connection.is_alive() { Ok(connection) } else { Err(closed_at_once()) });
+        let dialled =
+            dialled.and_then(|connection| if connection.is_alive() { Ok(connection) } else { Err(closed_at_once()) });
         *link = match dialled {
             Ok(connection) => {
                 count(&counters.connections_opened);

@@ -113,7 +113,7 @@ impl Lead {
 
     /// Commits a group that so many writers have put together: all of it, as durable as it must be, or nothing.
     pub(super) fn commit(&mut self, group: Group, writers: usize) -> Result<(), Error> {
-        let (durability, byte_count) = (group.durability(), group.byte_count());
+        let (durability, byte_count, grows) = (group.durability(), group.byte_count(), group.grows());
         if durability == Durability::Fsync {
             // It sinks by a quarter, so that one writer who is late does not break up the group.
             self.together = writers.max(self.together * 3 / 4);
@@ -123,7 +123,11 @@ impl Lead {
             return Ok(());
         }
         self.check_not_halted()?;
-        self.space.check(byte_count, || self.keyspaces.disk_bytes())?;
+        if grows {
+            self.space.check(byte_count, || self.keyspaces.disk_bytes())?;
+        } else {
+            self.space.check_reserve(byte_count)?;
+        }
         let started = Instant::now();
         self.pace.keep(&changes, byte_count, &self.db).map_err(|error| self.halt(error))?;
         self.journal.keep_short(&self.keyspaces, &self.db).map_err(Error::before_writing)?;

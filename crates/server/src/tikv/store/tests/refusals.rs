@@ -27,6 +27,14 @@ fn a_store_that_fails_is_an_error_that_nobody_takes_for_a_row() {
 }
 
 #[test]
+fn a_transaction_is_told_that_asking_a_store_again_does_not_help_that_takes_no_more_writes() {
+    let told = reply::<PrewriteResponse>(halted());
+    assert_eq!((told.region_error, told.errors.len()), (None, 1));
+    assert!(told.errors[0].abort.contains("a sync failed"));
+    assert!(reply::<CommitResponse>(halted()).error.unwrap().abort.contains("a sync failed"));
+}
+
+#[test]
 fn a_full_disk_is_an_error_of_the_region_that_clients_know() {
     let full = || Error::DiskFull { path: "data".into(), free: 1, reserve: 2 };
     let told = reply::<RawPutResponse>(full());
