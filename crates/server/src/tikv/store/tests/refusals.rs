@@ -1,5 +1,7 @@
 use charioteer_engine::Error;
-use charioteer_proto::tikv::kvrpcpb::{RawBatchGetResponse, RawBatchScanResponse, RawPutResponse, SplitRegionResponse};
+use charioteer_proto::tikv::kvrpcpb::{
+    CommitResponse, PrewriteResponse, RawBatchGetResponse, RawBatchScanResponse, RawPutResponse, SplitRegionResponse,
+};
 
 use super::*;
 
