@@ -175,7 +175,10 @@ impl Waits {
     }
 
     fn push(&self, state: &mut State, waiter: &mut Waiter) -> Result<(), Box<Deadlock>> {
+        // The queue in which it has waited before may be gone, and this one count from none on.
         let queue_answered = state.queues.get(&waiter.place).map_or(0, Queue::answered);
+        let came_at = waiter.came_at.map_or(queue_answered, |before| before.min(queue_answered));
+        waiter.came_at = Some(came_at);
         let mut entry = Entry {
             edge: waiter.edge(),
             is_in_graph: false,
@@ -184,7 +187,7 @@ impl Waits {
             blocked_by: waiter.blocked_by.clone(),
             blocked_since: waiter.blocked_since,
             events: waiter.events.clone(),
-            came_at: *waiter.came_at.get_or_insert(queue_answered),
+            came_at,
         };
         entry.join(&mut state.graph)?;
         self.waiting.fetch_add(1, Ordering::SeqCst);

@@ -239,3 +239,18 @@ async fn a_deadlock_names_the_key_that_is_waited_for_now() {
     drop(waiting);
     assert_eq!(waits.entries().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_on_behind_one_that_is_answered_is_woken_although_its_queue_is_a_new_one() {
+    let waits = Arc::<Waits>::default();
+    let mut others: Vec<_> = [20, 30].map(|ts| waits.enter(wait(ts, 10)).unwrap()).into();
+    release(&waits, by(10, 0));
+    let mut fair = waits.enter(resuming(40, 50)).unwrap();
+    assert_eq!(at_last(&mut others[1]).await, Reason::Conflict(by(10, 0)));
+    release(&waits, by(50, 0));
+    assert_eq!(at_last(&mut fair).await, Reason::Resume);
+    let _never_comes_back = waits.enter(wait(20, 60)).unwrap();
+    assert_eq!(fair.wait_on(lock(60)).unwrap(), Next::Try);
+    release(&waits, by(60, 0));
+    assert_eq!(at_last(&mut fair).await, Reason::Resume);
+}
