@@ -91,6 +91,8 @@ impl Client {
             left.clear();
             for (group, reply) in join_all(groups.into_iter().map(ask)).await {
                 match reply {
+                    // Most calls are for one server.
+                    Ok(replies) if group.parts.len() == parts.len() && replies.len() == parts.len() => return replies,
                     Ok(replies) => group.places().zip(replies).for_each(|(at, reply)| results[at] = Some(reply)),
                     Err(error) if self.may_go_elsewhere(&error, group.generation, deadline) => {
                         unknown.extend(group.places().filter(|_| error.outcome() == Outcome::Unknown));

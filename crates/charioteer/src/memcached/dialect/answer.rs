@@ -159,25 +159,27 @@ impl Parts {
 
     pub(super) fn keep(&mut self, part: Reply) {
         if part.opcode.loud() == Opcode::GET_WITH_KEY && part.status == Status::OK {
-            self.keep_key(&part.key);
-            self.keep_item(Item::of(part));
+            if self.has_room_for_item(&part.key, part.value.len()) {
+                self.keep_item(Item::of(part));
+            }
         } else if self.has_room(part.key.len() + part.value.len()) {
             self.replies.push(part);
         }
     }
 
-    /// Keeps the key of the item that is kept next.
-    pub(super) fn keep_key(&mut self, key: &[u8]) {
-        self.items.keys.extend_from_slice(key);
+    /// Whether there is room for an item under this key, with a value of so many bytes. If so, the key is kept, and the item has to be.
+    pub(super) fn has_room_for_item(&mut self, key: &[u8], value_bytes: usize) -> bool {
+        let has_room = self.has_room(key.len() + value_bytes);
+        if has_room {
+            self.items.keys.extend_from_slice(key);
+        }
+        has_room
     }
 
+    /// Keeps the item whose key was kept just now.
     #[inline]
     pub(super) fn keep_item(&mut self, item: Item) {
-        let end = self.items.keys.len();
-        let begin = self.items.found.last().map_or(0, |(end, _)| *end);
-        if self.has_room(end - begin + item.value.len()) {
-            self.items.found.push((end, item));
-        }
+        self.items.found.push((self.items.keys.len(), item));
     }
 
     /// Keeps an item that has come by its place among those that were asked for.

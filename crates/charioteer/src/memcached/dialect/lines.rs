@@ -121,10 +121,12 @@ impl Lines {
             else {
                 break line;
             };
-            self.parts.keep_key(&input[key.clone()]);
+            let keeps = self.parts.has_room_for_item(&input[key.clone()], value.len());
             let value = value.clone();
             let value = line.take_part(input, value);
-            self.parts.keep_item(Item::of_parts(value, flags, Cas::new(cas.unwrap_or(0))));
+            if keeps {
+                self.parts.keep_item(Item::of_parts(value, flags, Cas::new(cas.unwrap_or(0))));
+            }
         };
         let line = line.take(input);
         let (is_last, is_refusal) = (line.is_last(awaited), matches!(line, text::Reply::Error(_)));
