@@ -29,7 +29,7 @@ macro_rules! answers_as_they_are {
     };
 }
 
-answers_as_they_are! { bool, i32, i64, u32, u64, usize, f64, String, BTreeMap<String, String>, }
+answers_as_they_are! { bool, i32, i64, u32, u64, usize, f64, String, &'static str, BTreeMap<String, String>, }
 
 impl Answer for () {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
