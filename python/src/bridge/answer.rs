@@ -14,6 +14,9 @@ use super::error::raised;
 
 /// What a call gives.
 pub(crate) trait Answer: Send + 'static {
+    /// Whether making it Python's takes something out of a place where another might find it.
+    const TAKES: bool = false;
+
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
 }
 

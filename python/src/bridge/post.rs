@@ -126,10 +126,17 @@ enum Delivery {
 
 /// An answer or an error, until there is somebody to make it Python's.
 trait Outcome: Send {
+    /// Whether opening it takes something out of a place where another might find it.
+    fn takes(&self) -> bool;
+
     fn open(self: Box<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
 }
 
 impl<T: Answer, E: Raise> Outcome for Result<T, E> {
+    fn takes(&self) -> bool {
+        T::TAKES
+    }
+
     fn open(self: Box<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match *self {
             Ok(answer) => answer.into_python(py),
@@ -152,15 +159,19 @@ impl Delivery {
 
 fn answer(promise: &Bound<'_, PyAny>, outcome: Box<dyn Outcome>) -> PyResult<()> {
     let py = promise.py();
-    // Cancelled meanwhile, if so; its answer is not even looked at.
-    if promise.call_method0(intern!(py, "done"))?.is_truthy()? {
+    let is_done = || promise.call_method0(intern!(py, "done"))?.is_truthy();
+    // Cancelled meanwhile, if so: what would be taken out of its place for it stays there.
+    if outcome.takes() && is_done()? {
         return Ok(());
     }
-    match outcome.open(py) {
-        Ok(answer) => promise.call_method1(intern!(py, "set_result"), (answer,))?,
-        Err(error) => promise.call_method1(intern!(py, "set_exception"), (error.into_value(py),))?,
+    let told = match outcome.open(py) {
+        Ok(answer) => promise.call_method1(intern!(py, "set_result"), (answer,)),
+        Err(error) => promise.call_method1(intern!(py, "set_exception"), (error.into_value(py),)),
     };
-    Ok(())
+    match told {
+        Err(error) if !is_done()? => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Where answers are put for a loop other than asyncio's: `make()` gives something for each call that has `set_result`,
