@@ -63,14 +63,16 @@ impl Post {
         let mailbox = self.mailbox(py)?;
         let promise = mailbox.make.call0(py)?;
         let kept = promise.clone_ref(py);
-        begin(&self.background, async move {
+        // Put together so that the call's own state, which is large, is not kept twice, as an async block would.
+        let told = AssertUnwindSafe(call).catch_unwind().map(move |outcome| {
             // Whoever awaits it is told in any case.
-            let outcome: Box<dyn Outcome> = match AssertUnwindSafe(call).catch_unwind().await {
+            let outcome: Box<dyn Outcome> = match outcome {
                 Ok(outcome) => Box::new(outcome),
                 Err(payload) => Box::new(Err::<(), _>(Panicked::on(&*payload))),
             };
             mailbox.deliver(Delivery::Answer { promise: kept, outcome });
         });
+        begin(&self.background, told);
         Ok(promise.into_bound(py))
     }
 

@@ -177,7 +177,7 @@ impl Table {
                 "the hash key must not be empty: its rows lie in all partitions, and can be had one by one only",
             )),
             0 => Err(self.invalid(operation, "the hash key must not be empty")),
-            0..=MAX_HASH_KEY_BYTES => Ok(()),
+            1..=MAX_HASH_KEY_BYTES => Ok(()),
             length => {
                 let message = format!("the hash key has {length} bytes, allowed are {MAX_HASH_KEY_BYTES}");
                 Err(Error::from(Failure::new(ErrorKind::TooLarge, message)).during(operation).on(&self.shared.name))
