@@ -1,6 +1,6 @@
 //! Calls whose answers come later: those of asyncio's classes.
 //!
-//! A call runs in the background, and Python has a future of its loop for it. What has come of calls is put into the loop's [`Mailbox`],
+//! A call begins at once, goes on in the background, and Python has a future of its loop for it. What has come of it is put into the loop's [`Mailbox`],
 //! whose bell is something that loops can wait for, like a socket: it is rung once for all that comes until the loop looks, by
 //! threads that need nothing of Python's for it, and least of all its lock. When a future is cancelled, its call goes on, and its
 //! answer is dropped when the loop comes upon it.
