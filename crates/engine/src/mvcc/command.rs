@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::key::EncodedKey;
 use super::lock::Lock;
 use super::rows::{Families, FamilyOf, Fate, Reader, Rows, Version};
-use super::timestamps::{Published, Timestamps};
+use super::timestamps::{Held, Published, Timestamps};
 use super::write::{Write, WriteKind};
 use super::{Abort, KeyError, LockKind, SHORT_VALUE_BYTES};
 use crate::{Batch, Error};
@@ -126,6 +126,9 @@ pub struct Latched<'a> {
     batch: Batch,
     released: Vec<Released>,
     published: SmallVec<[Published; 1]>,
+    /// Whether what is changed shows as soon as the command is done, so that others can wait for that.
+    is_at_once: bool,
+    held: Option<Held<'a>>,
 }
 
 /// What a command leaves behind.
@@ -139,11 +142,22 @@ pub(super) struct Changed {
 impl<'a> Latched<'a> {
     pub(super) fn new(rows: &'a mut dyn Rows, families: &'a Families, timestamps: &'a Arc<Timestamps>) -> Self {
         let (batch, released, published) = (Batch::new(), Vec::new(), SmallVec::new());
-        Self { rows, families, timestamps, batch, released, published }
+        Self { rows, families, timestamps, batch, released, published, is_at_once: false, held: None }
+    }
+
+    /// For a command whose changes show as soon as it is done.
+    pub(super) fn at_once(mut self) -> Self {
+        self.is_at_once = true;
+        self
     }
 
     pub(super) fn into_changed(self) -> Changed {
         Changed { batch: self.batch, released: self.released, published: self.published }
+    }
+
+    /// What keeps those waiting who look for locks, until what is changed shows.
+    pub(super) const fn take_held(&mut self) -> Option<Held<'a>> {
+        self.held.take()
     }
 
     pub(super) const fn timestamps(&self) -> &'a Arc<Timestamps> {
@@ -176,9 +190,26 @@ impl<'a> Latched<'a> {
         self.timestamps.collected.missed(key, start_ts).map_or(Ok(()), Err)
     }
 
-    /// Keeps locks in memory until what was changed shows.
-    pub(super) fn keep(&mut self, published: Published) {
+    /// Has locks say a timestamp that is calculated from the highest that was read at, unless there is none; nobody reads behind it from
+    /// then on until what is changed shows.
+    pub(super) fn publish<P>(
+        &mut self,
+        plan: &mut P,
+        calculate: impl FnOnce(&mut P, u64) -> Option<u64>,
+        locks: impl FnOnce(&P) -> Vec<(EncodedKey, Lock)>,
+    ) -> Option<u64> {
+        if self.is_at_once {
+            let (held, calculated) = self.timestamps.hold(|max_read_ts| calculate(plan, max_read_ts))?;
+            self.held = Some(held);
+            return Some(calculated);
+        }
+        let calculate = |max_read_ts| {
+            let calculated = calculate(plan, max_read_ts)?;
+            Some((locks(plan), calculated))
+        };
+        let (published, calculated) = self.timestamps.publish(calculate)?;
         self.published.push(published);
+        Some(calculated)
     }
 
     pub(super) fn put_lock(&mut self, key: &EncodedKey, lock: &Lock) {
@@ -362,6 +393,7 @@ impl Latched<'_> {
     /// Forgets all that was to be changed.
     pub(super) fn discard(&mut self) {
         (self.batch, self.released, self.published) = (Batch::new(), Vec::new(), SmallVec::new());
+        self.held = None;
     }
 }
 

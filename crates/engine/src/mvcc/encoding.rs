@@ -12,6 +12,18 @@ pub(super) fn take_bytes(stored: &mut Bytes) -> Option<Bytes> {
     (len <= stored.remaining()).then(|| stored.split_to(len))
 }
 
+/// How many bytes [`put_varint`] puts.
+pub(super) const fn varint_len(number: u64) -> usize {
+    // Seven bits of it a byte, and a byte for none.
+    (u64::BITS - (number | 1).leading_zeros()).div_ceil(7) as usize
+}
+
+/// Passes over what [`take_bytes`] takes.
+pub(super) fn skip_bytes(stored: &mut impl Buf) -> Option<()> {
+    let len = usize::try_from(take_varint(stored)?).ok()?;
+    (len <= stored.remaining()).then(|| stored.advance(len))
+}
+
 /// Seven bits a byte, the lowest first; the highest bit says that another one comes.
 pub(super) fn put_varint(stored: &mut BytesMut, mut number: u64) {
     while number >= 0x80 {
@@ -21,7 +33,7 @@ pub(super) fn put_varint(stored: &mut BytesMut, mut number: u64) {
     stored.put_u8(low_bits(number));
 }
 
-pub(super) fn take_varint(stored: &mut Bytes) -> Option<u64> {
+pub(super) fn take_varint(stored: &mut impl Buf) -> Option<u64> {
     let mut number = 0;
     for shift in (0..u64::BITS).step_by(7) {
         let byte = stored.try_get_u8().ok()?;
@@ -50,9 +62,20 @@ mod tests {
             put_varint(&mut stored, number);
             put_bytes(&mut stored, b"behind");
             let mut stored = stored.freeze();
+            assert_eq!(stored.len(), varint_len(number) + 7);
             assert_eq!(take_varint(&mut stored), Some(number));
             assert_eq!(take_bytes(&mut stored).as_deref(), Some(&b"behind"[..]));
         }
+    }
+
+    #[test]
+    fn bytes_are_passed_over_as_they_are_taken() {
+        let mut stored = BytesMut::new();
+        put_bytes(&mut stored, b"before");
+        put_varint(&mut stored, 7);
+        let mut rest = &stored[..];
+        assert_eq!((skip_bytes(&mut rest), take_varint(&mut rest)), (Some(()), Some(7)));
+        assert_eq!(skip_bytes(&mut &b"\x02a"[..]), None);
     }
 
     #[test]

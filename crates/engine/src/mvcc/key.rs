@@ -2,6 +2,7 @@
 //! timestamp, the latest first.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use smallvec::SmallVec;
 
 use super::MAX_KEY_BYTES;
 use crate::Error;
@@ -13,6 +14,9 @@ const GROUP: usize = 8;
 const FULL: u8 = 0xff;
 
 const TS_BYTES: usize = size_of::<u64>();
+
+/// A stored key to look up, which most often fits the stack.
+pub(super) type LookupKey = SmallVec<[u8; 96]>;
 
 /// A user's key in its memcomparable form: groups of eight bytes, each with a byte behind it that says how many of them
 /// belong to the key.
@@ -51,6 +55,14 @@ impl EncodedKey {
         stored.put_slice(&self.0);
         stored.put_u64(!ts);
         stored.freeze()
+    }
+
+    /// As a version lies, to look for it.
+    pub(super) fn lookup_at(&self, ts: u64) -> LookupKey {
+        let mut stored = LookupKey::with_capacity(self.0.len() + TS_BYTES);
+        stored.extend_from_slice(&self.0);
+        stored.extend_from_slice(&(!ts).to_be_bytes());
+        stored
     }
 
     /// The user's key.
@@ -131,6 +143,7 @@ mod tests {
             key.at(u64::MAX) < key.at(9) && key.at(9) < key.at(8) && key.at(0) < EncodedKey::of(b"a\0").at(u64::MAX)
         );
         assert_eq!(ts_of(&key.at(5), &key), Some(5));
+        assert_eq!(key.lookup_at(5)[..], key.at(5)[..]);
         assert_eq!(ts_of(&EncodedKey::of(b"b").at(5), &key), None);
     }
 

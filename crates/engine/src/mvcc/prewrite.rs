@@ -113,7 +113,8 @@ pub struct Prewritten {
 
 /// A lock that is about to be written, and a value that lies beside it.
 struct Planned {
-    key: EncodedKey,
+    /// Which of the keys has it.
+    at: usize,
     lock: Lock,
     value: Option<Bytes>,
     /// The lock that is there, and is the transaction's own; seldom, in what there are many of.
@@ -123,6 +124,7 @@ struct Planned {
 /// What is to be done, as far as the mutations so far say.
 #[derive(Default)]
 struct Plan {
+    keys: Vec<EncodedKey>,
     locks: Vec<Planned>,
     blocked: Vec<KeyError>,
     failed_assertion: Option<KeyError>,
@@ -135,6 +137,10 @@ struct Plan {
 impl Plan {
     fn is_refused(&self) -> bool {
         !self.blocked.is_empty() || self.failed_assertion.is_some()
+    }
+
+    fn to_publish(&self) -> Vec<(EncodedKey, Lock)> {
+        self.locks.iter().map(|planned| (self.keys[planned.at].clone(), planned.lock.clone())).collect()
     }
 
     /// Locks are collected, and of failed assertions the first is remembered, since they may follow from something else.
@@ -190,11 +196,11 @@ impl Command for Prewrite {
 
 impl Prewrite {
     fn plan(&self, rows: &mut Latched<'_>, mutations: Vec<Mutation>) -> Result<Plan, End> {
-        let mut plan = Plan { locks: Vec::with_capacity(mutations.len()), ..Plan::default() };
         let keys: Vec<EncodedKey> = mutations.iter().map(|mutation| EncodedKey::of(&mutation.key)).collect();
-        for (key, mutation) in keys.iter().zip(mutations) {
+        let mut plan = Plan { locks: Vec::with_capacity(mutations.len()), ..Plan::default() };
+        for ((at, key), mutation) in keys.iter().enumerate().zip(mutations) {
             match check(self, rows, key, &mutation) {
-                Ok(checked) => self.add(&mut plan, key.clone(), mutation, checked),
+                Ok(checked) => self.add(&mut plan, at, mutation, checked),
                 Err(Refusal::Key(error)) => {
                     // What all keys show was looked at when the first was refused.
                     let all = if plan.is_refused() { &[] } else { &keys[..] };
@@ -204,6 +210,7 @@ impl Prewrite {
                 Err(Refusal::Store(error)) => return Err(error.into()),
             }
         }
+        plan.keys = keys;
         match plan.failed_assertion.take() {
             Some(error) if plan.blocked.is_empty() => Err(error.into()),
             _ => Ok(plan),
@@ -239,7 +246,7 @@ impl Prewrite {
         Ok(())
     }
 
-    fn add(&self, plan: &mut Plan, key: EncodedKey, mutation: Mutation, checked: Checked) {
+    fn add(&self, plan: &mut Plan, at: usize, mutation: Mutation, checked: Checked) {
         match checked {
             Checked::Locked { min_commit_ts } => {
                 // What is locked already can't be committed at once with the others.
@@ -249,7 +256,7 @@ impl Prewrite {
             Checked::Nothing => self.note_calculated(plan, self.min_commit_ts.max(self.start_ts.saturating_add(1))),
             // A later bit of the buffer has written this key already.
             Checked::Stale => {}
-            Checked::ToLock { replaced } => plan.locks.push(self.planned(key, mutation, replaced)),
+            Checked::ToLock { replaced } => plan.locks.push(self.planned(at, mutation, replaced)),
         }
     }
 
@@ -258,7 +265,7 @@ impl Prewrite {
         plan.min_commit_ts = plan.min_commit_ts.max(min_commit_ts);
     }
 
-    fn planned(&self, key: EncodedKey, mutation: Mutation, replaced: Option<Box<Lock>>) -> Planned {
+    fn planned(&self, at: usize, mutation: Mutation, replaced: Option<Box<Lock>>) -> Planned {
         let (kind, value) = match mutation.change {
             Change::Put(value) | Change::Insert(value) => (LockKind::Put, Some(value)),
             Change::Delete => (LockKind::Delete, None),
@@ -286,7 +293,7 @@ impl Prewrite {
             lock.min_commit_ts = lock.min_commit_ts.max(replaced.min_commit_ts);
             lock.for_update_ts = lock.for_update_ts.max(replaced.for_update_ts);
         }
-        Planned { key, lock, value, replaced }
+        Planned { at, lock, value, replaced }
     }
 
     fn write(&self, rows: &mut Latched<'_>, mut plan: Plan) -> Result<Result<Prewritten, Vec<KeyError>>, End> {
@@ -303,7 +310,7 @@ impl Prewrite {
         };
         if self.try_one_pc {
             for planned in plan.locks {
-                self.commit_at_once(rows, planned, min_commit_ts)?;
+                self.commit_at_once(rows, &plan.keys[planned.at], planned, min_commit_ts)?;
             }
         } else {
             self.put_locks(rows, plan, |_| {});
@@ -313,36 +320,32 @@ impl Prewrite {
 
     /// Calculates when the transaction can be committed, and publishes its locks with that; `None` if it would be too late.
     fn publish(&self, rows: &mut Latched<'_>, plan: &mut Plan) -> Result<Option<u64>, End> {
-        let so_far = plan.min_commit_ts;
-        let calculate = |max_read_ts: u64| {
-            let behind = max_read_ts.max(self.start_ts).max(self.for_update_ts).saturating_add(1);
-            let mut last = so_far;
-            for planned in &mut plan.locks {
-                let min_commit_ts = planned.lock.min_commit_ts.max(behind);
-                if self.max_commit_ts != 0 && min_commit_ts > self.max_commit_ts {
-                    return Err(());
-                }
-                planned.lock.min_commit_ts = min_commit_ts;
-                last = last.max(min_commit_ts);
-            }
-            Ok((plan.locks.iter().map(|planned| (planned.key.clone(), planned.lock.clone())).collect(), last))
-        };
-        match rows.timestamps().publish(calculate) {
-            Ok((published, min_commit_ts)) => {
-                rows.keep(published);
-                Ok(Some(min_commit_ts))
-            }
-            Err(()) => {
-                self.fall_back(rows, plan)?;
-                Ok(None)
-            }
+        let published = rows.publish(plan, |plan, max_read_ts| self.calculate(plan, max_read_ts), Plan::to_publish);
+        if published.is_none() {
+            self.fall_back(rows, plan)?;
         }
+        Ok(published)
+    }
+
+    /// When the transaction can be committed, which its locks are told; `None` if that is too late.
+    fn calculate(&self, plan: &mut Plan, max_read_ts: u64) -> Option<u64> {
+        let behind = max_read_ts.max(self.start_ts).max(self.for_update_ts).saturating_add(1);
+        let mut last = plan.min_commit_ts;
+        for planned in &mut plan.locks {
+            let min_commit_ts = planned.lock.min_commit_ts.max(behind);
+            if self.max_commit_ts != 0 && min_commit_ts > self.max_commit_ts {
+                return None;
+            }
+            planned.lock.min_commit_ts = min_commit_ts;
+            last = last.max(min_commit_ts);
+        }
+        Some(last)
     }
 
     /// Commits in two phases after all, unless that it is too late comes of that it was committed long ago.
     fn fall_back(&self, rows: &mut Latched<'_>, plan: &mut Plan) -> Result<(), End> {
         for planned in &mut plan.locks {
-            if let Fate::Committed { commit_ts } = rows.fate(&planned.key, self.start_ts)? {
+            if let Fate::Committed { commit_ts } = rows.fate(&plan.keys[planned.at], self.start_ts)? {
                 return Err(End::Committed { commit_ts });
             }
             let raised = planned.replaced.as_ref().map_or(0, |lock| lock.min_commit_ts);
@@ -352,22 +355,29 @@ impl Prewrite {
     }
 
     fn put_locks(&self, rows: &mut Latched<'_>, plan: Plan, change: impl Fn(&mut Lock)) {
-        for Planned { key, mut lock, value, replaced } in plan.locks {
+        for Planned { at, mut lock, value, replaced } in plan.locks {
+            let key = &plan.keys[at];
             change(&mut lock);
             if replaced.is_some_and(|lock| lock.kind == LockKind::Put && lock.short_value.is_none()) {
-                rows.delete_value(&key, self.start_ts);
+                rows.delete_value(key, self.start_ts);
             }
-            lock.short_value = value.and_then(|value| rows.keep_value(&key, self.start_ts, value));
-            rows.put_lock(&key, &lock);
+            lock.short_value = value.and_then(|value| rows.keep_value(key, self.start_ts, value));
+            rows.put_lock(key, &lock);
         }
     }
 
-    fn commit_at_once(&self, rows: &mut Latched<'_>, planned: Planned, commit_ts: u64) -> Result<(), Error> {
-        let Planned { key, mut lock, value, replaced } = planned;
-        lock.short_value = value.and_then(|value| rows.keep_value(&key, self.start_ts, value));
-        rows.put_version_of(&key, &lock, commit_ts);
+    fn commit_at_once(
+        &self,
+        rows: &mut Latched<'_>,
+        key: &EncodedKey,
+        planned: Planned,
+        commit_ts: u64,
+    ) -> Result<(), Error> {
+        let Planned { mut lock, value, replaced, .. } = planned;
+        lock.short_value = value.and_then(|value| rows.keep_value(key, self.start_ts, value));
+        rows.put_version_of(key, &lock, commit_ts);
         match replaced {
-            Some(replaced) => rows.release(&key, &replaced, commit_ts),
+            Some(replaced) => rows.release(key, &replaced, commit_ts),
             None => Ok(()),
         }
     }

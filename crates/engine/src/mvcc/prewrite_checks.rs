@@ -161,18 +161,26 @@ impl Check<'_> {
         }
     }
 
-    /// The newest version, if it is not one too many.
+    /// The newest version, without its value, if it is not one too many; `None` also where nothing is asked of it.
     fn newer_version(&self, rows: &mut Latched<'_>) -> Result<Option<Version>, Refusal> {
-        let (mut judged, mut newest) = (Ok(()), None);
-        rows.read().versions(self.key, u64::MAX, |commit_ts, write| match self.judge(commit_ts, &write) {
-            Ok(true) => {
-                newest = Some(Version { commit_ts, write });
-                ControlFlow::Break(())
+        if self.asks_only_when() {
+            let newest = rows.read().newest_commit_ts(self.key)?;
+            if newest.is_none_or(|commit_ts| commit_ts < self.prewrite.start_ts) {
+                return Ok(None);
             }
-            Ok(false) => ControlFlow::Continue(()),
-            Err(refusal) => {
-                judged = Err(refusal);
-                ControlFlow::Break(())
+        }
+        let (mut judged, mut newest) = (Ok(()), None);
+        rows.read().versions_without_values(self.key, u64::MAX, |commit_ts, write| {
+            match self.judge(commit_ts, &write) {
+                Ok(true) => {
+                    newest = Some(Version { commit_ts, write });
+                    ControlFlow::Break(())
+                }
+                Ok(false) => ControlFlow::Continue(()),
+                Err(refusal) => {
+                    judged = Err(refusal);
+                    ControlFlow::Break(())
+                }
             }
         })?;
         judged?;
@@ -180,6 +188,12 @@ impl Check<'_> {
             self.data_constraint(rows, version)?;
         }
         Ok(newest)
+    }
+
+    /// Whether nothing is asked of a version that was committed before the transaction started, whatever it says.
+    fn asks_only_when(&self) -> bool {
+        let asserts = self.mutation.assertion != Assertion::None && self.prewrite.assertion_level != AssertionLevel::Off;
+        !self.prewrite.is_pessimistic() && !self.should_not_exist() && !asserts
     }
 
     /// Whether a version is the newest that counts.

@@ -171,19 +171,39 @@ impl<'a> Reader<'a> {
         &mut self,
         key: &EncodedKey,
         ts: u64,
+        visit: impl FnMut(u64, Write) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.versions_by(key, ts, |stored| Write::decode(stored.clone()), visit)
+    }
+
+    /// The same without the values.
+    pub(super) fn versions_without_values(
+        &mut self,
+        key: &EncodedKey,
+        ts: u64,
+        visit: impl FnMut(u64, Write) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.versions_by(key, ts, |stored| Write::decode_head(stored), visit)
+    }
+
+    fn versions_by(
+        &mut self,
+        key: &EncodedKey,
+        ts: u64,
+        decode: impl Fn(&Bytes) -> Option<Write>,
         mut visit: impl FnMut(u64, Write) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         if !key.is_storable() {
             return Ok(());
         }
-        let (first, last) = (key.at(ts), key.at(0));
+        let (first, last) = (key.lookup_at(ts), key.lookup_at(0));
         let mut damage = None;
         let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
         self.rows.visit(&self.families.writes, range, &mut |stored_key, stored| match (
             ts_of(stored_key, key),
-            decode_write(stored.clone()),
+            decode(stored),
         ) {
-            (Some(commit_ts), Ok(write)) => visit(commit_ts, write),
+            (Some(commit_ts), Some(write)) => visit(commit_ts, write),
             _ => {
                 damage = Some(DAMAGED_VERSION);
                 ControlFlow::Break(())
@@ -192,9 +212,24 @@ impl<'a> Reader<'a> {
         damage.map_or(Ok(()), Err)
     }
 
+    /// When the latest version of a key was committed. The version itself, which lies elsewhere, is not looked at.
+    pub(super) fn newest_commit_ts(&mut self, key: &EncodedKey) -> Result<Option<u64>, Error> {
+        if !key.is_storable() {
+            return Ok(None);
+        }
+        let (first, last) = (key.lookup_at(u64::MAX), key.lookup_at(0));
+        let mut newest = None;
+        let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+        self.rows.visit(&self.families.writes, range, &mut |stored_key, _| {
+            newest = ts_of(stored_key, key);
+            ControlFlow::Break(())
+        })?;
+        Ok(newest)
+    }
+
     /// The version of a key that was committed at that timestamp.
     pub(super) fn version_at(&mut self, key: &EncodedKey, commit_ts: u64) -> Result<Option<Write>, Error> {
-        self.rows.get(&self.families.writes, &key.at(commit_ts))?.map(decode_write).transpose()
+        self.rows.get(&self.families.writes, &key.lookup_at(commit_ts))?.map(decode_write).transpose()
     }
 
     /// The latest version of a key that is not later than `ts`, whatever it did.
@@ -237,7 +272,7 @@ impl<'a> Reader<'a> {
     fn value(&mut self, key: &EncodedKey, short: Option<&Bytes>, start_ts: u64) -> Result<Bytes, Error> {
         match short {
             Some(value) => Ok(value.clone()),
-            None => self.rows.get(&self.families.values, &key.at(start_ts))?.ok_or(MISSING_VALUE),
+            None => self.rows.get(&self.families.values, &key.lookup_at(start_ts))?.ok_or(MISSING_VALUE),
         }
     }
 
@@ -273,7 +308,7 @@ impl<'a> Reader<'a> {
         if !key.is_storable() {
             return Ok(());
         }
-        let (first, last) = (key.at(u64::MAX), key.at(0));
+        let (first, last) = (key.lookup_at(u64::MAX), key.lookup_at(0));
         let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
         self.rows.visit(&self.families.values, range, &mut |stored_key, value| {
             ts_of(stored_key, key).map_or(ControlFlow::Continue(()), |start_ts| visit(start_ts, value))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::command::{Changed, Command, Done, Latched, Latches};
+use super::command::{Command, Done, Latched, Latches};
 use super::key::check_key;
 use super::latches::KeyLatches;
 use super::range::KeyRange;
@@ -156,7 +156,9 @@ impl MvccStore {
     ) -> impl FnOnce(&mut Group) -> Result<Done<C::Reply>, Error> + Send + use<C> {
         let inner = Arc::clone(&self.inner);
         move |group| {
-            let (reply, changed) = inner.apply(group, command)?;
+            let mut latched = inner.latched(group);
+            let reply = command.apply(&mut latched)?;
+            let changed = latched.into_changed();
             changed.batch.check()?;
             group.add(changed.batch)?;
             changed.published.into_iter().for_each(|published| group.hold(Box::new(published)));
@@ -166,20 +168,22 @@ impl MvccStore {
 }
 
 impl Inner {
-    fn apply<C: Command>(&self, rows: &mut dyn Rows, command: C) -> Result<(C::Reply, Changed), Error> {
-        let mut latched = Latched::new(rows, &self.families, &self.timestamps);
-        let reply = command.apply(&mut latched)?;
-        Ok((reply, latched.into_changed()))
+    fn latched<'a>(&'a self, rows: &'a mut dyn Rows) -> Latched<'a> {
+        Latched::new(rows, &self.families, &self.timestamps)
     }
 
     fn run_in_memory<C: Command>(&self, latches: &Latches, command: C) -> Result<Done<C::Reply>, Error> {
         let _latched = self.latches.take(latches);
-        let (reply, changed) = self.apply(&mut &self.db, command)?;
+        let mut rows = &self.db;
+        let mut latched = self.latched(&mut rows).at_once();
+        let reply = command.apply(&mut latched)?;
+        let held = latched.take_held();
+        let changed = latched.into_changed();
         if !changed.batch.is_empty() {
             self.db.commit(changed.batch)?;
         }
-        // What was published in memory is given back only now that the rows show.
-        drop(changed.published);
+        // Whoever looks for locks is kept waiting until now that the rows show.
+        drop(held);
         Ok(Done { reply, released: changed.released })
     }
 }

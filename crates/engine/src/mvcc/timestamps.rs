@@ -7,7 +7,8 @@
 //!
 //! - A reader first raises the highest timestamp that was read at, then looks for locks in memory, then takes its snapshot.
 //! - A writer takes the locks in memory, asks for the highest timestamp, and publishes its locks with what follows from it,
-//!   all in one step; then it writes; and it gives them back once what it wrote shows, or never will.
+//!   all in one step; then it writes; and it gives them back once what it wrote shows, or never will. Where that shows at once
+//!   the writer publishes nothing, and does all of it in the one step, which readers wait for.
 //!
 //! A reader that finds no lock in memory has either been there first, and then has raised the timestamp in time, or it comes
 //! when the rows show, and then its snapshot has them.
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use smallvec::SmallVec;
 
 use super::collected::Collected;
@@ -41,6 +42,12 @@ pub(super) struct Timestamps {
 
 /// Each with the number of the batch that it was published in.
 type LocksOfKey = SmallVec<[(u64, Lock); 1]>;
+
+/// Keeps those waiting who look for locks in memory.
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    _locks: RwLockWriteGuard<'a, BTreeMap<Bytes, LocksOfKey>>,
+}
 
 /// Locks in memory, which are given back with it.
 #[derive(Debug)]
@@ -86,10 +93,10 @@ impl Timestamps {
     }
 
     /// Publishes locks as they follow from the highest timestamp that was read at, or none of them.
-    pub(super) fn publish<T, E>(
+    pub(super) fn publish<T>(
         self: &Arc<Self>,
-        locks: impl FnOnce(u64) -> Result<(Vec<(EncodedKey, Lock)>, T), E>,
-    ) -> Result<(Published, T), E> {
+        locks: impl FnOnce(u64) -> Option<(Vec<(EncodedKey, Lock)>, T)>,
+    ) -> Option<(Published, T)> {
         let mut published = self.locks.write();
         let (locks, told) = locks(self.max_read_ts())?;
         let batch = self.next_batch.fetch_add(1, Ordering::Relaxed);
@@ -99,7 +106,15 @@ impl Timestamps {
             keys.push(key);
         }
         drop(published);
-        Ok((Published { timestamps: Arc::clone(self), batch, keys }, told))
+        Some((Published { timestamps: Arc::clone(self), batch, keys }, told))
+    }
+
+    /// Calculates something from the highest timestamp that was read at, and keeps those waiting who look for locks: for a writer whose rows
+    /// are about to show, so that nobody need find its locks.
+    pub(super) fn hold<T>(&self, calculate: impl FnOnce(u64) -> Option<T>) -> Option<(Held<'_>, T)> {
+        let held = Held { _locks: self.locks.write() };
+        let told = calculate(self.max_read_ts())?;
+        Some((held, told))
     }
 }
 
@@ -122,10 +137,10 @@ mod tests {
     use super::*;
     use crate::mvcc::LockKind;
 
-    fn published(timestamps: &Arc<Timestamps>, key: &EncodedKey) -> Result<(Published, u64), ()> {
+    fn published(timestamps: &Arc<Timestamps>, key: &EncodedKey) -> Option<(Published, u64)> {
         timestamps.publish(|max_read_ts| {
             let lock = Lock { min_commit_ts: max_read_ts + 1, ..Lock::new(LockKind::Put, "a".into(), 1, 1) };
-            Ok((vec![(key.clone(), lock)], max_read_ts + 1))
+            Some((vec![(key.clone(), lock)], max_read_ts + 1))
         })
     }
 
@@ -164,7 +179,8 @@ mod tests {
     #[test]
     fn locks_that_come_to_nothing_are_not_published() {
         let (timestamps, key) = (Arc::<Timestamps>::default(), EncodedKey::of(b"a"));
-        assert!(timestamps.publish(|_| Err::<(Vec<_>, ()), ()>(())).is_err());
+        assert!(timestamps.publish(|_| None::<(Vec<_>, ())>).is_none());
+        assert!(timestamps.hold(|_| None::<()>).is_none());
         assert_eq!(timestamps.blocking(&key, |_, _| Some(())), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::encoding::{put_bytes, put_varint, take_bytes, take_varint};
+use super::encoding::{put_bytes, put_varint, skip_bytes, take_bytes, take_varint, varint_len};
 
 /// What a transaction has done to a key.
 ///
@@ -67,7 +67,8 @@ impl Write {
     /// The bytes to store.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut stored = BytesMut::with_capacity(16 + self.short_value.as_ref().map_or(0, Bytes::len));
+        // To the byte: what fills its allocation needs no other one beside it.
+        let mut stored = BytesMut::with_capacity(self.encoded_len());
         stored.put_u8(match self.kind {
             WriteKind::Put => b'P',
             WriteKind::Delete => b'D',
@@ -88,9 +89,24 @@ impl Write {
         stored.freeze()
     }
 
+    fn encoded_len(&self) -> usize {
+        let value = self.short_value.as_ref().map_or(0, |value| 1 + varint_len(value.len() as u64) + value.len());
+        let flags = usize::from(self.has_overlapped_rollback) + usize::from(self.is_protected);
+        1 + varint_len(self.start_ts) + value + flags
+    }
+
     /// Reads what [`encode`](Self::encode) wrote; `None` for bytes that are no version.
     #[must_use]
     pub fn decode(mut stored: Bytes) -> Option<Self> {
+        Self::read(&mut stored, |stored| take_bytes(stored).map(Some))
+    }
+
+    /// The same without the value, for those who only want to know what was done when.
+    pub(super) fn decode_head(mut stored: &[u8]) -> Option<Self> {
+        Self::read(&mut stored, |stored| skip_bytes(stored).map(|()| None))
+    }
+
+    fn read<B: Buf>(stored: &mut B, value: impl Fn(&mut B) -> Option<Option<Bytes>>) -> Option<Self> {
         let kind = match stored.try_get_u8().ok()? {
             b'P' => WriteKind::Put,
             b'D' => WriteKind::Delete,
@@ -98,10 +114,10 @@ impl Write {
             b'R' => WriteKind::Rollback,
             _ => return None,
         };
-        let mut write = Self::new(kind, take_varint(&mut stored)?);
+        let mut write = Self::new(kind, take_varint(stored)?);
         while let Ok(tag) = stored.try_get_u8() {
             match tag {
-                b'v' => write.short_value = Some(take_bytes(&mut stored)?),
+                b'v' => write.short_value = value(stored)?,
                 b'R' => write.has_overlapped_rollback = true,
                 b'p' => write.is_protected = true,
                 _ => return None,
@@ -124,6 +140,8 @@ mod tests {
             ..Write::new(WriteKind::Rollback, u64::MAX)
         };
         let stored = write.encode();
+        assert_eq!(stored.len(), write.encoded_len());
+        assert_eq!(Write::decode_head(&stored), Some(Write { short_value: None, ..write.clone() }));
         assert_eq!(Write::decode(stored.clone()), Some(write));
         assert_eq!(Write::decode(stored.slice(..3)), None, "it breaks off");
         assert_eq!(Write::decode("P\x01x".into()), None, "there is no such tag");

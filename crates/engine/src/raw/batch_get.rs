@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
+use super::found::{Found, Pairs, Scanned};
 use super::operation::{Walk, WalkRange};
+use super::read::Pair;
 use super::row::RowView;
-use super::scan::{Found, Scanned};
 
 /// Reads the values of several keys at one instant: those that are there, in the order of the keys, as often as they are
 /// asked for.
@@ -22,9 +23,9 @@ use super::scan::{Found, Scanned};
 /// # Ok::<(), charioteer_engine::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct BatchGet {
+pub struct BatchGet<P = Vec<Pair>> {
     keys: std::vec::IntoIter<Bytes>,
-    found: Found,
+    found: Found<P>,
 }
 
 impl BatchGet {
@@ -32,6 +33,14 @@ impl BatchGet {
     #[must_use]
     pub fn new(keys: Vec<Bytes>) -> Self {
         Self { keys: keys.into_iter(), found: Found::new() }
+    }
+}
+
+impl<P> BatchGet<P> {
+    /// With the rows put into something else, behind what is there.
+    #[must_use]
+    pub fn collecting<Q: Pairs>(self, pairs: Q) -> BatchGet<Q> {
+        BatchGet { keys: self.keys, found: self.found.collecting(pairs) }
     }
 
     /// At most so many bytes, as [`Scan::max_bytes`](super::Scan::max_bytes) counts them; the first row comes whatever it
@@ -43,8 +52,8 @@ impl BatchGet {
     }
 }
 
-impl Walk for BatchGet {
-    type Reply = Scanned;
+impl<P: Pairs> Walk for BatchGet<P> {
+    type Reply = Scanned<P>;
 
     fn next_range(&mut self) -> Option<WalkRange> {
         if self.found.is_cut { None } else { self.keys.next().map(WalkRange::Key) }
@@ -54,7 +63,7 @@ impl Walk for BatchGet {
         self.found.take(row)
     }
 
-    fn finish(self) -> Scanned {
+    fn finish(self) -> Scanned<P> {
         self.found.into_scanned()
     }
 }

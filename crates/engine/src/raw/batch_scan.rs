@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
+use super::found::{Found, Pairs, Scanned};
 use super::operation::{Walk, WalkRange};
+use super::read::Pair;
 use super::row::RowView;
-use super::scan::{Found, Scanned};
 use crate::Direction;
 
 /// One of the ranges of a [`BatchScan`].
@@ -65,13 +66,13 @@ impl std::error::Error for InvalidRange {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct BatchScan {
+pub struct BatchScan<P = Vec<Pair>> {
     ranges: Peekable<std::vec::IntoIter<ScanRange>>,
     direction: Direction,
     each_limit: usize,
     /// How many rows may be found at the end of the range that is walked.
     limit: usize,
-    found: Found,
+    found: Found<P>,
 }
 
 impl BatchScan {
@@ -86,6 +87,15 @@ impl BatchScan {
         }
         let ranges = if each_limit == 0 { Vec::new() } else { ranges };
         Ok(Self { ranges: ranges.into_iter().peekable(), direction, each_limit, limit: 0, found: Found::new() })
+    }
+}
+
+impl<P> BatchScan<P> {
+    /// With its rows put into something else, behind what is there.
+    #[must_use]
+    pub fn collecting<Q: Pairs>(self, pairs: Q) -> BatchScan<Q> {
+        let Self { ranges, direction, each_limit, limit, found } = self;
+        BatchScan { ranges, direction, each_limit, limit, found: found.collecting(pairs) }
     }
 
     /// With empty values.
@@ -120,14 +130,14 @@ impl ScanRange {
     }
 }
 
-impl Walk for BatchScan {
-    type Reply = Scanned;
+impl<P: Pairs> Walk for BatchScan<P> {
+    type Reply = Scanned<P>;
 
     fn next_range(&mut self) -> Option<WalkRange> {
         if self.found.is_cut {
             return None;
         }
-        self.limit = self.found.pairs.len().saturating_add(self.each_limit);
+        self.limit = self.found.rows().saturating_add(self.each_limit);
         let range = self.ranges.next()?;
         let next = self.ranges.peek().filter(|_| range.end.is_empty());
         let end = next.map_or(range.end, |next| next.start.clone());
@@ -139,10 +149,10 @@ impl Walk for BatchScan {
 
     fn visit(&mut self, row: RowView<'_>) -> ControlFlow<()> {
         self.found.take(row)?;
-        if self.found.pairs.len() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if self.found.rows() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    fn finish(self) -> Scanned {
+    fn finish(self) -> Scanned<P> {
         self.found.into_scanned()
     }
 }

@@ -4,12 +4,10 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
+use super::found::{Found, Pairs, Scanned};
 use super::operation::{Walk, WalkRange};
 use super::read::Pair;
 use super::row::RowView;
-
-/// What a row of an answer takes besides its key and value, about: so that many small ones are many bytes too.
-pub const PAIR_BYTES: usize = 32;
 
 /// Reads the first rows of a range.
 ///
@@ -28,27 +26,11 @@ pub const PAIR_BYTES: usize = 32;
 /// # Ok::<(), charioteer_engine::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Scan {
+pub struct Scan<P = Vec<Pair>> {
     /// `None` once it was walked.
     range: Option<WalkRange>,
     limit: usize,
-    found: Found,
-}
-
-/// The rows that a scan found.
-///
-/// ```
-/// use charioteer_engine::raw::Scanned;
-///
-/// let scanned = Scanned { pairs: Vec::new(), is_cut: false };
-/// assert!(scanned.pairs.is_empty());
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scanned {
-    /// They, in the direction of the scan.
-    pub pairs: Vec<Pair>,
-    /// Whether the bytes asked for were too few for what would have followed.
-    pub is_cut: bool,
+    found: Found<P>,
 }
 
 impl Scan {
@@ -64,6 +46,18 @@ impl Scan {
         Self::of(WalkRange::backward(start, end), limit)
     }
 
+    fn of(range: WalkRange, limit: usize) -> Self {
+        Self { range: (limit > 0).then_some(range), limit, found: Found::new() }
+    }
+}
+
+impl<P> Scan<P> {
+    /// With its rows put into something else, behind what is there.
+    #[must_use]
+    pub fn collecting<Q: Pairs>(self, pairs: Q) -> Scan<Q> {
+        Scan { range: self.range, limit: self.limit, found: self.found.collecting(pairs) }
+    }
+
     /// With empty values.
     #[must_use]
     pub const fn keys_only(mut self) -> Self {
@@ -71,21 +65,17 @@ impl Scan {
         self
     }
 
-    /// At most so many bytes of keys and values, each row counted with [`PAIR_BYTES`] more; the first one comes whatever it
+    /// At most so many bytes of keys and values, each row counted with [`PAIR_BYTES`](super::PAIR_BYTES) more; the first one comes whatever it
     /// takes.
     #[must_use]
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.found.max_bytes = bytes;
         self
     }
-
-    fn of(range: WalkRange, limit: usize) -> Self {
-        Self { range: (limit > 0).then_some(range), limit, found: Found::new() }
-    }
 }
 
-impl Walk for Scan {
-    type Reply = Scanned;
+impl<P: Pairs> Walk for Scan<P> {
+    type Reply = Scanned<P>;
 
     fn next_range(&mut self) -> Option<WalkRange> {
         self.range.take()
@@ -93,43 +83,10 @@ impl Walk for Scan {
 
     fn visit(&mut self, row: RowView<'_>) -> ControlFlow<()> {
         self.found.take(row)?;
-        if self.found.pairs.len() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if self.found.rows() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    fn finish(self) -> Scanned {
+    fn finish(self) -> Scanned<P> {
         self.found.into_scanned()
-    }
-}
-
-/// The rows that were found so far.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) pairs: Vec<Pair>,
-    pub(super) is_cut: bool,
-    pub(super) keys_only: bool,
-    pub(super) max_bytes: usize,
-    bytes: usize,
-}
-
-impl Found {
-    pub(super) const fn new() -> Self {
-        Self { pairs: Vec::new(), is_cut: false, keys_only: false, max_bytes: usize::MAX, bytes: 0 }
-    }
-
-    /// Breaks if there is no room for the row.
-    pub(super) fn take(&mut self, row: RowView<'_>) -> ControlFlow<()> {
-        let value_bytes = if self.keys_only { 0 } else { row.value().len() };
-        self.bytes = self.bytes.saturating_add(row.key().len() + value_bytes + PAIR_BYTES);
-        if self.bytes > self.max_bytes && !self.pairs.is_empty() {
-            self.is_cut = true;
-            return ControlFlow::Break(());
-        }
-        let value = if self.keys_only { Bytes::new() } else { row.to_value() };
-        self.pairs.push(Pair { key: row.to_key(), value });
-        ControlFlow::Continue(())
-    }
-
-    pub(super) fn into_scanned(self) -> Scanned {
-        Scanned { pairs: self.pairs, is_cut: self.is_cut }
     }
 }

@@ -3,6 +3,7 @@
 //! - [`pdpb`], [`kvrpcpb`] and their like are the messages, made from .proto files of our own that hold the fields in use;
 //! - [`rpc`] is the table of all methods: path, request, reply, and the number in a batch ([`tikvpb::BatchCommandsRequest`]);
 //! - [`batch`] writes and reads the messages of a batch one command at a time;
+//! - [`pairs`] are the answers whose pairs can be written while they are found;
 //! - [`scan`] reads the answer to a scan in two steps;
 //! - [`regional`] is what the commands of stores have in common;
 //! - [`key`] lays out keys for each API version and for PD, [`memcomparable`] is the encoding that keeps their order;
@@ -33,6 +34,7 @@ pub mod fingerprint;
 pub mod key;
 pub mod memcomparable;
 mod messages;
+pub mod pairs;
 pub mod regional;
 pub mod rpc;
 pub mod scan;

@@ -62,8 +62,9 @@ impl ScanAnswer {
 
     /// The way of answers that are not all well, which are short or wrong.
     fn decoded(message: Bytes) -> Result<Self, DecodeError> {
-        let RawScanResponse { region_error, kvs } = RawScanResponse::decode(message)?;
-        let message = Bytes::from(RawScanResponse { region_error: None, kvs }.encode_to_vec());
+        let mut answer = RawScanResponse::decode(message)?;
+        let region_error = answer.region_error.take();
+        let message = Bytes::from(answer.encode_to_vec());
         Ok(Self { region_error, ..Self::read(message)? })
     }
 
@@ -132,7 +133,7 @@ mod tests {
         let error = errorpb::Error { message: "busy".into(), ..errorpb::Error::default() };
         let pair = KvPair { key: "a".into(), ..KvPair::default() };
         let mut wire = RawScanResponse { kvs: vec![pair.clone()], ..RawScanResponse::default() }.encode_to_vec();
-        wire.extend(RawScanResponse { region_error: Some(Box::new(error.clone())), kvs: vec![] }.encode_to_vec());
+        wire.extend(RawScanResponse::refused(error.clone()).encode_to_vec());
         let mut answer = ScanAnswer::read(wire.into()).unwrap();
         assert_eq!(answer.take_region_error().as_deref(), Some(&error));
         assert_eq!((answer.len(), answer.pairs().unwrap()), (1, vec![pair]));

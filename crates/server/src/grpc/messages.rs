@@ -23,9 +23,16 @@ const PARTING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Room for a message on its connection, given back when this is dropped.
 pub(crate) struct Room {
-    _bytes: OwnedSemaphorePermit,
+    bytes: OwnedSemaphorePermit,
     /// For what is made of it.
     _fields: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// How long the message is; one that is longer than there is room for has all of that.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.num_permits()
+    }
 }
 
 /// Of a shorter message can't be made much.
@@ -127,7 +134,7 @@ impl Messages {
         };
         let Some((bytes, room)) = self.whole.take() else { return Ok(None) };
         let message = M::decode(bytes).map_err(|error| Status::new(Code::Internal, error.to_string()))?;
-        Ok(Some((message, Room { _bytes: room, _fields: fields })))
+        Ok(Some((message, Room { bytes: room, _fields: fields })))
     }
 
     /// Takes messages of up to so many bytes. One that is longer than there is room for takes all of it.

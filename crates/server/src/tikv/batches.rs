@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Duration, Instant};
 
 use super::hooks::{Asked, Ending, Fault, RegionError, under};
 use super::service::Endpoint;
@@ -43,6 +44,13 @@ const WAITING: usize = 256;
 /// Besides, so many that wait for locks: it may be a command behind them that gives a lock back.
 const WAITING_FOR_LOCKS: usize = 8192;
 
+/// Answers wait so long for those of further commands before they are sent. A client goes on with them while the rest is done, where all
+/// of them together would have one wait for the other in turn.
+const TOGETHER: Duration = Duration::from_micros(100);
+
+/// A message whose commands are shorter than this is done in that time, or nearly: for them no clock is looked at.
+const LONG_BYTES: usize = 512;
+
 /// The commands of a stream that are under way.
 struct UnderWay<R> {
     stream: BatchStream<R>,
@@ -52,6 +60,8 @@ struct UnderWay<R> {
     answered: Answered,
     /// What large ones among them hold.
     turns: Vec<Turn>,
+    /// When the first command was begun since answers were sent, where that is looked at.
+    since: Option<Instant>,
 }
 
 impl<R: Rows> UnderWay<R> {
@@ -66,7 +76,13 @@ impl<R: Rows> UnderWay<R> {
             exchange.replies.send(&message).await?;
         }
         self.turns.clear();
+        self.since = None;
         Ok(())
+    }
+
+    /// Whether answers have waited long for others.
+    fn is_late(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= TOGETHER) && !self.answered.is_empty()
     }
 }
 
@@ -75,7 +91,7 @@ impl<R: Rows> Endpoint<R> {
     pub(super) async fn batches(&self, exchange: &mut Exchange) -> Result<(), Status> {
         let stream = BatchStream::new(Arc::clone(self.service.store(self.store_number().unwrap_or(usize::MAX))?));
         let (waiting, answered, turns) = (FuturesUnordered::new(), Answered::default(), Vec::new());
-        let mut under_way = UnderWay { stream, waiting, for_locks: 0, answered, turns };
+        let mut under_way = UnderWay { stream, waiting, for_locks: 0, answered, turns, since: None };
         exchange.requests.allow(self.service.limits().frame_bytes.saturating_mul(MESSAGES_IN_ONE));
         let ended = self.answer_all(&mut under_way, exchange).await;
         // Whatever ends the stream, what was done until then is told.
@@ -142,6 +158,7 @@ impl<R: Rows> Endpoint<R> {
         message: BatchCommandsRequest,
         room: Room,
     ) -> Result<(), Status> {
+        let are_long = room.bytes() / message.requests.len().max(1) >= LONG_BYTES;
         let room = Arc::new(room);
         let is_watched = self.service.hooks().is_some() || self.service.has_latency();
         if is_watched && message.requests.len() == message.request_ids.len() {
@@ -152,6 +169,9 @@ impl<R: Rows> Endpoint<R> {
                 self.keep_few(under_way, exchange).await?;
             }
             return Ok(());
+        }
+        if are_long {
+            under_way.since.get_or_insert_with(Instant::now);
         }
         for Begun { number, answer, is_large, is_for_locks } in under_way.stream.begin(message)? {
             match answer {
@@ -205,10 +225,15 @@ impl<R: Rows> Endpoint<R> {
         })
     }
 
-    /// Sends answers where there are many, and waits for some where many are waited for.
+    /// Sends answers where there are many or they have waited long, and waits for some where many are waited for.
     async fn keep_few(&self, under_way: &mut UnderWay<R>, exchange: &mut Exchange) -> Result<(), Status> {
         if under_way.answered.are_many() {
             under_way.send(exchange).await?;
+        } else if under_way.is_late() {
+            under_way.send(exchange).await?;
+            under_way.since = Some(Instant::now());
+            // The task of the connection writes them.
+            tokio::task::yield_now().await;
         }
         while under_way.is_full() {
             tokio::select! {

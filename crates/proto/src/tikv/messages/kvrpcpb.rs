@@ -406,16 +406,6 @@ pub struct RawBatchGetRequest {
     #[prost(string, tag = "3")]
     pub cf: ::prost::alloc::string::String,
 }
-/// Only the pairs that exist.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RawBatchGetResponse {
-    #[prost(message, optional, boxed, tag = "1")]
-    pub region_error: ::core::option::Option<
-        ::prost::alloc::boxed::Box<super::errorpb::Error>,
-    >,
-    #[prost(message, repeated, tag = "2")]
-    pub pairs: ::prost::alloc::vec::Vec<KvPair>,
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RawBatchPutRequest {
     #[prost(message, optional, tag = "1")]
@@ -458,15 +448,6 @@ pub struct RawBatchScanRequest {
     pub cf: ::prost::alloc::string::String,
     #[prost(bool, tag = "6")]
     pub reverse: bool,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RawBatchScanResponse {
-    #[prost(message, optional, boxed, tag = "1")]
-    pub region_error: ::core::option::Option<
-        ::prost::alloc::boxed::Box<super::errorpb::Error>,
-    >,
-    #[prost(message, repeated, tag = "2")]
-    pub kvs: ::prost::alloc::vec::Vec<KvPair>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RawCasRequest {
@@ -684,15 +665,6 @@ pub struct RawScanRequest {
     pub reverse: bool,
     #[prost(bytes = "bytes", tag = "7")]
     pub end_key: ::prost::bytes::Bytes,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RawScanResponse {
-    #[prost(message, optional, boxed, tag = "1")]
-    pub region_error: ::core::option::Option<
-        ::prost::alloc::boxed::Box<super::errorpb::Error>,
-    >,
-    #[prost(message, repeated, tag = "2")]
-    pub kvs: ::prost::alloc::vec::Vec<KvPair>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetRequest {
@@ -1955,3 +1927,6 @@ impl ChecksumAlgorithm {
         }
     }
 }
+pub use super::super::pairs::RawBatchGetResponse;
+pub use super::super::pairs::RawBatchScanResponse;
+pub use super::super::pairs::RawScanResponse;

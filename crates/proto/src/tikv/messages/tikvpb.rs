@@ -248,7 +248,7 @@ pub mod batch_commands_response {
             #[prost(message, tag = "13")]
             RawGet(super::super::super::kvrpcpb::RawGetResponse),
             #[prost(message, tag = "14")]
-            RawBatchGet(super::super::super::kvrpcpb::RawBatchGetResponse),
+            RawBatchGet(crate::tikv::pairs::RawBatchGetResponse),
             #[prost(message, tag = "15")]
             RawPut(super::super::super::kvrpcpb::RawPutResponse),
             #[prost(message, tag = "16")]
@@ -258,11 +258,11 @@ pub mod batch_commands_response {
             #[prost(message, tag = "18")]
             RawBatchDelete(super::super::super::kvrpcpb::RawBatchDeleteResponse),
             #[prost(message, tag = "19")]
-            RawScan(super::super::super::kvrpcpb::RawScanResponse),
+            RawScan(crate::tikv::pairs::RawScanResponse),
             #[prost(message, tag = "20")]
             RawDeleteRange(super::super::super::kvrpcpb::RawDeleteRangeResponse),
             #[prost(message, tag = "21")]
-            RawBatchScan(super::super::super::kvrpcpb::RawBatchScanResponse),
+            RawBatchScan(crate::tikv::pairs::RawBatchScanResponse),
             #[prost(message, tag = "22")]
             Coprocessor(super::super::super::coprocessor::Response),
             #[prost(message, tag = "23")]

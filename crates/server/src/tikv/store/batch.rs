@@ -61,6 +61,11 @@ impl Answered {
         self.answers.push_back((number, response, length));
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+
     /// Whether they fill a message, or nearly.
     pub(crate) fn are_many(&self) -> bool {
         self.answers.len() >= MOST_ANSWERS || self.bytes >= MANY_BYTES

@@ -118,14 +118,16 @@ impl<R: Rows> Store<R> {
         &self.waits
     }
 
-    /// Whether the answer has to be waited for and can be as long as a message. In memory it is a view of rows that are there anyway.
+    /// Whether the answer can be as long as a message, and takes memory of its own while it is waited for. In memory most are views of rows
+    /// that are there anyway; those of many raw rows are written while they are found.
     pub(crate) fn may_answer_much(&self, call: Call) -> bool {
         use Call::{
             KvBatchGet, KvBufferBatchGet, KvGet, KvScan, KvScanLock, MvccGetByKey, MvccGetByStartTs, RawBatchGet,
             RawBatchScan, RawCompareAndSwap, RawGet, RawScan,
         };
         match call {
-            RawGet | RawBatchGet | RawScan | RawBatchScan | RawCompareAndSwap => self.rows.raw().reads_wait(),
+            RawBatchGet | RawScan | RawBatchScan => true,
+            RawGet | RawCompareAndSwap => self.rows.raw().reads_wait(),
             KvGet | KvBatchGet | KvBufferBatchGet | KvScan | KvScanLock | MvccGetByKey | MvccGetByStartTs => {
                 self.rows.mvcc(Keys::Plain).reads_wait()
             }

@@ -1,10 +1,10 @@
 //! Raw reads of keys that the request names.
 
-use charioteer_engine::raw::{BatchGet, Get, Scanned, Ttl};
+use charioteer_engine::raw::{BatchGet, Get, Pairs, RowView, Scanned, Ttl};
 use charioteer_proto::tikv::kvrpcpb::{
-    KvPair, RawBatchGetRequest, RawBatchGetResponse, RawGetKeyTtlRequest, RawGetKeyTtlResponse, RawGetRequest,
-    RawGetResponse,
+    RawBatchGetRequest, RawBatchGetResponse, RawGetKeyTtlRequest, RawGetKeyTtlResponse, RawGetRequest, RawGetResponse,
 };
+use charioteer_proto::tikv::pairs::WrittenPairs;
 use charioteer_proto::tikv::rpc;
 
 use super::super::cluster::Access;
@@ -55,23 +55,41 @@ impl<R: Rows> Serve<rpc::RawBatchGet> for Store<R> {
         place.check_keys(&asked.keys)?;
         let family = version.family(&asked.cf)?;
         let (region_id, most) = (place.region_id(), self.most_bytes);
-        let get = BatchGet::new(asked.keys).max_bytes(most);
+        let get = BatchGet::new(asked.keys).collecting(RawPairs::default()).max_bytes(most);
         // The keys have been looked at, so that there is nothing to be kept outside.
         let everything = Default::default();
         Ok(self.rows.raw().walk(version.keys(), family, everything, get).map(move |found| {
-            let pairs = into_pairs(found?, region_id, most)?;
-            Ok(RawBatchGetResponse { pairs, ..RawBatchGetResponse::default() })
+            let written = written(found?, region_id, most)?;
+            Ok(RawBatchGetResponse { written, ..RawBatchGetResponse::default() })
         }))
     }
 }
 
+/// The rows of an answer, written as they travel while they are found.
+#[derive(Debug, Default)]
+pub(super) struct RawPairs {
+    written: WrittenPairs,
+    /// Of keys and values.
+    bytes: usize,
+}
+
+impl Pairs for RawPairs {
+    fn push(&mut self, row: RowView<'_>) {
+        self.bytes += row.key().len() + row.value().len();
+        self.written.push(row.key(), row.value());
+    }
+
+    fn push_key(&mut self, row: RowView<'_>) {
+        self.bytes += row.key().len();
+        self.written.push(row.key(), b"");
+    }
+}
+
 /// The rows of an answer, if it has all that it should.
-pub(super) fn into_pairs(found: Scanned, region_id: u64, most: usize) -> Result<Vec<KvPair>, Refusal> {
+pub(super) fn written(found: Scanned<RawPairs>, region_id: u64, most: usize) -> Result<WrittenPairs, Refusal> {
     // The first one was found whatever it takes.
-    let first_is_too_large = found.pairs.first().is_some_and(|pair| pair.key.len() + pair.value.len() > most);
-    if found.is_cut || first_is_too_large {
+    if found.is_cut || found.pairs.bytes > most {
         return Err(Refusal::TooLarge { region_id, most });
     }
-    let pairs = found.pairs.into_iter().map(|pair| KvPair { key: pair.key, value: pair.value, ..KvPair::default() });
-    Ok(pairs.collect())
+    Ok(found.pairs.written)
 }

@@ -10,7 +10,7 @@ use charioteer_proto::tikv::rpc;
 
 use super::super::cluster::Access;
 use super::api::{Name, Rule};
-use super::raw_reads::into_pairs;
+use super::raw_reads::{RawPairs, written};
 use super::{Serve, Serving, Store};
 use crate::backend::{Raw, Rows, Soon};
 
@@ -27,11 +27,12 @@ impl<R: Rows> Serve<rpc::RawScan> for Store<R> {
         place.check_start(&asked.start_key)?;
         let (region_id, most) = (place.region_id(), self.most_bytes);
         let begin = if asked.reverse { Scan::backward } else { Scan::forward };
-        let scan = begin(asked.start_key, asked.end_key, asked.limit as usize).max_bytes(most);
+        let scan = begin(asked.start_key, asked.end_key, asked.limit as usize);
+        let scan = scan.collecting(RawPairs::default()).max_bytes(most);
         let scan = if asked.key_only { scan.keys_only() } else { scan };
         Ok(self.rows.raw().walk(version.keys(), family, place.bounds()?, scan).map(move |found| {
-            let kvs = into_pairs(found?, region_id, most)?;
-            Ok(RawScanResponse { kvs, ..RawScanResponse::default() })
+            let written = written(found?, region_id, most)?;
+            Ok(RawScanResponse { written, ..RawScanResponse::default() })
         }))
     }
 }
@@ -52,9 +53,10 @@ impl<R: Rows> Serve<rpc::RawBatchScan> for Store<R> {
             .map_err(|_| Rule::Other("Invalid KeyRanges".to_owned()))?;
         let (region_id, most) = (place.region_id(), self.most_bytes);
         let scan = if asked.key_only { scan.keys_only() } else { scan };
-        Ok(self.rows.raw().walk(version.keys(), family, place.bounds()?, scan.max_bytes(most)).map(move |found| {
-            let kvs = into_pairs(found?, region_id, most)?;
-            Ok(RawBatchScanResponse { kvs, ..RawBatchScanResponse::default() })
+        let scan = scan.collecting(RawPairs::default()).max_bytes(most);
+        Ok(self.rows.raw().walk(version.keys(), family, place.bounds()?, scan).map(move |found| {
+            let written = written(found?, region_id, most)?;
+            Ok(RawBatchScanResponse { written, ..RawBatchScanResponse::default() })
         }))
     }
 }

@@ -6,7 +6,7 @@ use charioteer_engine::{Clock, Db, DiskOptions, Durability};
 use charioteer_proto::tikv::kvrpcpb::{
     ApiVersion, Context, KvPair, RawGetRequest, RawPutRequest, RawScanRequest, RawScanResponse,
 };
-use charioteer_proto::tikv::{errorpb, kvrpcpb, memcomparable};
+use charioteer_proto::tikv::{Message, errorpb, kvrpcpb, memcomparable};
 use tempfile::TempDir;
 
 use super::super::TikvOptions;
@@ -115,7 +115,7 @@ impl Fixture {
         Store<EmbeddedRows>: Serve<M>,
         M::Reply: Refusable + Send,
     {
-        self.store.call::<M>(request).wait().await
+        self.store.call::<M>(request).wait().await.map(received)
     }
 
     async fn ask<M: Method>(&self, request: M::Request) -> M::Reply
@@ -129,7 +129,7 @@ impl Fixture {
     /// As a command of a batch.
     async fn command<M: Batched>(&self, request: M::Request) -> M::Reply {
         let answer = self.store.start(M::into_command(request)).wait().await.unwrap();
-        M::from_answer(answer).unwrap()
+        received(M::from_answer(answer).unwrap())
     }
 
     async fn put(&self, key: &str, value: &str) {
@@ -173,6 +173,11 @@ impl Fixture {
             self.cluster.split(&region, &[Bytes::copy_from_slice(key)]).unwrap();
         }
     }
+}
+
+/// A reply as its client has it: some rows are written before they are sent.
+fn received<R: Message + Default>(reply: R) -> R {
+    R::decode(&reply.encode_to_vec()[..]).unwrap()
 }
 
 fn context(region: &Region) -> Context {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use charioteer_proto::tikv::kvrpcpb::{Context, RawGetRequest, RawPutRequest};
+use charioteer_proto::tikv::kvrpcpb::{Context, KvPair, RawBatchPutRequest, RawGetRequest, RawPutRequest};
 use charioteer_proto::tikv::rpc::{self, Answer, Command};
 use charioteer_proto::tikv::tikvpb::{BatchCommandsEmptyRequest, BatchCommandsRequest};
 
@@ -71,6 +71,23 @@ async fn an_answer_that_takes_long_does_not_keep_those_behind_it() {
     assert_eq!(batches.message().await.unwrap().request_ids, [3]);
     let answer = batches.answer(1).await.cmd;
     assert!(matches!(answer, Some(Answer::Empty(empty)) if empty.test_id == 77));
+}
+
+#[tokio::test]
+async fn answers_to_long_commands_do_not_wait_for_all_that_came_with_them() {
+    let mut tikv = Tikv::start().await;
+    let context = tikv.context(b"a").await;
+    let mut batches = Batches::open(&mut tikv.store).await;
+    let puts = |number: u64| {
+        let put = |place| KvPair { key: format!("a{number} {place}").into(), ..KvPair::default() };
+        let pairs = (0..900).map(put).collect();
+        command::<rpc::RawBatchPut>(RawBatchPutRequest { context: Some(context.clone()), pairs, ..Default::default() })
+    };
+    batches.send((0..100).map(|number| (number, puts(number)))).await;
+    for number in 0..100 {
+        assert_eq!(batches.reply::<rpc::RawBatchPut>(number).await, Default::default());
+    }
+    assert!(batches.messages > 1, "a client had nothing to do until all was done");
 }
 
 #[tokio::test]

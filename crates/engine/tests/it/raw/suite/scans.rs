@@ -1,6 +1,6 @@
 use charioteer_engine::Direction;
 use charioteer_engine::raw::{
-    BatchGet, BatchScan, Checksum, Delete, Family, InvalidRange, PAIR_BYTES, Put, Scan, ScanRange, Walk,
+    BatchGet, BatchScan, Checksum, Delete, Family, InvalidRange, PAIR_BYTES, Pairs, Put, RowView, Scan, ScanRange, Walk,
 };
 
 use super::fixture::{Fixture, bytes, text};
@@ -47,6 +47,40 @@ fn a_scan_for_keys_has_empty_values() {
     let values = |scan: Scan| f.walk(scan).pairs.into_iter().map(|pair| text(&pair.value)).collect::<Vec<_>>();
     assert_eq!(values(forward("", "", 10)), ["value"]);
     assert_eq!(values(forward("", "", 10).keys_only()), [""]);
+}
+
+/// The rows as text, and which of them came without a value.
+#[derive(Default)]
+struct Lines(Vec<String>);
+
+impl Pairs for Lines {
+    fn push(&mut self, row: RowView<'_>) {
+        self.0.push(format!("{} = {}", text(row.key()), text(row.value())));
+    }
+
+    fn push_key(&mut self, row: RowView<'_>) {
+        self.0.push(text(row.key()));
+    }
+}
+
+#[test]
+fn what_rows_are_put_into_gets_those_of_every_kind_of_scan_and_no_others() {
+    let f = with_keys(&["a", "b", "c"]);
+    f.put("d", "");
+    let collected = |scan: Scan| {
+        let scanned = f.walk(scan.collecting(Lines::default()));
+        (scanned.pairs.0.join(", "), scanned.is_cut)
+    };
+    assert_eq!(collected(forward("b", "", 10)), ("b = value, c = value, d = ".to_owned(), false));
+    assert_eq!(collected(backward("d", "", 2).keys_only()), ("c, b".to_owned(), false));
+    assert_eq!(collected(forward("", "", 10).max_bytes(6 + PAIR_BYTES)), ("a = value".to_owned(), true));
+    assert_eq!(collected(forward("", "", 0)), (String::new(), false));
+
+    let ranges = [("a", "c"), ("d", "")].map(|(start, end)| ScanRange { start: bytes(start), end: bytes(end) });
+    let scan = BatchScan::new(ranges.to_vec(), Direction::Forward, 1).unwrap().collecting(Lines::default());
+    assert_eq!(f.walk(scan).pairs.0, ["a = value", "d = "]);
+    let get = BatchGet::new(["c", "none", "a"].map(bytes).to_vec()).collecting(Lines::default());
+    assert_eq!(f.walk(get).pairs.0, ["c = value", "a = value"]);
 }
 
 #[test]

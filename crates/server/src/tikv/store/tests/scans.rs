@@ -65,6 +65,29 @@ async fn a_long_scan_goes_on_where_it_stopped() {
     }
 }
 
+#[tokio::test]
+async fn a_scan_finds_what_lives_in_its_region_and_among_its_version_s_keys_either_way() {
+    let f = Fixture::new();
+    for key in ["a", "b", "c", "d", "e"] {
+        f.put(key, "").await;
+    }
+    f.put_for("bb", "gone", 1).await;
+    f.put_for("cc", "here", 9).await;
+    f.put_v2("r\0\0\0b", "of version 2").await;
+    let (start_key, end_key) = (bytes("r\0\0\0"), bytes("r\0\0\x01"));
+    let of_v2 = RawScanRequest { context: f.v2(), start_key, end_key, limit: 9, ..Default::default() };
+    assert_eq!(f.ask::<rpc::RawScan>(of_v2).await.kvs, [pair("r\0\0\0b", "of version 2")]);
+    f.split(&[b"b", b"d"]);
+    f.advance(1);
+    let scan = RawScanRequest { context: f.context_at(b"b"), start_key: bytes("b"), limit: 9, ..Default::default() };
+    let found = f.ask::<rpc::RawScan>(scan.clone()).await.kvs;
+    assert_eq!(found, [pair("b", ""), pair("c", ""), pair("cc", "here")]);
+    let backwards = RawScanRequest { start_key: bytes("d"), reverse: true, ..scan.clone() };
+    let found = f.ask::<rpc::RawScan>(backwards.clone()).await.kvs;
+    assert_eq!(found, [pair("cc", "here"), pair("c", ""), pair("b", "")]);
+    assert_eq!(f.ask::<rpc::RawScan>(RawScanRequest { limit: 1, ..backwards }).await.kvs, [pair("cc", "here")]);
+}
+
 fn ranges(of: &[(&str, &str)]) -> Vec<KeyRange> {
     of.iter().map(|(start, end)| KeyRange { start_key: bytes(start), end_key: bytes(end) }).collect()
 }

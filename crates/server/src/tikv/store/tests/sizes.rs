@@ -1,4 +1,3 @@
-use charioteer_proto::tikv::Message;
 use charioteer_proto::tikv::kvrpcpb::{
     KeyRange, RawBatchGetRequest, RawBatchPutRequest, RawBatchScanRequest, RawCasRequest,
 };
