@@ -192,7 +192,8 @@ impl Check<'_> {
 
     /// Whether nothing is asked of a version that was committed before the transaction started, whatever it says.
     fn asks_only_when(&self) -> bool {
-        let asserts = self.mutation.assertion != Assertion::None && self.prewrite.assertion_level != AssertionLevel::Off;
+        let asserts =
+            self.mutation.assertion != Assertion::None && self.prewrite.assertion_level != AssertionLevel::Off;
         !self.prewrite.is_pessimistic() && !self.should_not_exist() && !asserts
     }
 
