@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import bmemcached
@@ -17,6 +18,23 @@ from charioteer import memcached
 VALUE = b"v" * 100
 MANY = [b"many:%03d" % at for at in range(100)]
 TEXT = [key.decode() for key in MANY]
+
+
+def bare(address: str):
+    """Gets and sets by a blocking socket that sends what was made before and looks at nothing: no client can be quicker."""
+    host, port = address.split(":")
+    made = socket.create_connection((host, int(port)))
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def asks(request: bytes):
+        def calls(count):
+            for _ in range(count):
+                made.sendall(request)
+                made.recv(4096)
+
+        return calls
+
+    return asks(b"get %b\r\n" % MANY[0]), asks(b"set %b 0 0 %d\r\n%b\r\n" % (MANY[0], len(VALUE), VALUE))
 
 
 def main(address: str, rounds: int) -> bool:
@@ -33,20 +51,26 @@ def main(address: str, rounds: int) -> bool:
     client.set_many(dict.fromkeys(MANY, VALUE))
     bounds = {"libmc": (1 / 1.2, 1.0), "pymemcache": (1 / 1.2, 1.0), "python-binary-memcached": (5.0, 5.0)}
     results = []
+
+    def run(call, *arguments):
+        def calls(count):
+            for _ in range(count):
+                call(*arguments)
+
+        return calls
+
+    head("a blocking socket")
+    for what, mine, bares in zip(("get", "set"), ((ours["text"].get, MANY[0]), (ours["text"].set, MANY[0], VALUE)), bare(address)):
+        show(f"{what}, one caller (text)", compare(run(*mine), bares, calls=3000, rounds=rounds), at_least=0.0)
     for name, other in others.items():
         head(name)
         one, many = bounds[name]
         keys = MANY if name == "pymemcache" else TEXT
         values = dict.fromkeys(keys, VALUE)
         single = keys[0]
-
-        def run(call, *arguments):
-            def calls(count):
-                for _ in range(count):
-                    call(*arguments)
-
-            return calls
-
+        if name != "libmc":
+            result = compare(bare(address)[0], run(other.get, single), calls=3000, rounds=rounds)
+            show("get, one caller (a blocking socket in our place)", result, at_least=0.0)
         their_set = run(other.set, single, VALUE)
         for protocol in ours if name == "libmc" else ["binary"]:
             result = compare(run(ours[protocol].get, MANY[0]), run(other.get, single), calls=3000, rounds=rounds)

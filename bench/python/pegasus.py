@@ -1,8 +1,9 @@
-"""charioteer.pegasus beside pypegasus3, in turn, against the same server: gets and sets, one caller and 64.
+"""charioteer.pegasus and charioteer.pypegasus, the latter on Twisted, beside pypegasus3, in turn, against the same server: gets and sets, one
+caller and 64.
 
     python bench/python/pegasus.py --server TARGET/release/charioteer --ours VENV/bin/python --theirs VENV/bin/python
 
-`--ours` has the wheel of this repository, `--theirs` has pypegasus3 (conformance/pegasus/python/requirements.txt). The server is started
+`--ours` has the wheel of this repository and Twisted, `--theirs` has pypegasus3 (conformance/pegasus/python/requirements.txt). The server is started
 here, in memory, and tells no host names (`--pegasus-host-ports off`), which pypegasus3 can't read. Each figure is the median of the
 rounds' pairs.
 """
@@ -98,6 +99,11 @@ reactor.callWhenRunning(main)
 reactor.run()
 """
 
+#: The same program with our package of the same interface.
+TWISTED = THEIRS.replace("from pypegasus.", "from charioteer.pypegasus.")
+
+Pair = tuple[tuple[float, float], tuple[float, float]]
+
 
 def rate(python: Path, program: str, address: str, work: str, callers: int, seconds: float) -> tuple[float, float]:
     """Calls per second of one of the two, and the microseconds of processor time that its process takes for each."""
@@ -113,9 +119,9 @@ def rate(python: Path, program: str, address: str, work: str, callers: int, seco
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", type=Path, required=True)
-    parser.add_argument("--ours", type=Path, required=True)
-    parser.add_argument("--theirs", type=Path, required=True)
+    # Absolute: the programs run in folders of their own.
+    for name in ("--server", "--ours", "--theirs"):
+        parser.add_argument(name, type=lambda path: Path(path).absolute(), required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
     told = parser.parse_args()
@@ -136,18 +142,22 @@ def main() -> None:
 def compare(told: argparse.Namespace, address: str) -> None:
     works = [("set", 1), ("get", 1), ("set", 64), ("get", 64)]
     for work, callers in works:
-        # One caller: with the sync class, and with asyncio's.
-        for ours_has in (0, 1) if callers == 1 else (64,):
-            pairs = []
-            for _ in range(told.rounds):
-                ours = rate(told.ours, OURS, address, work, ours_has, told.seconds)
-                theirs = rate(told.theirs, THEIRS, address, work, callers, told.seconds)
-                pairs.append((ours, theirs))
-            name = f"{work}, {callers} at a time, {'sync' if ours_has == 0 else 'asyncio'}"
-            told_of(name, pairs)
+        ways = [("asyncio", OURS, callers), ("Twisted", TWISTED, callers)]
+        if callers == 1:
+            ways.insert(0, ("sync", OURS, 0))
+        pairs: dict[str, list[Pair]] = {way: [] for way, *_ in ways}
+        for _ in range(told.rounds):
+            # All of a round are compared with the same run of theirs, in whose midst it is.
+            ours = [rate(told.ours, program, address, work, count, told.seconds) for _, program, count in ways[:1]]
+            theirs = rate(told.theirs, THEIRS, address, work, callers, told.seconds)
+            ours += [rate(told.ours, program, address, work, count, told.seconds) for _, program, count in ways[1:]]
+            for (way, *_), mine in zip(ways, ours):
+                pairs[way].append((mine, theirs))
+        for way, *_ in ways:
+            told_of(f"{work}, {callers} at a time, {way}", pairs[way])
 
 
-def told_of(name: str, pairs: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
+def told_of(name: str, pairs: list[Pair]) -> None:
     median = statistics.median
     calls = [median(pair[side][0] for pair in pairs) for side in (0, 1)]
     micros = [median(pair[side][1] for pair in pairs) for side in (0, 1)]

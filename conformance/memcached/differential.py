@@ -7,17 +7,27 @@ to each server as its own. memcached must run on one thread and without those th
 then, and have it count in a copy. Seconds that pass between two replies may pass between the servers. What COMPAT.md names is in `NAMED`.
 """
 
+import base64
 import random
 import re
 import socket
 import struct
 import sys
+import time
 
 KEYS = [b"k%d" % n for n in range(12)] + [b"x" * 250]
+# What no line can hold as it is: binary, and meta as base64.
+ODD_KEY = b"a b\1"
+TOO_LONG_KEY = b"y" * 251
+# Beyond the limit on items.
+TOO_LONG_VALUE = b"v" * (1 << 20)
 # Far from each other, so that a second more or less makes no difference.
 EXPIRATIONS = [0, 0, 0, 5000, 20000, 2592000, -1, 2592001, 4102444800 // 2]
 HEADER = struct.Struct(">BBHBBHIIQ")
 NOOP, BARRIER = 0x0A, 0xFFFF_FFFE
+
+# How often everything is flushed, and all items are listed.
+FLUSHED_EVERY, LISTED_EVERY = 20_000, 1_000
 
 # Lines that memcached 1.6.18 answers otherwise than 1.6.45, whose words Charioteer has: see COMPAT.md.
 NAMED = [
@@ -25,6 +35,9 @@ NAMED = [
     (rb"CLIENT_ERROR invalid flag", rb"CLIENT_ERROR bad command line format"),
     (rb"END", rb"CLIENT_ERROR bad command line format"),
 ]
+
+# Further lines that it adds: it takes a value whose key it refuses for a command.
+NAMED_TWO = [b"CLIENT_ERROR bad command line format\r", b"ERROR\r"], [b"CLIENT_ERROR bad command line format\r"]
 
 
 class Peer:
@@ -113,7 +126,8 @@ def classic(dice, seen):
     if kind == 5:
         return [b"%s %s\r\n" % (dice.choice([b"get", b"gets"]), b" ".join(dice.choices(KEYS, k=dice.randrange(1, 6))))]
     if kind == 6:
-        return [b"%s %d %s\r\n" % (dice.choice([b"gat", b"gats"]), expiration, key)]
+        keys = b" ".join(dice.choices(KEYS, k=dice.randrange(1, 6)))
+        return [b"%s %d %s\r\n" % (dice.choice([b"gat", b"gats"]), expiration, keys)]
     if kind in (7, 8):
         return [b"%s %s %d%s\r\n" % (dice.choice([b"incr", b"decr"]), key, number(dice), noreply)]
     if kind == 9:
@@ -161,6 +175,23 @@ def odd(dice, key):
             b"ms %s x\r\n" % key,
             b"ms %s 1 Mx\r\n1\r\n" % key,
             b"me\r\n",
+            b"me %s\r\n" % key,
+            b"me %s b\r\n" % base64.b64encode(dice.choice([key[:180], ODD_KEY])),
+            # The rest of a value that is longer than its line says is taken for a command.
+            b"set %s 0 0 3\r\nabcdef\r\n" % key,
+            b"set %s 0 0 5\r\nabc\r\nxxxxxx\r\n" % key,
+            b"ms %s 3 q\r\nabcdef\r\n" % key,
+            b"touch %s 0\r\n" % TOO_LONG_KEY,
+            b"set %s 0 0 1\r\nx\r\n" % TOO_LONG_KEY,
+            b"mg %s v\r\n" % TOO_LONG_KEY,
+            b"stats cachedump 64 1\r\n",
+            b"stats cachedump 1\r\n",
+            b"stats cachedump 1 x\r\n",
+            # Few, as they are long.
+            *([b"\r\n"] * 20),
+            b"set %s 0 0 %d\r\n%s\r\n" % (key, len(TOO_LONG_VALUE), TOO_LONG_VALUE),
+            b"add %s 0 0 %d\r\n%s\r\n" % (key, len(TOO_LONG_VALUE), TOO_LONG_VALUE),
+            b"ms %s %d q\r\n%s\r\n" % (key, len(TOO_LONG_VALUE), TOO_LONG_VALUE),
         ]
     )
 
@@ -170,7 +201,13 @@ def meta(dice, seen):
     key, verb = dice.choice(KEYS), dice.choice([b"mg", b"mg", b"ms", b"ms", b"md", b"ma"])
     ttl = b"%d" % dice.choice([0, 5000, 20000, -1])
     recache = b"%d" % dice.choice([0, 1000, 9000, -1])
-    flags = [[b"k"], [b"q"], [b"O%d" % dice.randrange(100)]]
+    flags = [[b"k"], [b"k"], [b"q"], [b"O%d" % dice.randrange(100)]]
+    if dice.random() < 0.3:
+        # With the longest key that fits, which is another one for the text protocol.
+        key = base64.b64encode(dice.choice([ODD_KEY, key[:186]]))
+        always = [[b"b"]]
+    else:
+        always = []
     if verb == b"mg":
         flags += [[b"v"], [b"v"], [b"f"], [b"c"], [b"s"], [b"t"], [b"h"], [b"u"], [b"T" + ttl], [b"N" + ttl], [b"R" + recache]]
     elif verb == b"ms":
@@ -183,7 +220,7 @@ def meta(dice, seen):
         # Without `T`, which memcached loses where a number becomes longer.
         flags += [[b"M" + dice.choice([b"I", b"D", b"+", b"-"])], [b"C", Version(seen(dice))]]
     chosen = {}
-    for flag in dice.sample(flags, k=dice.randrange(min(7, len(flags)))):
+    for flag in always + dice.sample(flags, k=dice.randrange(min(7, len(flags)))):
         chosen.setdefault(flag[0][:1], flag)
     # memcached tells of a counter that it makes also where it is asked not to: see COMPAT.md.
     if verb == b"ma" and b"N" in chosen:
@@ -199,7 +236,7 @@ def meta(dice, seen):
 
 def binary(dice, seen):
     """A request of the binary protocol: opcode, version, extras, key and value."""
-    key, expiration = dice.choice(KEYS), dice.choice([0, 0, 5000, 20000, 2592001])
+    key, expiration = dice.choice([*KEYS, ODD_KEY]), dice.choice([0, 0, 5000, 20000, 2592001])
     quiet = dice.random() < 0.3
     cas = seen(dice) if dice.random() < 0.2 else 0
     kind = dice.randrange(10)
@@ -228,12 +265,25 @@ def packet(peer, opcode, cas, extras, key, data, opaque):
     return HEADER.pack(0x80, opcode, len(key), len(extras), 0, 0, len(body), opaque, peer.version(cas)) + body
 
 
+def pipeline(dice, seen):
+    """Several commands that are sent at once."""
+    commands = [dice.choice([classic, meta])(dice, seen) for _ in range(dice.randrange(2, 8))]
+    # memcached takes a value whose key it refuses for a command, and counts in a copy of an item that a reply still holds: see COMPAT.md.
+    commands = [parts for parts in commands if b" %s " % TOO_LONG_KEY not in parts[0]]
+    if any(parts[0].startswith((b"get", b"gat", b"mg")) for parts in commands):
+        commands = [parts for parts in commands if not parts[0].startswith((b"incr", b"decr", b"ma"))]
+    return [part for parts in commands for part in parts]
+
+
 def line(peer, parts):
     return b"".join(b"%d" % peer.version(part.name) if isinstance(part, Version) else part for part in parts)
 
 
-NUMBERED = re.compile(rb"^(VALUE \S+ \d+ \d+) (\d+)\r$|( c)(\d+)(?=[ \r])", re.MULTILINE)
-SECONDS = re.compile(rb" t(\d+)(?=[ \r])")
+NUMBERED = re.compile(rb"^(VALUE \S+ \d+ \d+) (\d+)\r$|( c| cas=)(\d+)(?=[ \r])", re.MULTILINE)
+SECONDS = re.compile(rb" (?:t|la=|exp=-)(\d+)(?=[ \r])")
+# There is one class of memory; and Charioteer writes keys that would break a line as base64, whatever they were stored as.
+CLASS = re.compile(rb" cls=\d+")
+ODD_TOLD = [(b" k" + ODD_KEY, b" k" + base64.b64encode(ODD_KEY) + b" b"), (b"ME " + ODD_KEY, b"ME " + base64.b64encode(ODD_KEY))]
 
 
 def heads(reply):
@@ -253,7 +303,13 @@ def heads(reply):
 def plain(peer, reply):
     """A reply with the versions by their numbers."""
     replace = lambda match: (match[1] or match[3]) + b" #%d" % peer.name(int(match[2] or match[4]))
-    return [NUMBERED.sub(replace, part) if part.endswith(b"\r") else part for part in heads(reply)]
+    return [NUMBERED.sub(replace, told(part)) if part.endswith(b"\r") else part for part in heads(reply)]
+
+
+def told(head):
+    for raw, text in ODD_TOLD:
+        head = head.replace(raw, text)
+    return CLASS.sub(b"", head)
 
 
 def is_same(theirs, ours):
@@ -272,7 +328,35 @@ def is_same(theirs, ours):
 
 
 def is_named(theirs, ours):
-    return any(theirs == [a + b"\r"] and ours == [b + b"\r"] for a, b in NAMED)
+    if (theirs, ours) == NAMED_TWO:
+        return True
+    lines = [(a + b"\r", b + b"\r") for a, b in NAMED]
+    return len(theirs) == len(ours) and all(
+        is_same([one], [other]) or (one, other) in lines for one, other in zip(theirs, ours)
+    )
+
+
+ITEM = re.compile(rb"ITEM (\S+) \[(\d+) b; (\d+) s\]\r")
+
+
+def listed(peer, classes):
+    """The items that `stats cachedump` tells: how long their values are, and when they end."""
+    found = {}
+    for number in classes:
+        for key, length, end in ITEM.findall(peer.ask_text(b"stats cachedump %d 0\r\n" % number)):
+            found[key] = int(length), int(end)
+    return found
+
+
+def compare_lists(peers):
+    """Whether both list the same items. memcached lists the dead too."""
+    theirs, ours = listed(peers[0], range(1, 64)), listed(peers[1], [1])
+    theirs = {key: told for key, told in theirs.items() if peers[0].ask_text(b"mg %s u\r\n" % key) == b"HD\r\n"}
+    ours = {key: told for key, told in ours.items() if peers[1].ask_text(b"mg %s u\r\n" % key) == b"HD\r\n"}
+    same = theirs.keys() == ours.keys() and all(
+        theirs[key][0] == ours[key][0] and abs(theirs[key][1] - ours[key][1]) <= 3 for key in theirs
+    )
+    return same, theirs, ours
 
 
 def main():
@@ -285,13 +369,23 @@ def main():
     # Mostly a version that was seen of late, which may still be an item's.
     seen = lambda dice: max(0, len(peers[0].versions) - dice.choice([1, 1, 2, 3, 5, 10]))
     for step in range(operations):
-        kind = dice.randrange(3)
-        if kind == 2:
+        kind = dice.choice([0, 0, 1, 1, 2, 2, 3])
+        if step % FLUSHED_EVERY == FLUSHED_EVERY - 1:
+            # What is stored in the second of a flush may be kept, and seconds begin at another time on each server.
+            time.sleep(2.1)
+            request = [dice.choice([b"flush_all\r\n", b"flush_all 0\r\n"])]
+            theirs, ours = (peer.ask_text(request[0]) for peer in peers)
+            time.sleep(1.1)
+            same = theirs == ours
+        elif step % LISTED_EVERY == LISTED_EVERY - 1:
+            request = [b"stats cachedump"]
+            same, theirs, ours = compare_lists(peers)
+        elif kind == 2:
             request = binary(dice, seen)
             theirs, ours = (peer.ask_binary(packet(peer, *request, step % 1000)) for peer in peers)
             same = theirs == ours
         else:
-            request = (classic, meta)[kind](dice, seen)
+            request = (classic, meta, None, pipeline)[kind](dice, seen)
             theirs, ours = (plain(peer, peer.ask_text(line(peer, request))) for peer in peers)
             same = is_same(theirs, ours)
             if not same and is_named(theirs, ours):
@@ -300,7 +394,8 @@ def main():
         if not same:
             differences += 1
             shown = [part.name if isinstance(part, Version) else part for part in request]
-            print(f"step {step}: {shown}\n  memcached:  {theirs}\n  charioteer: {ours}", flush=True)
+            told = f"step {step}: {shown}\n  memcached:  {theirs}\n  charioteer: {ours}"
+            print(told[:5000], flush=True)
             if differences >= 20:
                 break
     print(f"{differences} differences, {named} of those that COMPAT.md names")

@@ -11,7 +11,10 @@ Every error is an `Error`, which says whether the call may be tried again (`retr
 
 import os as _os
 
+# Those that only the core asks for are imported here, so that no thread is at it when the process forks: the child would wait for that thread.
+from . import _call as _call
 from . import _charioteer
+from . import _logging as _logging
 from ._stats import CallStats, NetStats
 from .errors import (
     AlreadyExists,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -34,3 +36,18 @@ def table(client: pegasus.Client) -> pegasus.Table:
 def key() -> bytes:
     """A hash key that no other test has."""
     return b"hash key %d" % next(_NUMBERS)
+
+
+@pytest.fixture(scope="session")
+def reactor() -> Iterator[Any]:
+    """Twisted's reactor, which runs on a thread of its own."""
+    pytest.importorskip("twisted")
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+
+    thread = threading.Thread(target=reactor.run, kwargs={"installSignalHandlers": False}, daemon=True)
+    thread.start()
+    yield reactor
+    reactor.callFromThread(reactor.stop)
+    thread.join()

@@ -26,6 +26,27 @@ def test_what_is_tried_again_is_told_to_whoever_listens(
     assert (told.name.split(".")[0], told.levelno) == ("charioteer", logging.DEBUG)
 
 
+@pytest.mark.parametrize("client", ["memcached", "tikv"])
+def test_each_client_is_heard_of_without_another(server: TestServer, client: str) -> None:
+    program = f"""
+import logging, sys, time
+logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
+from charioteer import memcached, tikv
+if {client!r} == "memcached":
+    made = memcached.Client("127.0.0.1:1", operation_timeout=0.5)
+    call = made.get
+else:
+    made = tikv.RawClient("127.0.0.1:1", operation_timeout=0.5)
+    call = made.get
+try:
+    call(b"k")
+except OSError:
+    pass
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True)
+    assert b"DEBUG:charioteer" in done.stdout
+
+
 def test_importing_and_calling_leave_the_root_logger_alone(server: TestServer) -> None:
     program = f"""
 import logging

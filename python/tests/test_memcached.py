@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -371,6 +372,7 @@ def test_the_loop_is_told_of_servers_too() -> None:
             news: asyncio.Queue[str] = asyncio.Queue()
             client.on_server_change(lambda server, change: news.put_nowait(change))
             changes = client.server_changes()
+            assert await changes.__aenter__() is changes
             await client.set(b"k", b"v")
             own.memcached.stop()
             for _ in range(3):
@@ -388,6 +390,32 @@ def test_the_loop_is_told_of_servers_too() -> None:
 
     with TestServer() as own:
         asyncio.run(main(own))
+
+
+def threads_for_news(count: int) -> None:
+    """Waits until so many threads wait for news."""
+    until = time.monotonic() + 10
+    while True:
+        names = [task / "comm" for task in Path("/proc/self/task").iterdir()]
+        if sum(name.read_text().startswith("charioteer-news") for name in names if name.exists()) == count:
+            return
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_nobody_waits_for_news_of_a_client_that_was_closed(server: TestServer) -> None:
+    threads_for_news(0)
+    with memcached.Client(server.memcached_url) as client:
+        client.on_server_change(print)
+        threads_for_news(1)
+    threads_for_news(0)
+
+    async def main() -> None:
+        async with memcached.AsyncClient(server.memcached_url) as client:
+            client.on_server_change(print)
+            threads_for_news(0)
+
+    asyncio.run(main())
 
 
 def test_news_that_are_waited_for_may_be_closed(server: TestServer) -> None:

@@ -122,3 +122,25 @@ def test_a_client_serves_one_loop_after_the_other(server: TestServer, key: bytes
         return await table.get(key, b"")
 
     assert [asyncio.run(write(at)) for at in range(20)] == [b"%d" % at for at in range(20)]
+
+
+def test_rows_of_the_empty_hash_key_are_had_one_by_one_where_that_is_said(table: pegasus.Table, key: bytes) -> None:
+    with pytest.raises(charioteer.InvalidArgument, match="hash key"):
+        table.set(b"", key, b"v")
+    willing = table.with_empty_hash_keys(True)
+    willing.set(b"", key, b"v")
+    assert willing.get(b"", key) == b"v"
+    assert willing.exist(b"", key)
+    willing.delete(b"", key)
+    assert willing.get(b"", key) is None
+    for together in (
+        lambda: willing.multi_get(b"", [key]),
+        lambda: willing.multi_get_range(b""),
+        lambda: willing.multi_set(b"", {key: b"v"}),
+        lambda: willing.sort_key_count(b""),
+        lambda: willing.get_sort_keys(b""),
+    ):
+        with pytest.raises(charioteer.InvalidArgument):
+            together()
+    with pytest.raises(charioteer.InvalidArgument, match="hash key"):
+        willing.with_empty_hash_keys(False).get(b"", key)

@@ -1,4 +1,4 @@
-"""What sync programs do: threads, signals, forks."""
+"""What sync programs do: threads, signals."""
 
 from __future__ import annotations
 
@@ -98,108 +98,6 @@ def test_connections_are_looked_after_between_calls(server: TestServer, table: p
         while other.net_stats().late_replies == 0:
             assert time.monotonic() < until
             time.sleep(0.01)
-
-
-FORKING = """
-import asyncio, os, sys, threading, time
-import charioteer
-from charioteer import pegasus
-
-url = sys.argv[1]
-client = pegasus.Client(url)
-table = client.open_table("temp")
-table.set(b"fork", b"", b"parent")
-scanner = table.get_scanner(b"fork")
-after = pegasus.AsyncClient(url)
-stop = threading.Event()
-
-def busy():
-    while not stop.is_set():
-        table.get(b"fork", b"")
-
-threads = [threading.Thread(target=busy) for _ in range(3)]
-for thread in threads:
-    thread.start()
-for at in range(20):
-    child = os.fork()
-    if child == 0:
-        try:
-            for use in (lambda: table.get(b"fork", b""), lambda: client.open_table("temp"), lambda: next(scanner)):
-                try:
-                    use()
-                except charioteer.Forked as error:
-                    assert "another client" in str(error)
-                else:
-                    os._exit(1)
-            async def asks():
-                try:
-                    after.open_table("temp")
-                except charioteer.Forked:
-                    pass
-                else:
-                    os._exit(2)
-                async with pegasus.AsyncClient(url) as mine:
-                    assert await (await mine.open_table("temp")).get(b"fork", b"") == b"parent"
-            asyncio.run(asks())
-            with pegasus.Client(url) as mine:
-                assert mine.open_table("temp").get(b"fork", b"") == b"parent"
-            globals().pop("scanner"), globals().pop("after")
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            os._exit(3)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert status == 0, status
-stop.set()
-for thread in threads:
-    thread.join()
-assert table.get(b"fork", b"") == b"parent"
-assert next(scanner).value == b"parent"
-"""
-
-
-def test_a_child_of_a_fork_makes_clients_of_its_own(server: TestServer) -> None:
-    done = subprocess.run([sys.executable, "-c", FORKING, server.pegasus_url], capture_output=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
-def test_a_forked_child_ends_as_usual(server: TestServer) -> None:
-    program = """
-import os, sys
-from charioteer import pegasus
-client = pegasus.Client(sys.argv[1])
-client.open_table("temp")
-child = os.fork()
-if child:
-    _, status = os.waitpid(child, 0)
-    sys.exit(status)
-"""
-    done = subprocess.run([sys.executable, "-c", program, server.pegasus_url], capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
-def test_a_block_that_a_child_leaves_hides_nothing_of_what_was_raised(server: TestServer) -> None:
-    program = """
-import os, sys
-from charioteer import memcached, pegasus, tikv
-for client in (pegasus.Client(sys.argv[1]), tikv.TxnClient(sys.argv[2]), memcached.Client(sys.argv[3])):
-    child = None
-    try:
-        with client:
-            child = os.fork()
-            if child == 0:
-                raise LookupError
-    except LookupError:
-        os._exit(0)
-    except BaseException:
-        os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert status == 0, (client, status)
-"""
-    urls = (server.pegasus_url, server.tikv_url, server.memcached_url)
-    done = subprocess.run([sys.executable, "-c", program, *urls], capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_whoever_makes_a_call_that_panics_is_told() -> None:

@@ -7,6 +7,7 @@ import itertools
 import pickle
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -355,3 +356,43 @@ def test_options_of_a_transaction_are_told(client: Any, key: bytes) -> None:
         client.begin(no_such=1)
     with pytest.raises(ValueError, match="priority"):
         client.begin(priority="highest")
+
+
+def test_what_is_asserted_is_looked_at_as_closely_as_is_said(client: Any, key: bytes) -> None:
+    def commit(**options: Any) -> None:
+        txn = client.begin(**options)
+        txn.put(key, b"1")
+        txn.assert_exists(key)
+        txn.commit()
+
+    for options in ({}, {"assertions": "strict"}):
+        with pytest.raises(tikv.AssertionFailed):
+            commit(**options)
+    commit(assertions="off")
+    with pytest.raises(ValueError, match="assertions"):
+        client.begin(assertions="loose")
+
+
+def test_regions_are_seen_split_and_spread(key: bytes) -> None:
+    with TestServer(tikv_stores=3, tikv_regions=1) as own, tikv.TxnClient(own.tikv_url) as client:
+        new = client.split_regions([key, key + b"m"])
+        assert len(new) == 2
+        assert len(client.regions()) == 3
+        assert [region.start for region in client.regions(key, key + b"m")] == [key]
+        client.scatter_regions(new)
+        assert len(client.stores()) == 3
+        assert client.pd_servers
+
+
+def test_a_client_is_made_from_a_file(server: TestServer, tmp_path: Path, key: bytes) -> None:
+    said = tmp_path / "tikv.toml"
+    said.write_text(f'url = "{server.tikv_url}"\nattempts = 3\n')
+    with tikv.TxnClient(said) as client:
+        with client.begin() as txn:
+            txn.put(key, b"1")
+        assert client.snapshot().get(key) == b"1"
+    with pytest.raises(TypeError, match="file"):
+        tikv.TxnClient(said, attempts=2)
+    said.write_text("no_such = 1\n")
+    with pytest.raises(charioteer.Error, match="pd"):
+        tikv.RawClient(said)

@@ -5,7 +5,7 @@ mod extended;
 use std::error::Error;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use charioteer_proto::memcached::Protocol;
 use charioteer_server::{Limits, MemcachedOptions, Options, OverTls, Server, UnixSocket};
@@ -23,10 +23,24 @@ const PORT: u16 = 11211;
 /// Where memcached writes the ports that the system chose, as its own tests want it.
 const PORT_FILE: &str = "MEMCACHED_PORT_FILENAME";
 
+/// The version that is told, whose behaviour this is.
+const VERSION: &str = "memcached 1.6.45";
+
+/// Under which this is, in the place of memcached's own licence.
+const LICENCE: &str = concat!("charioteer ", env!("CARGO_PKG_VERSION"), ": ", env!("CARGO_PKG_LICENSE"));
+
 /// What memcached is told, in its own words.
 #[derive(Args)]
-#[command(disable_version_flag = true, arg_required_else_help = false)]
+#[command(disable_version_flag = true, arg_required_else_help = false, before_help = VERSION)]
 pub(crate) struct MemcachedArguments {
+    /// Tells the version, and does nothing else.
+    #[arg(short = 'V', long = "version")]
+    version: bool,
+
+    /// Tells the licence, and does nothing else.
+    #[arg(short = 'i', long = "license")]
+    licence: bool,
+
     /// The TCP port; 0 for none, -1 lets the system choose.
     #[arg(short = 'p', long = "port", value_name = "NUMBER", default_value_t = PORT.into(), allow_negative_numbers = true)]
     port: i32,
@@ -109,6 +123,50 @@ pub(crate) struct MemcachedArguments {
     #[arg(short = 'u', long = "user", value_name = "NAME")]
     user: Option<String>,
 
+    /// Writes the number of the process to a file, which is removed at the end.
+    #[arg(short = 'P', long = "pidfile", value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+
+    /// Stops when a client says so, by "shutdown".
+    #[arg(short = 'A', long = "enable-shutdown")]
+    enable_shutdown: bool,
+
+    /// Allows core files; taken, and left to the system.
+    #[arg(short = 'r', long = "enable-coredumps")]
+    core_files: bool,
+
+    /// Locks the memory; taken, and left to the system.
+    #[arg(short = 'k', long = "lock-memory")]
+    lock_memory: bool,
+
+    /// Large pages; taken, and left to the system.
+    #[arg(short = 'L', long = "enable-largepages")]
+    large_pages: bool,
+
+    /// By what the sizes of chunks grow; taken, and there are no classes of them.
+    #[arg(short = 'f', long = "slab-growth-factor", value_name = "FACTOR")]
+    growth_factor: Option<f64>,
+
+    /// The smallest chunk; taken, and there are none.
+    #[arg(short = 'n', long = "slab-min-size", value_name = "BYTES")]
+    smallest_chunk: Option<u64>,
+
+    /// Connections that wait to be accepted; taken, and left to the system.
+    #[arg(short = 'b', long = "listen-backlog", value_name = "NUMBER")]
+    backlog: Option<u32>,
+
+    /// What separates prefixes of keys for statistics, and has them counted; taken, and none are.
+    #[arg(short = 'D', value_name = "CHARACTER", num_args = 1)]
+    prefix_delimiter: Option<String>,
+
+    /// Threads by the network's queues; taken, and left to the system.
+    #[arg(short = 'N', long = "napi-ids", value_name = "NUMBER")]
+    napi_ids: Option<String>,
+
+    /// Refuses to log to clients, which is never done.
+    #[arg(short = 'W', long = "disable-watch")]
+    disable_watch: bool,
+
     /// Further options, with commas between them.
     #[arg(short = 'o', long = "extended", value_name = "NAME[=VALUE],…", value_delimiter = ',', value_parser = extended::parse)]
     extended: Vec<Extended>,
@@ -189,6 +247,7 @@ impl MemcachedArguments {
             protocol: self.protocol,
             allows_flush: !self.disable_flush,
             allows_dump: !self.disable_dump,
+            allows_shutdown: self.enable_shutdown,
             ..MemcachedOptions::default()
         })
     }
@@ -239,19 +298,24 @@ fn address(text: &str, port: u16) -> Result<SocketAddr, Box<dyn Error>> {
 
 /// Serves until a signal says to stop.
 pub(crate) fn run(arguments: &MemcachedArguments) -> Result<(), Box<dyn Error>> {
+    if arguments.version || arguments.licence {
+        writeln!(std::io::stdout(), "{}", if arguments.version { VERSION } else { LICENCE })?;
+        return Ok(());
+    }
     logging::start(arguments.log())?;
     descriptors::allow_all();
     let options = arguments.options()?;
     let threads = arguments.threads.max(1);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-    let served = runtime.block_on(serve(options));
+    let served = runtime.block_on(serve(options, arguments.pid_file.as_deref()));
     runtime.shutdown_background();
     served
 }
 
-async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+async fn serve(options: Options, pid_file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let signals = Signals::listen()?;
     let server = Server::start(options).await?;
+    let _pid_file = pid_file.map(PidFile::write).transpose()?;
     if let Some(path) = std::env::var_os(PORT_FILE).map(PathBuf::from) {
         let addresses = server.addresses();
         write_ports(&path, &[&addresses.memcached[..], &addresses.memcached_tls].concat())
@@ -261,8 +325,26 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// A file with the number of this process, which is removed when it is dropped.
+struct PidFile<'a>(&'a Path);
+
+impl<'a> PidFile<'a> {
+    fn write(path: &'a Path) -> Result<Self, String> {
+        let written = std::fs::write(path, format!("{}\n", std::process::id()));
+        written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for PidFile<'_> {
+    fn drop(&mut self) {
+        // Whoever has removed it already meant the same.
+        let _ = std::fs::remove_file(self.0);
+    }
+}
+
 /// Writes the ports in the form in which memcached does, in one step.
-fn write_ports(path: &std::path::Path, addresses: &[SocketAddr]) -> std::io::Result<()> {
+fn write_ports(path: &Path, addresses: &[SocketAddr]) -> std::io::Result<()> {
     let part = path.with_extension("part");
     let mut file = std::fs::File::create(&part)?;
     for address in addresses {

@@ -370,7 +370,10 @@ async fn serve(arguments: ServeArguments) -> Result<(), Box<dyn Error>> {
 /// Has a server serve until a signal says to stop.
 pub(crate) async fn until_stopped(server: Server, mut signals: Signals) {
     // Not as an argument of the macro, which is not evaluated where the level is not logged.
-    let signal = signals.next().await;
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        () = server.stop_asked() => "a client of memcached",
+    };
     info!("{signal} asked the server to stop; a second signal stops it at once");
     tokio::select! {
         () = server.shutdown() => info!("stopped"),

@@ -25,6 +25,7 @@ use crate::error::{Error, MAX_KEY_BYTES};
 pub struct Batch {
     changes: SmallVec<[Change; 1]>,
     durability: Option<Durability>,
+    takes_from_reserve: bool,
 }
 
 #[derive(Debug)]
@@ -68,6 +69,17 @@ impl Batch {
     /// Says how safe the batch must be when it is acknowledged. Otherwise the store's own level counts; in memory none does.
     pub const fn set_durability(&mut self, durability: Durability) {
         self.durability = Some(durability);
+    }
+
+    /// Lets it take from the space that is kept free, most of it: for the little without which nothing can be read or deleted either.
+    /// Batches that only delete may do so anyway. In memory nothing is kept free.
+    pub const fn take_from_reserve(&mut self) {
+        self.takes_from_reserve = true;
+    }
+
+    /// Whether it takes space that must be left alone when there is little.
+    pub(crate) fn grows(&self) -> bool {
+        !self.takes_from_reserve && self.changes.iter().any(|change| change.value.is_some())
     }
 
     /// Whether there is nothing to apply.

@@ -101,6 +101,11 @@ pub enum Error {
         /// What the operating system said.
         message: String,
     },
+    /// The operating system refused something that a write needs, before anything of it was written.
+    NotBegun {
+        /// What was being done, and with which file, and what the operating system said.
+        why: String,
+    },
     /// A file does not hold what was written to it. `charioteer repair` says what can be saved; a backup saves more.
     Damaged {
         /// The file, or the folder where it is not known which file.
@@ -177,10 +182,16 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later without anything being mended in between but space on the disk.
+    /// Whether the same call may succeed later without anything being mended in between but space on the disk, or in the table of open
+    /// files.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::DiskFull { .. })
+        matches!(self, Self::DiskFull { .. } | Self::NotBegun { .. })
+    }
+
+    /// The same, where nothing was written yet.
+    pub(crate) fn before_writing(self) -> Self {
+        if self.outcome() == Outcome::Unknown { Self::NotBegun { why: self.to_string() } } else { self }
     }
 
     /// Something that could not be done with a file or folder.
@@ -220,6 +231,7 @@ impl fmt::Display for Error {
             ),
             Self::ForeignKeyspace { name } => write!(f, "the keyspace {name:?} belongs to another store"),
             Self::Io { what, message, .. } => write!(f, "{what}: {message}"),
+            Self::NotBegun { why } => write!(f, "{why}; nothing was written"),
             Self::Damaged { path, offset: Some(offset), what } => {
                 write!(f, "{} is damaged at offset {offset}: {what}", path.display())
             }

@@ -159,6 +159,15 @@ impl Server {
         self.serving.cut()
     }
 
+    /// Waits until a client of memcached has asked for the server to stop, where
+    /// [that is allowed](crate::MemcachedOptions::allows_shutdown).
+    pub async fn stop_asked(&self) {
+        match &self.memcached {
+            Some(memcached) => memcached.service.stop_asked.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Says that it is not ready any more, stops accepting connections, lets requests that are under way end, and closes all
     /// connections; after [`Limits::drain`] it no longer waits and cuts those that are left. Health and metrics are answered until the end.
     /// Everything that was written is on the disk then, whatever its durability, and the folder of the data can be opened again.

@@ -4,17 +4,21 @@ from os import PathLike
 from types import TracebackType
 from typing import Literal, TypeAlias, final
 
-from typing_extensions import Buffer, Self
+from typing_extensions import Buffer, Self, Unpack
 
 from charioteer._call import Call
 from charioteer._stats import CallStats, NetStats
 from charioteer.pegasus import (
     CheckResult,
     CompareExchangeResult,
+    DelRangeOptions,
     Entries,
     NodeInfo,
     PartitionInfo,
+    RangeOptions,
+    RangeScanOptions,
     Row,
+    ScanOptions,
     SortKeys,
     TableInfo,
 )
@@ -79,18 +83,12 @@ class Table:
     def with_attempts(self, attempts: int) -> Table: ...
     def with_hedged_reads(self, after: _Seconds | None) -> Table: ...
     def with_compression(self, compression: bool) -> Table: ...
+    def with_empty_hash_keys(self, allowed: bool) -> Table: ...
     def partition_count(self) -> int: ...
     def get(self, hash_key: Buffer, sort_key: Buffer) -> bytes | None: ...
     def exist(self, hash_key: Buffer, sort_key: Buffer) -> bool: ...
     def ttl(self, hash_key: Buffer, sort_key: Buffer) -> float | None: ...
-    def set(
-        self,
-        hash_key: Buffer,
-        sort_key: Buffer,
-        value: Buffer,
-        *,
-        ttl: _Seconds | None = None,
-    ) -> None: ...
+    def set(self, hash_key: Buffer, sort_key: Buffer, value: Buffer, *, ttl: _Seconds | None = None) -> None: ...
     def delete(self, hash_key: Buffer, sort_key: Buffer) -> None: ...
     def multi_get(
         self,
@@ -106,14 +104,7 @@ class Table:
         hash_key: Buffer,
         start: Buffer = ...,
         stop: Buffer = ...,
-        *,
-        start_inclusive: bool = True,
-        stop_inclusive: bool = False,
-        filter: Filter | None = None,
-        max_count: int = 100,
-        max_bytes: int = 100_000,
-        reverse: bool = False,
-        no_value: bool = False,
+        **options: Unpack[RangeOptions],
     ) -> Entries: ...
     def get_sort_keys(self, hash_key: Buffer) -> SortKeys: ...
     def sort_key_count(self, hash_key: Buffer) -> int: ...
@@ -192,69 +183,25 @@ class Table:
         hash_key: Buffer,
         start: Buffer = ...,
         stop: Buffer = ...,
-        *,
-        start_inclusive: bool = True,
-        stop_inclusive: bool = False,
-        filter: Filter | None = None,
+        **options: Unpack[DelRangeOptions],
     ) -> int: ...
-    def get_unordered_scanners(
-        self,
-        max_split_count: int,
-        *,
-        batch_size: int = 1000,
-        hash_key_filter: Filter | None = None,
-        sort_key_filter: Filter | None = None,
-        no_value: bool = False,
-        return_ttl: bool = False,
-    ) -> list[Scanner]: ...
+    def get_unordered_scanners(self, max_split_count: int, **options: Unpack[ScanOptions]) -> list[Scanner]: ...
     def pages(
         self,
         hash_key: Buffer,
         start: Buffer = ...,
         stop: Buffer = ...,
-        *,
-        start_inclusive: bool = True,
-        stop_inclusive: bool = False,
-        filter: Filter | None = None,
-        max_count: int = 100,
-        max_bytes: int = 100_000,
-        reverse: bool = False,
-        no_value: bool = False,
+        **options: Unpack[RangeOptions],
     ) -> Pager: ...
     def get_scanner(
         self,
         hash_key: Buffer,
         start: Buffer = ...,
         stop: Buffer = ...,
-        *,
-        batch_size: int = 1000,
-        start_inclusive: bool = True,
-        stop_inclusive: bool = False,
-        hash_key_filter: Filter | None = None,
-        sort_key_filter: Filter | None = None,
-        no_value: bool = False,
-        return_ttl: bool = False,
+        **options: Unpack[RangeScanOptions],
     ) -> Scanner: ...
-    def scan_all(
-        self,
-        parallel: int = 8,
-        *,
-        batch_size: int = 1000,
-        hash_key_filter: Filter | None = None,
-        sort_key_filter: Filter | None = None,
-        no_value: bool = False,
-        return_ttl: bool = False,
-    ) -> Scanner: ...
-    def resume_scanner(
-        self,
-        token: ResumeToken,
-        *,
-        batch_size: int = 1000,
-        hash_key_filter: Filter | None = None,
-        sort_key_filter: Filter | None = None,
-        no_value: bool = False,
-        return_ttl: bool = False,
-    ) -> Scanner: ...
+    def scan_all(self, parallel: int = 8, **options: Unpack[ScanOptions]) -> Scanner: ...
+    def resume_scanner(self, token: ResumeToken, **options: Unpack[ScanOptions]) -> Scanner: ...
 
 @final
 class Admin:
@@ -346,6 +293,7 @@ class AsyncTable:
     def with_attempts(self, attempts: int) -> AsyncTable: ...
     def with_hedged_reads(self, after: _Seconds | None) -> AsyncTable: ...
     def with_compression(self, compression: bool) -> AsyncTable: ...
+    def with_empty_hash_keys(self, allowed: bool) -> AsyncTable: ...
     def partition_count(self) -> Call[int]: ...
     def get(self, hash_key: Buffer, sort_key: Buffer) -> Call[bytes | None]: ...
     def exist(self, hash_key: Buffer, sort_key: Buffer) -> Call[bool]: ...
@@ -373,14 +321,7 @@ class AsyncTable:
         hash_key: Buffer,
         start: Buffer = ...,
         stop: Buffer = ...,
-        *,
-        start_inclusive: bool = True,
-        stop_inclusive: bool = False,
-        filter: Filter | None = None,
-        max_count: int = 100,
-        max_bytes: int = 100_000,
-        reverse: bool = False,
-        no_value: bool = False,
+        **options: Unpack[RangeOptions],
     ) -> Call[Entries]: ...
     def get_sort_keys(self, hash_key: Buffer) -> Call[SortKeys]: ...
     def sort_key_count(self, hash_key: Buffer) -> Call[int]: ...
@@ -459,69 +400,29 @@ class AsyncTable:
         hash_key: Buffer,
         start: Buffer = ...,
         stop: Buffer = ...,
-        *,
-        start_inclusive: bool = True,
-        stop_inclusive: bool = False,
-        filter: Filter | None = None,
+        **options: Unpack[DelRangeOptions],
     ) -> Call[int]: ...
     def get_unordered_scanners(
         self,
         max_split_count: int,
-        *,
-        batch_size: int = 1000,
-        hash_key_filter: Filter | None = None,
-        sort_key_filter: Filter | None = None,
-        no_value: bool = False,
-        return_ttl: bool = False,
+        **options: Unpack[ScanOptions],
     ) -> Call[list[AsyncScanner]]: ...
     def pages(
         self,
         hash_key: Buffer,
         start: Buffer = ...,
         stop: Buffer = ...,
-        *,
-        start_inclusive: bool = True,
-        stop_inclusive: bool = False,
-        filter: Filter | None = None,
-        max_count: int = 100,
-        max_bytes: int = 100_000,
-        reverse: bool = False,
-        no_value: bool = False,
+        **options: Unpack[RangeOptions],
     ) -> AsyncPager: ...
     def get_scanner(
         self,
         hash_key: Buffer,
         start: Buffer = ...,
         stop: Buffer = ...,
-        *,
-        batch_size: int = 1000,
-        start_inclusive: bool = True,
-        stop_inclusive: bool = False,
-        hash_key_filter: Filter | None = None,
-        sort_key_filter: Filter | None = None,
-        no_value: bool = False,
-        return_ttl: bool = False,
+        **options: Unpack[RangeScanOptions],
     ) -> AsyncScanner: ...
-    def scan_all(
-        self,
-        parallel: int = 8,
-        *,
-        batch_size: int = 1000,
-        hash_key_filter: Filter | None = None,
-        sort_key_filter: Filter | None = None,
-        no_value: bool = False,
-        return_ttl: bool = False,
-    ) -> AsyncScanner: ...
-    def resume_scanner(
-        self,
-        token: ResumeToken,
-        *,
-        batch_size: int = 1000,
-        hash_key_filter: Filter | None = None,
-        sort_key_filter: Filter | None = None,
-        no_value: bool = False,
-        return_ttl: bool = False,
-    ) -> AsyncScanner: ...
+    def scan_all(self, parallel: int = 8, **options: Unpack[ScanOptions]) -> AsyncScanner: ...
+    def resume_scanner(self, token: ResumeToken, **options: Unpack[ScanOptions]) -> AsyncScanner: ...
 
 @final
 class AsyncAdmin:

@@ -15,6 +15,7 @@ it has in URLs too.
 
 from charioteer._charioteer.memcached import AsyncClient, AsyncServerChanges, Client, ServerChanges
 
+from . import _compute as _compute
 from . import codecs
 from ._options import (
     Bytes,

@@ -46,6 +46,8 @@ class ClientOptions(TypedDict, total=False):
             "rendezvous",
             "gomemcached",
             "ketama",
+            "ketama-spy",
+            "ketama-fnv1a",
             "ketama-weighted",
             "modulo",
             "modulo-md5",

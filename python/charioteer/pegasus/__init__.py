@@ -33,6 +33,8 @@ from charioteer._charioteer.pegasus import (
     Table,
 )
 
+from ._options import DelRangeOptions, RangeOptions, RangeScanOptions, ScanOptions
+
 __all__ = [
     "Admin",
     "AsyncAdmin",
@@ -44,14 +46,18 @@ __all__ = [
     "CheckResult",
     "Client",
     "CompareExchangeResult",
+    "DelRangeOptions",
     "Entries",
     "Filter",
     "Mutation",
     "NodeInfo",
     "Pager",
     "PartitionInfo",
+    "RangeOptions",
+    "RangeScanOptions",
     "ResumeToken",
     "Row",
+    "ScanOptions",
     "Scanner",
     "SortKeys",
     "Table",

@@ -19,11 +19,13 @@ or timedeltas; timestamps of PD's clock are integers. What a client can be told 
 """
 
 from charioteer._charioteer.tikv import (
+    AsyncPipelinedTransaction,
     AsyncRawClient,
     AsyncScanner,
     AsyncSnapshot,
     AsyncTransaction,
     AsyncTxnClient,
+    PipelinedTransaction,
     RawClient,
     Savepoint,
     Scanner,
@@ -32,7 +34,18 @@ from charioteer._charioteer.tikv import (
     TxnClient,
 )
 
-from ._options import Bytes, ClientOptions, ReadFrom, Rows, ScanOptions, Seconds, SnapshotOptions, TxnOptions
+from . import _run as _run
+from ._options import (
+    Bytes,
+    ClientOptions,
+    PipelinedOptions,
+    ReadFrom,
+    Rows,
+    ScanOptions,
+    Seconds,
+    SnapshotOptions,
+    TxnOptions,
+)
 from ._records import (
     Checksum,
     CoprocessorReply,
@@ -60,6 +73,7 @@ from .errors import (
 
 __all__ = [
     "AssertionFailed",
+    "AsyncPipelinedTransaction",
     "AsyncRawClient",
     "AsyncScanner",
     "AsyncSnapshot",
@@ -77,6 +91,8 @@ __all__ = [
     "KeyLocked",
     "Lock",
     "LockWaitTimeout",
+    "PipelinedOptions",
+    "PipelinedTransaction",
     "RawClient",
     "ReadFrom",
     "RegionInfo",

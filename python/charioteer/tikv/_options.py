@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Literal, TypedDict, Union
 
-__all__ = ["Bytes", "ClientOptions", "ReadFrom", "Rows", "ScanOptions", "Seconds", "SnapshotOptions", "TxnOptions"]
+__all__ = [
+    "Bytes",
+    "ClientOptions",
+    "PipelinedOptions",
+    "ReadFrom",
+    "Rows",
+    "ScanOptions",
+    "Seconds",
+    "SnapshotOptions",
+    "TxnOptions",
+]
 
 #: Keys and values as calls take them; others that have bytes will do as well.
 Bytes = Union[bytes, bytearray, memoryview]
@@ -126,3 +136,14 @@ class TxnOptions(SnapshotOptions, total=False):
     max_bytes: int | None
     #: At which timestamp it begins, which PD has given before. Default at one of now.
     start_ts: int | None
+    #: How closely stores look at what is asserted of keys: not at all, where they read the key's versions anyway, or always. Default `strict`.
+    assertions: Literal["off", "fast", "strict"]
+
+
+class PipelinedOptions(SnapshotOptions, total=False):
+    """How a transaction is written bit by bit."""
+
+    #: How many bytes of keys and values are kept before they are sent. Default 16 MiB.
+    flush_bytes: int
+    #: How many requests of one such part are under way at a time. Default as the client's batches.
+    concurrency: int | None

@@ -14,6 +14,9 @@ use super::error::raised;
 
 /// What a call gives.
 pub(crate) trait Answer: Send + 'static {
+    /// Whether making it Python's takes something out of a place where another might find it.
+    const TAKES: bool = false;
+
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
 }
 
@@ -29,7 +32,7 @@ macro_rules! answers_as_they_are {
     };
 }
 
-answers_as_they_are! { bool, i32, i64, u32, u64, usize, f64, String, BTreeMap<String, String>, }
+answers_as_they_are! { bool, i32, i64, u32, u64, usize, f64, String, &'static str, BTreeMap<String, String>, }
 
 impl Answer for () {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -242,6 +242,8 @@ impl<S: Source> State<S> {
 }
 
 impl<S: Source> Answer for Arrival<S> {
+    const TAKES: bool = true;
+
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         if self.is_taken_here {
             return ().into_python(py);

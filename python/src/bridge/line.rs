@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
+use futures_util::{Stream, StreamExt};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::post::{Mailbox, Post};
 use super::wait::Driver;
@@ -48,6 +50,19 @@ impl Line {
         }
     }
 
+    /// Has a function called with what comes, for as long as anything does: on a thread of its own, or by the loop that runs now.
+    pub(crate) fn tell<T: Answer>(
+        &self,
+        py: Python<'_>,
+        news: impl Stream<Item = T> + Send + Unpin + 'static,
+        listener: Py<PyAny>,
+    ) -> PyResult<()> {
+        match self {
+            Self::Wait(_) => tell_on_a_thread(news, listener),
+            Self::Post(post) => post.tell(py, news, listener),
+        }
+    }
+
     /// What is there already, where all that is done with it is that it is awaited.
     pub(crate) fn ready<'py>(&self, answer: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self {
@@ -71,6 +86,30 @@ impl Line {
             Self::Post(post) => post.enter(),
         }
     }
+}
+
+/// The thread ends with the news.
+fn tell_on_a_thread<T: Answer>(
+    mut news: impl Stream<Item = T> + Send + Unpin + 'static,
+    listener: Py<PyAny>,
+) -> PyResult<()> {
+    let waiting = tokio::runtime::Builder::new_current_thread().build()?;
+    let told = move |py: Python<'_>, news: T| {
+        let told = news.into_python(py).and_then(|news| listener.bind(py).call1(news.cast_into::<PyTuple>()?));
+        if let Err(error) = told {
+            error.write_unraisable(py, Some(listener.bind(py)));
+        }
+    };
+    let listening = std::thread::Builder::new().name("charioteer-news".to_owned());
+    listening.spawn(move || {
+        while let Some(news) = waiting.block_on(news.next()) {
+            // None when Python is about to end.
+            if Python::try_attach(|py| told(py, news)).is_none() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
 }
 
 /// An object of the sync class or of the asyncio one, as its line has it: `object!(py, line, base => Table | AsyncTable)`.

@@ -4,9 +4,10 @@
 //! into an event: the thread says now and then from which level on somebody listens.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -15,38 +16,30 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_core::LevelFilter;
 
-use super::fork::generation;
+use super::fork::{generation, of_this_process};
 
 /// More events than these are not kept; how many were not is told.
 const KEPT: usize = 1000;
 
 /// From which of Python's levels on somebody listens; 255 is nobody.
 static LISTENED: AtomicU8 = AtomicU8::new(30);
-/// Where the process that loaded the module has its events lie.
-static FIRST: Desk = Desk::new();
-
-/// Where events lie until they are taken. Each process has one of its own: of that of the process before a fork, the lock may be held
-/// by a thread that is not there any more.
+/// Where events lie until they are taken. Each process has one of its own.
 struct Desk {
     queue: Mutex<Queue>,
     arrived: Condvar,
     has_stopped: AtomicBool,
-    /// That of the child, in the child.
-    next: OnceLock<&'static Self>,
 }
 
 impl Desk {
-    const fn new() -> Self {
-        Self {
-            queue: Mutex::new(Queue { events: VecDeque::new(), passed_over: 0 }),
-            arrived: Condvar::new(),
-            has_stopped: AtomicBool::new(false),
-            next: OnceLock::new(),
-        }
-    }
-
     fn of_this_process() -> &'static Self {
-        std::iter::successors(Some(&FIRST), |desk| desk.next.get().copied()).last().unwrap_or(&FIRST)
+        let Ok(desk) = of_this_process(|| {
+            Ok::<_, Infallible>(Self {
+                queue: Mutex::new(Queue { events: VecDeque::new(), passed_over: 0 }),
+                arrived: Condvar::new(),
+                has_stopped: AtomicBool::new(false),
+            })
+        });
+        desk
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -63,12 +56,6 @@ impl Desk {
         let waited = self.arrived.wait_timeout_while(self.queue(), at_most, is_idle);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
-}
-
-/// Begins anew in the child of a fork.
-pub(super) fn after_fork() {
-    // Nobody else is there who could have done so.
-    let _ = Desk::of_this_process().next.set(Box::leak(Box::new(Desk::new())));
 }
 
 struct Queue {

@@ -7,7 +7,7 @@
 //! # How a client is added
 //! 1. Each handle is a `#[pyclass(subclass)]`, the base, that has its [`Line`], an [`Own`] of the Rust handle, and all methods; a method
 //!    gives `self.line.carry(py, async move { … })`. Two empty classes extend it, the sync and the asyncio one, which add what only
-//!    one of them has: `__enter__` and `__iter__`, or `__aenter__` and `__aiter__`. So both have the same methods.
+//!    one of them has: `__enter__` and `__iter__`, or `__aenter__` and `__aiter__` (`face`). So both have the same methods.
 //! 2. What its calls give implements [`Answer`], and its errors [`Raise`].
 //! 3. Keys come as [`Key`], values as [`Value`], times as [`Seconds`].
 //! 4. What gives one thing after the other is a [`Source`](feed::Source) in a [`Feed`](feed::Feed).
@@ -15,6 +15,7 @@
 mod answer;
 mod echo;
 mod error;
+mod face;
 pub(crate) mod feed;
 mod fork;
 mod input;
@@ -28,8 +29,9 @@ use answer::Ready;
 pub(crate) use answer::{Answer, Each, named, python};
 pub(crate) use echo::Echo;
 pub(crate) use error::{Raise, raised, told};
-pub(crate) use fork::{Own, after_fork, generation};
+pub(crate) use face::{async_face, iterator_faces, sync_face};
+pub(crate) use fork::{Own, after_fork, of_this_process};
 pub(crate) use input::{Key, Pairs, Seconds, Value, keys, text};
 pub(crate) use line::{Line, object};
 pub(crate) use log::{listen, log_level, next_logs, stop_logs};
-pub(crate) use post::{Mailbox, is_closed};
+pub(crate) use post::Mailbox;

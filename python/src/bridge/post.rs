@@ -1,31 +1,35 @@
 //! Calls whose answers come later: those of asyncio's classes.
 //!
-//! A call runs in the background, and Python has a future of its loop for it. What has come of calls is put into the loop's [`Mailbox`],
+//! A call begins at once, goes on in the background, and Python has a future of its loop for it. What has come of it is put into the loop's [`Mailbox`],
 //! whose bell is something that loops can wait for, like a socket: it is rung once for all that comes until the loop looks, by
 //! threads that need nothing of Python's for it, and least of all its lock. When a future is cancelled, its call goes on, and its
 //! answer is dropped when the loop comes upon it.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, Stream, StreamExt};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
 use tokio::runtime::{EnterGuard, Handle};
 
 use super::error::{Panicked, forked};
-use super::fork::generation;
+use super::fork::{generation, of_this_process};
 use super::{Answer, Raise, python};
 use background::background;
+use begun::begin;
 use bell::Bell;
 
 mod background;
+mod begun;
 mod bell;
 
 /// What the handles of an asyncio client have to make calls with.
@@ -38,7 +42,11 @@ pub(crate) struct Post {
 
 impl Post {
     pub(super) fn new(mailbox: Option<&Bound<'_, Mailbox>>) -> PyResult<Self> {
-        let mailbox = mailbox.map(|mailbox| Arc::clone(&mailbox.get().0));
+        let mailbox = mailbox.map(|mailbox| (mailbox.py(), Arc::clone(&mailbox.get().0)));
+        let mailbox = match mailbox {
+            Some((py, mailbox)) if mailbox.generation != generation() => return Err(forked(py)),
+            mailbox => mailbox.map(|(_, mailbox)| mailbox),
+        };
         Ok(Self { background: background()?, mailbox })
     }
 
@@ -55,15 +63,38 @@ impl Post {
         let mailbox = self.mailbox(py)?;
         let promise = mailbox.make.call0(py)?;
         let kept = promise.clone_ref(py);
-        self.background.spawn(async move {
+        // Put together so that the call's own state, which is large, is not kept twice, as an async block would.
+        let told = AssertUnwindSafe(call).catch_unwind().map(move |outcome| {
             // Whoever awaits it is told in any case.
-            let outcome: Box<dyn Outcome> = match AssertUnwindSafe(call).catch_unwind().await {
+            let outcome: Box<dyn Outcome> = match outcome {
                 Ok(outcome) => Box::new(outcome),
                 Err(payload) => Box::new(Err::<(), _>(Panicked::on(&*payload))),
             };
-            mailbox.deliver(Delivery { promise: kept, outcome });
+            mailbox.deliver(Delivery::Answer { promise: kept, outcome });
         });
+        begin(&self.background, told);
         Ok(promise.into_bound(py))
+    }
+
+    /// Has a function called, on the loop that runs now, with what comes, for as long as anything does.
+    pub(super) fn tell<T: Answer>(
+        &self,
+        py: Python<'_>,
+        mut news: impl Stream<Item = T> + Send + Unpin + 'static,
+        listener: Py<PyAny>,
+    ) -> PyResult<()> {
+        let (mailbox, listener) = (Arc::downgrade(&self.mailbox(py)?), Arc::new(listener));
+        self.background.spawn(async move {
+            while let Some(news) = news.next().await {
+                // Nobody hears of anything any more when the loop is gone.
+                let Some(mailbox) = mailbox.upgrade() else { return };
+                mailbox.deliver(Delivery::News {
+                    listener: Arc::clone(&listener),
+                    news: Box::new(Ok::<_, Infallible>(news)),
+                });
+            }
+        });
+        Ok(())
     }
 
     /// What a call would give whose answer has come already.
@@ -83,19 +114,31 @@ impl Post {
     }
 }
 
-/// What has come of a call.
-struct Delivery {
-    /// It has `set_result` and `set_exception`.
-    promise: Py<PyAny>,
-    outcome: Box<dyn Outcome>,
+/// What is brought to a loop.
+enum Delivery {
+    /// What has come of a call.
+    Answer {
+        /// It has `set_result` and `set_exception`.
+        promise: Py<PyAny>,
+        outcome: Box<dyn Outcome>,
+    },
+    /// What a function is called with.
+    News { listener: Arc<Py<PyAny>>, news: Box<dyn Outcome> },
 }
 
 /// An answer or an error, until there is somebody to make it Python's.
 trait Outcome: Send {
+    /// Whether opening it takes something out of a place where another might find it.
+    fn takes(&self) -> bool;
+
     fn open(self: Box<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
 }
 
 impl<T: Answer, E: Raise> Outcome for Result<T, E> {
+    fn takes(&self) -> bool {
+        T::TAKES
+    }
+
     fn open(self: Box<Self>, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match *self {
             Ok(answer) => answer.into_python(py),
@@ -106,16 +149,30 @@ impl<T: Answer, E: Raise> Outcome for Result<T, E> {
 
 impl Delivery {
     fn hand_over(self, py: Python<'_>) -> PyResult<()> {
-        let promise = self.promise.bind(py);
-        // Cancelled meanwhile, if so; its answer is not even looked at.
-        if promise.call_method0(intern!(py, "done"))?.is_truthy()? {
-            return Ok(());
+        match self {
+            Self::Answer { promise, outcome } => answer(promise.bind(py), outcome),
+            Self::News { listener, news } => {
+                listener.bind(py).call1(news.open(py)?.cast_into::<PyTuple>()?)?;
+                Ok(())
+            }
         }
-        match self.outcome.open(py) {
-            Ok(answer) => promise.call_method1(intern!(py, "set_result"), (answer,))?,
-            Err(error) => promise.call_method1(intern!(py, "set_exception"), (error.into_value(py),))?,
-        };
-        Ok(())
+    }
+}
+
+fn answer(promise: &Bound<'_, PyAny>, outcome: Box<dyn Outcome>) -> PyResult<()> {
+    let py = promise.py();
+    let is_done = || promise.call_method0(intern!(py, "done"))?.is_truthy();
+    // Cancelled meanwhile, if so: what would be taken out of its place for it stays there.
+    if outcome.takes() && is_done()? {
+        return Ok(());
+    }
+    let told = match outcome.open(py) {
+        Ok(answer) => promise.call_method1(intern!(py, "set_result"), (answer,)),
+        Err(error) => promise.call_method1(intern!(py, "set_exception"), (error.into_value(py),)),
+    };
+    match told {
+        Err(error) if !is_done()? => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -153,7 +210,15 @@ struct Inner {
 }
 
 /// asyncio's loops that have mailboxes. They are held, so that no other comes to lie in the same place of memory.
-static LOOPS: Mutex<Vec<(Py<PyAny>, Arc<Inner>)>> = Mutex::new(Vec::new());
+#[derive(Default)]
+struct Loops(Mutex<Vec<(Py<PyAny>, Arc<Inner>)>>);
+
+impl Loops {
+    fn of_this_process() -> &'static Self {
+        let Ok(loops) = of_this_process(|| Ok::<_, Infallible>(Self::default()));
+        loops
+    }
+}
 
 thread_local! {
     /// The loop for which this thread asked last, by its place in memory.
@@ -186,9 +251,10 @@ impl Inner {
 
     fn of_loop(running: &Bound<'_, PyAny>) -> PyResult<Arc<Self>> {
         let py = running.py();
-        let known = LOOPS.lock().iter().find(|(known, _)| known.is(running)).map(|(_, mailbox)| Arc::clone(mailbox));
+        let open = &Loops::of_this_process().0;
+        let known = open.lock().iter().find(|(known, _)| known.is(running)).map(|(_, mailbox)| Arc::clone(mailbox));
         if let Some(mailbox) = known {
-            return if mailbox.generation == generation() { Ok(mailbox) } else { Err(forked(py)) };
+            return Ok(mailbox);
         }
         let make = python!(py, "charioteer._call", "maker")?.call1((running,))?;
         let mailbox = Arc::new(Self::new(make.unbind())?);
@@ -200,10 +266,10 @@ impl Inner {
             why
         })?;
         // Taken out before any of it is let go of, which may run whatever Python likes to.
-        let mut loops = std::mem::take(&mut *LOOPS.lock());
+        let mut loops = std::mem::take(&mut *open.lock());
         let closed: Vec<_> = loops.extract_if(.., |(known, _)| is_closed(known.bind(py))).collect();
         loops.push((running.clone().unbind(), Arc::clone(&mailbox)));
-        LOOPS.lock().append(&mut loops);
+        open.lock().append(&mut loops);
         drop(closed);
         Ok(mailbox)
     }
@@ -216,8 +282,11 @@ impl Inner {
         }
     }
 
-    /// Hands out what has come, on the loop's thread.
+    /// Hands out what has come, on the loop's thread. In the child of a fork nothing comes; the bell is the process' before it.
     fn drain(&self, py: Python<'_>) {
+        if self.generation != generation() {
+            return;
+        }
         self.bell.silence();
         self.rung.store(false, Ordering::SeqCst);
         let deliveries = std::mem::take(&mut *self.deliveries.lock());
@@ -230,6 +299,6 @@ impl Inner {
 }
 
 /// Whether a loop of asyncio's has ended.
-pub(crate) fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
+fn is_closed(event_loop: &Bound<'_, PyAny>) -> bool {
     event_loop.call_method0("is_closed").and_then(|closed| closed.is_truthy()).unwrap_or(true)
 }

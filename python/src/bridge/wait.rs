@@ -7,20 +7,20 @@
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio::sync::Notify;
 
 use super::Raise;
 use super::error::{Panicked, no_threads};
-use super::fork::generation;
+use super::fork::of_this_process;
 use super::signal;
 
 /// How often the keeper looks whether anybody drives.
@@ -47,21 +47,14 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn of_this_process() -> PyResult<&'static Self> {
-        static DRIVER: Mutex<Option<(u64, &'static Driver)>> = Mutex::new(None);
-        let mut driver = DRIVER.lock();
-        if let Some((of, driver)) = *driver
-            && of == generation()
-        {
-            return Ok(driver);
-        }
-        let made = Self::start().map_err(|error| Python::attach(|py| no_threads(py, &error)))?;
-        *driver = Some((generation(), made));
-        Ok(made)
+        let driver: &Arc<Self> =
+            of_this_process(Self::start).map_err(|error| Python::attach(|py| no_threads(py, &error)))?;
+        Ok(driver)
     }
 
-    fn start() -> std::io::Result<&'static Self> {
+    fn start() -> std::io::Result<Arc<Self>> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let driver: &'static Self = Box::leak(Box::new(Self {
+        let driver = Arc::new(Self {
             runtime,
             waiting: AtomicUsize::new(0),
             waited: AtomicU64::new(0),
@@ -69,8 +62,9 @@ impl Driver {
             wanted: Notify::new(),
             main: AtomicWaker::new(),
             look: AtomicBool::new(false),
-        }));
-        std::thread::Builder::new().name("charioteer-keeper".to_owned()).spawn(|| driver.keep())?;
+        });
+        let kept = Arc::clone(&driver);
+        std::thread::Builder::new().name("charioteer-keeper".to_owned()).spawn(move || kept.keep())?;
         Ok(driver)
     }
 

@@ -10,7 +10,7 @@ use super::changes;
 use super::codec::{Codec, Read};
 use super::compute::begin;
 use super::options::{self, Keep};
-use crate::bridge::{self, Each, Key, Line, Own, Seconds, Value, object, python, raised};
+use crate::bridge::{self, Each, Key, Line, Own, Seconds, Value, async_face, object, python, raised, sync_face};
 
 /// What both clients have.
 #[pyclass(frozen, subclass, name = "_Client", module = "charioteer.memcached")]
@@ -35,6 +35,7 @@ impl ClientBase {
         codec: Option<Py<PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
+        bridge::listen(servers.py())?;
         let options = options::client(servers, options)?;
         let client = {
             let _entered = line.enter();
@@ -57,8 +58,7 @@ impl ClientBase {
     }
 }
 
-#[pymethods]
-impl Client {
+sync_face! { Client: ClientBase {
     #[new]
     #[pyo3(signature = (servers, *, codec = None, **options))]
     fn new(
@@ -68,19 +68,9 @@ impl Client {
     ) -> PyResult<PyClassInitializer<Self>> {
         Ok(PyClassInitializer::from(ClientBase::new(Line::wait()?, servers, codec, options)?).add_subclass(Self))
     }
+} }
 
-    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        this
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) {
-        this.as_super().get().close();
-    }
-}
-
-#[pymethods]
-impl AsyncClient {
+async_face! { AsyncClient: ClientBase {
     #[new]
     #[pyo3(signature = (servers, *, codec = None, **options))]
     fn new(
@@ -90,18 +80,7 @@ impl AsyncClient {
     ) -> PyResult<PyClassInitializer<Self>> {
         Ok(PyClassInitializer::from(ClientBase::new(Line::post(None)?, servers, codec, options)?).add_subclass(Self))
     }
-
-    fn __aenter__<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        this.as_super().get().line.ready(this.clone().into_any())
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __aexit__<'py>(this: &Bound<'py, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let base = this.as_super().get();
-        base.close();
-        base.line.ready(this.py().None().into_bound(this.py()))
-    }
-}
+} }
 
 #[pymethods]
 impl ClientBase {

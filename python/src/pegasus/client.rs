@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use charioteer::pegasus::{self, Options};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::PyString;
 
 use super::admin::{Admin, AdminBase, AsyncAdmin};
 use super::table::OpenTable;
-use crate::bridge::{Line, Mailbox, Own, Seconds, object, raised};
+use crate::bridge::{Line, Mailbox, Own, Seconds, async_face, object, raised, sync_face};
 use crate::stats;
 
 /// What sync and asyncio clients have in common, which is all but how answers come.
@@ -111,14 +111,13 @@ macro_rules! options_of {
 
 macro_rules! client_class {
     (
-        $(#[$meta:meta])* $class:ident, $line:expr $(, $mailbox:ident: ($($given:tt)+))?; $($methods:tt)*
+        $(#[$meta:meta])* $face:ident: $class:ident, $line:expr $(, $mailbox:ident: ($($given:tt)+))?
     ) => {
         $(#[$meta])*
         #[pyclass(extends = ClientBase, frozen, module = "charioteer.pegasus")]
         pub(crate) struct $class;
 
-        #[pymethods]
-        impl $class {
+        $face! { $class: ClientBase {
             #[new]
             #[pyo3(signature = (
                 cluster, *, operation_timeout=None, meta_timeout=None, connect_timeout=None, connections_per_node=None,
@@ -146,39 +145,16 @@ macro_rules! client_class {
                 let base = ClientBase::new(cluster.py(), $line, told)?;
                 Ok(PyClassInitializer::from(base).add_subclass(Self))
             }
-
-            $($methods)*
-        }
+        } }
     };
 }
 
 client_class! {
     /// A client of a cluster of Apache Pegasus, whose calls wait for their answers.
-    Client, Line::wait()?;
-
-    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        this
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(this: Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) {
-        this.as_super().get().close();
-    }
+    sync_face: Client, Line::wait()?
 }
 
 client_class! {
     /// A client of a cluster of Apache Pegasus, for asyncio: what its calls give is awaited.
-    AsyncClient, Line::post(mailbox)?, mailbox: (Option<&Bound<'_, Mailbox>>);
-
-    fn __aenter__(this: Bound<'_, Self>) -> PyResult<Bound<'_, PyAny>> {
-        let line = this.as_super().get().line.clone();
-        line.ready(this.into_any())
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __aexit__<'py>(this: Bound<'py, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        let base = this.as_super().get();
-        base.close();
-        base.line.ready(this.py().None().into_bound(this.py()))
-    }
+    async_face: AsyncClient, Line::post(mailbox)?, mailbox: (Option<&Bound<'_, Mailbox>>)
 }

@@ -8,13 +8,7 @@ use crate::bridge::{Key, Seconds, Value};
 /// Which keys are wanted: `Filter.prefix(b"2026-")`, `Filter.postfix(…)`, `Filter.anywhere(…)`.
 #[pyclass(frozen, eq, module = "charioteer.pegasus")]
 #[derive(PartialEq)]
-pub(crate) struct Filter(pegasus::Filter);
-
-impl Filter {
-    pub(super) fn or_all(filter: Option<&Bound<'_, Self>>) -> pegasus::Filter {
-        filter.map_or(pegasus::Filter::All, |filter| filter.get().0.clone())
-    }
-}
+pub(crate) struct Filter(pub(super) pegasus::Filter);
 
 #[pymethods]
 impl Filter {

@@ -4,6 +4,7 @@ mod admin;
 mod answers;
 mod client;
 mod conditions;
+mod options;
 mod scan;
 mod table;
 

@@ -4,35 +4,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use charioteer::Error;
-use charioteer::pegasus::{self, Entry, Row, ScanOptions};
+use charioteer::pegasus::{self, Entry, Row};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{SelectAll, Stream};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict};
 
 use super::answers::seconds;
-use super::conditions::Filter;
 use crate::bridge::feed::{Feed, Source, Taken};
-use crate::bridge::{Answer, Line, named, python, raised};
-
-/// What is said of a scan.
-pub(super) struct ScanTerms;
-
-impl ScanTerms {
-    pub(super) fn options(
-        batch_size: u32,
-        (hash_key_filter, sort_key_filter): (Option<&Bound<'_, Filter>>, Option<&Bound<'_, Filter>>),
-        no_value: bool,
-        return_ttl: bool,
-    ) -> ScanOptions {
-        let mut options = ScanOptions::default();
-        options.batch_size = batch_size;
-        options.hash_key_filter = Filter::or_all(hash_key_filter);
-        options.sort_key_filter = Filter::or_all(sort_key_filter);
-        (options.no_value, options.return_ttl) = (no_value, return_ttl);
-        options
-    }
-}
+use crate::bridge::{Answer, Line, iterator_faces, named, python, raised};
 
 /// Where rows come from: one scanner, or all of a table's, which are opened when the first row is asked for.
 #[expect(clippy::large_enum_variant, reason = "each is in a feed of its own, and mostly a scanner")]
@@ -182,76 +162,25 @@ impl Rows {
     }
 }
 
-/// The classes of what gives one thing after the other.
-macro_rules! iterators {
-    ($($base:ident: $(#[$meta:meta])* $sync:ident, $(#[$async_meta:meta])* $async:ident;)*) => {
-        $(
-            $(#[$meta])*
-            #[pyclass(extends = $base, frozen, module = "charioteer.pegasus")]
-            pub(crate) struct $sync;
+/// A scan under way: an iterator of rows.
+#[pyclass(extends = ScannerBase, frozen, module = "charioteer.pegasus")]
+pub(crate) struct Scanner;
 
-            #[pymethods]
-            impl $sync {
-                fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-                    this
-                }
+/// A scan under way, for asyncio: rows come by `async for`.
+#[pyclass(extends = ScannerBase, frozen, module = "charioteer.pegasus")]
+pub(crate) struct AsyncScanner;
 
-                fn __next__(this: Bound<'_, Self>) -> PyResult<Bound<'_, PyAny>> {
-                    this.as_super().get().feed.iterate(this.py())
-                }
+iterator_faces! { ScannerBase: Scanner, AsyncScanner }
 
-                fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-                    this
-                }
+/// A range that is read page by page: an iterator of pages, each a dict of sort keys and values.
+#[pyclass(extends = PagerBase, frozen, module = "charioteer.pegasus")]
+pub(crate) struct Pager;
 
-                #[pyo3(signature = (*_exception))]
-                fn __exit__(this: Bound<'_, Self>, _exception: &Bound<'_, PyTuple>) {
-                    this.as_super().get().feed.close();
-                }
-            }
+/// A range that is read page by page, for asyncio.
+#[pyclass(extends = PagerBase, frozen, module = "charioteer.pegasus")]
+pub(crate) struct AsyncPager;
 
-            $(#[$async_meta])*
-            #[pyclass(extends = $base, frozen, module = "charioteer.pegasus")]
-            pub(crate) struct $async;
-
-            #[pymethods]
-            impl $async {
-                fn __aiter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-                    this
-                }
-
-                fn __anext__(this: Bound<'_, Self>) -> PyResult<Bound<'_, PyAny>> {
-                    this.as_super().get().feed.iterate(this.py())
-                }
-
-                fn __aenter__(this: Bound<'_, Self>) -> PyResult<Bound<'_, PyAny>> {
-                    let line = this.as_super().get().line.clone();
-                    line.ready(this.into_any())
-                }
-
-                #[pyo3(signature = (*_exception))]
-                fn __aexit__<'py>(this: Bound<'py, Self>, _exception: &Bound<'_, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-                    let base = this.as_super().get();
-                    base.feed.close();
-                    base.line.ready(this.py().None().into_bound(this.py()))
-                }
-            }
-        )*
-    };
-}
-
-iterators! {
-    ScannerBase:
-        /// A scan under way: an iterator of rows.
-        Scanner,
-        /// A scan under way, for asyncio: rows come by `async for`.
-        AsyncScanner;
-    PagerBase:
-        /// A range that is read page by page: an iterator of pages, each a dict of sort keys and values.
-        Pager,
-        /// A range that is read page by page, for asyncio.
-        AsyncPager;
-}
+iterator_faces! { PagerBase: Pager, AsyncPager }
 
 /// Pages of a range.
 pub(crate) struct Pages(Paging);

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use charioteer::Error;
 use charioteer::pegasus::{
-    self, CheckOptions, CounterTtl, DelRangeOptions, IncrOptions, MultiGetOptions, ResumeToken as Token, SetOptions,
+    self, CheckOptions, CounterTtl, IncrOptions, MultiGetOptions, ResumeToken as Token, SetOptions,
 };
 use futures_util::FutureExt;
 use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::answers::{SortKeys, seconds};
-use super::conditions::{Check, Filter, Mutation};
-use super::scan::{AsyncPager, AsyncScanner, Pager, PagerBase, ResumeToken, Rows, ScanTerms, Scanner, ScannerBase};
+use super::conditions::{Check, Mutation};
+use super::options;
+use super::scan::{AsyncPager, AsyncScanner, Pager, PagerBase, ResumeToken, Rows, Scanner, ScannerBase};
 use crate::bridge::{Answer, Each, Key, Line, Own, Pairs, Seconds, Value, keys, object, raised, text};
 
 /// What sync and asyncio tables have in common, which is all but how answers come.
@@ -86,6 +88,12 @@ impl TableBase {
         self.like(py, self.table()?.with_compression(compression))
     }
 
+    /// The same table, which takes empty hash keys or refuses them, as it does unless it is told otherwise. Each row of the empty hash key
+    /// can be had alone, and none together with others: they lie in all partitions.
+    fn with_empty_hash_keys<'py>(&self, py: Python<'py>, allowed: bool) -> PyResult<Bound<'py, PyAny>> {
+        self.like(py, self.table()?.with_empty_hash_keys(allowed))
+    }
+
     /// How many partitions the table has.
     fn partition_count<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let table = self.table()?;
@@ -149,31 +157,16 @@ impl TableBase {
 
     /// Rows of a hash key from one sort key to another: the start belongs to the range, the end does not, unless something else is
     /// said. An empty end is none, and the range goes on to the last row.
-    #[pyo3(signature = (
-        hash_key, start=Key::default(), stop=Key::default(), *, start_inclusive=true, stop_inclusive=false, filter=None,
-        max_count=100, max_bytes=100_000, reverse=false, no_value=false
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    #[pyo3(signature = (hash_key, start=Key::default(), stop=Key::default(), **options))]
     fn multi_get_range<'py>(
         &self,
         py: Python<'py>,
         hash_key: Key,
         start: Key,
         stop: Key,
-        start_inclusive: bool,
-        stop_inclusive: bool,
-        filter: Option<&Bound<'py, Filter>>,
-        max_count: u32,
-        max_bytes: u32,
-        reverse: bool,
-        no_value: bool,
+        options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let table = self.table()?;
-        let mut options = MultiGetOptions::default();
-        (options.start_inclusive, options.stop_inclusive) = (start_inclusive, stop_inclusive);
-        (options.max_count, options.max_bytes) = (max_count, max_bytes);
-        (options.reverse, options.no_value) = (reverse, no_value);
-        options.filter = Filter::or_all(filter);
+        let (table, options) = (self.table()?, options::range(options)?);
         self.line.carry(py, async move { table.multi_get_range_with(hash_key, start, stop, &options).await })
     }
 
@@ -342,98 +335,58 @@ impl TableBase {
     }
 
     /// Deletes the rows of a hash key from one sort key to another, a thousand at a time, and says how many.
-    #[pyo3(signature = (
-        hash_key, start=Key::default(), stop=Key::default(), *, start_inclusive=true, stop_inclusive=false, filter=None
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    #[pyo3(signature = (hash_key, start=Key::default(), stop=Key::default(), **options))]
     fn del_range<'py>(
         &self,
         py: Python<'py>,
         hash_key: Key,
         start: Key,
         stop: Key,
-        start_inclusive: bool,
-        stop_inclusive: bool,
-        filter: Option<&Bound<'py, Filter>>,
+        options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let table = self.table()?;
-        let mut options = DelRangeOptions::default();
-        (options.start_inclusive, options.stop_inclusive) = (start_inclusive, stop_inclusive);
-        options.filter = Filter::or_all(filter);
+        let (table, options) = (self.table()?, options::del_range(options)?);
         self.line.carry(py, async move { table.del_range_with(hash_key, start, stop, &options).await })
     }
 
     /// Reads a range page by page: each is what a `multi_get_range` with these options gives.
-    #[pyo3(signature = (
-        hash_key, start=Key::default(), stop=Key::default(), *, start_inclusive=true, stop_inclusive=false, filter=None,
-        max_count=100, max_bytes=100_000, reverse=false, no_value=false
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    #[pyo3(signature = (hash_key, start=Key::default(), stop=Key::default(), **options))]
     fn pages<'py>(
         &self,
         py: Python<'py>,
         hash_key: Key,
         start: Key,
         stop: Key,
-        start_inclusive: bool,
-        stop_inclusive: bool,
-        filter: Option<&Bound<'py, Filter>>,
-        max_count: u32,
-        max_bytes: u32,
-        reverse: bool,
-        no_value: bool,
+        options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut options = MultiGetOptions::default();
-        (options.start_inclusive, options.stop_inclusive) = (start_inclusive, stop_inclusive);
-        (options.max_count, options.max_bytes) = (max_count, max_bytes);
-        (options.reverse, options.no_value) = (reverse, no_value);
-        options.filter = Filter::or_all(filter);
+        let options = options::range(options)?;
         let pager = self.table()?.pages(hash_key, start, stop, &options).map_err(|error| raised(py, &error))?;
         object!(py, self.line, PagerBase::new(&self.line, pager) => Pager | AsyncPager)
     }
 
     /// Scans a hash key from one sort key to another. An empty end is none.
-    #[pyo3(signature = (
-        hash_key, start=Key::default(), stop=Key::default(), *, batch_size=1000, start_inclusive=true, stop_inclusive=false,
-        hash_key_filter=None, sort_key_filter=None, no_value=false, return_ttl=false
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    #[pyo3(signature = (hash_key, start=Key::default(), stop=Key::default(), **options))]
     fn get_scanner<'py>(
         &self,
         py: Python<'py>,
         hash_key: Key,
         start: Key,
         stop: Key,
-        batch_size: u32,
-        start_inclusive: bool,
-        stop_inclusive: bool,
-        hash_key_filter: Option<&Bound<'py, Filter>>,
-        sort_key_filter: Option<&Bound<'py, Filter>>,
-        no_value: bool,
-        return_ttl: bool,
+        options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut options = ScanTerms::options(batch_size, (hash_key_filter, sort_key_filter), no_value, return_ttl);
-        (options.start_inclusive, options.stop_inclusive) = (start_inclusive, stop_inclusive);
+        let options = options::scan(options, true)?;
         let scanner = self.table()?.get_scanner(hash_key, start, stop, &options);
         self.scanner(py, Rows::One(scanner.map_err(|error| raised(py, &error))?))
     }
 
     /// Scans the whole table with so many scanners at most, which together find every row once.
-    #[pyo3(signature = (
-        max_split_count, *, batch_size=1000, hash_key_filter=None, sort_key_filter=None, no_value=false, return_ttl=false
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    #[pyo3(signature = (max_split_count, **options))]
     fn get_unordered_scanners<'py>(
         &self,
         py: Python<'py>,
         max_split_count: usize,
-        batch_size: u32,
-        hash_key_filter: Option<&Bound<'py, Filter>>,
-        sort_key_filter: Option<&Bound<'py, Filter>>,
-        no_value: bool,
-        return_ttl: bool,
+        options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = ScanTerms::options(batch_size, (hash_key_filter, sort_key_filter), no_value, return_ttl);
+        let options = options::scan(options, false)?;
         let (line, table) = (self.line.clone(), self.table()?);
         self.line.carry(py, async move {
             let scanners = table.get_unordered_scanners(max_split_count, &options).await?;
@@ -443,43 +396,27 @@ impl TableBase {
     }
 
     /// All rows of the table, from `parallel` partitions at a time, as they come.
-    #[pyo3(signature = (
-        parallel=8, *, batch_size=1000, hash_key_filter=None, sort_key_filter=None, no_value=false, return_ttl=false
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    #[pyo3(signature = (parallel=8, **options))]
     fn scan_all<'py>(
         &self,
         py: Python<'py>,
         parallel: usize,
-        batch_size: u32,
-        hash_key_filter: Option<&Bound<'py, Filter>>,
-        sort_key_filter: Option<&Bound<'py, Filter>>,
-        no_value: bool,
-        return_ttl: bool,
+        options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = ScanTerms::options(batch_size, (hash_key_filter, sort_key_filter), no_value, return_ttl);
-        let table = self.table()?;
+        let (table, options) = (self.table()?, options::scan(options, false)?);
         let rows = async move { table.scan_all(parallel, &options).await }.boxed();
         self.scanner(py, Rows::all(rows))
     }
 
     /// Goes on with a scan that was given up, at the row after the last that Python had taken. The options should be the same.
-    #[pyo3(signature = (
-        token, *, batch_size=1000, hash_key_filter=None, sort_key_filter=None, no_value=false, return_ttl=false
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords, each of which may be left out")]
+    #[pyo3(signature = (token, **options))]
     fn resume_scanner<'py>(
         &self,
         py: Python<'py>,
         token: &Bound<'py, ResumeToken>,
-        batch_size: u32,
-        hash_key_filter: Option<&Bound<'py, Filter>>,
-        sort_key_filter: Option<&Bound<'py, Filter>>,
-        no_value: bool,
-        return_ttl: bool,
+        options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = ScanTerms::options(batch_size, (hash_key_filter, sort_key_filter), no_value, return_ttl);
-        let token: &Token = &token.get().0;
+        let (token, options): (&Token, _) = (&token.get().0, options::scan(options, false)?);
         let scanner = self.table()?.resume_scanner(token, &options).map_err(|error| raised(py, &error))?;
         self.scanner(py, Rows::One(scanner))
     }

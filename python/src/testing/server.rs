@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use parking_lot::Mutex;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use tokio::runtime::{Builder as Threads, Handle};
+use tokio::runtime::{Builder as Threads, Handle, Runtime};
 
 use super::memcached::Memcached;
 use super::pegasus::Pegasus;
 use super::tikv::Tikv;
-use crate::bridge::{Line, Own, Seconds, generation};
+use crate::bridge::{Line, Own, Seconds, of_this_process};
 
 /// Threads that serve.
 const THREADS: usize = 2;
@@ -83,21 +84,16 @@ pub(super) fn refused(error: testing::Error) -> PyErr {
     PyRuntimeError::new_err(error.to_string())
 }
 
-/// The threads of all servers, which are not those of clients.
+/// The threads of all servers, which are not those of clients, and serve to the end.
+struct ServingThreads(ManuallyDrop<Runtime>);
+
 fn runtime() -> PyResult<Handle> {
-    static RUNTIME: Mutex<Option<(u64, Handle)>> = Mutex::new(None);
-    let mut runtime = RUNTIME.lock();
-    if let Some((of, handle)) = &*runtime
-        && *of == generation()
-    {
-        return Ok(handle.clone());
-    }
-    let mut threads = Threads::new_multi_thread();
-    let built = threads.worker_threads(THREADS).thread_name("charioteer-test").enable_all().build()?;
-    let handle = built.handle().clone();
-    std::mem::forget(built);
-    std::mem::forget(runtime.replace((generation(), handle.clone())));
-    Ok(handle)
+    let serving = of_this_process(|| {
+        let mut threads = Threads::new_multi_thread();
+        let threads = threads.worker_threads(THREADS).thread_name("charioteer-test").enable_all();
+        threads.build().map(|runtime| ServingThreads(ManuallyDrop::new(runtime)))
+    });
+    Ok(serving?.0.handle().clone())
 }
 
 #[pymethods]

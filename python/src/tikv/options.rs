@@ -1,11 +1,14 @@
 //! What clients, transactions and scans are told, by the names that they have in Python.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use charioteer::tikv::{
-    Isolation, LockOptions, LockWait, Locking, Options, Priority, PutOptions, ReadFrom, ScanOptions, SnapshotOptions,
-    Timestamp, TxnOptions,
+    Assertions, Isolation, LockOptions, LockWait, Locking, Options, PipelinedOptions, Priority, PutOptions, ReadFrom,
+    ScanOptions, SnapshotOptions, Timestamp, TxnOptions,
 };
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -16,8 +19,15 @@ use crate::url::{chosen, named, no_such_option, url};
 const TIMES: [&str; 5] =
     ["operation_timeout", "attempt_timeout", "connect_timeout", "keepalive_interval", "keepalive_timeout"];
 
-/// The options of a client, from a URL or the addresses of PD, and those that are given beside.
+/// The options of a client, from a URL or the addresses of PD, and those that are given beside; or all from a file.
 pub(super) fn client(pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Options> {
+    if pd.hasattr(intern!(pd.py(), "__fspath__"))? {
+        if options.is_some_and(|options| !options.is_empty()) {
+            return Err(PyTypeError::new_err("a file says all options: none can be given beside it"));
+        }
+        let path = pd.extract::<PathBuf>()?;
+        return Options::from_toml_file(path).map_err(|error| raised(pd.py(), &error));
+    }
     let url = url("tikv", pd, &named(options)?, &TIMES)?;
     Options::from_url(&url).map_err(|error| raised(pd.py(), &error))
 }
@@ -75,12 +85,31 @@ pub(super) fn txn(options: Option<&Bound<'_, PyDict>>, locking: Locking) -> PyRe
             "timeout" => txn.timeout = value.extract::<Option<Seconds>>()?.map(Duration::from),
             "max_keys" => txn.max_keys = value.extract()?,
             "max_bytes" => txn.max_bytes = value.extract()?,
+            "assertions" => {
+                let names = [("off", Assertions::Off), ("fast", Assertions::Fast), ("strict", Assertions::Strict)];
+                txn.assertions = chosen("assertions", &value.extract::<String>()?, &names)?;
+            }
             "start_ts" => txn.start_ts = value.extract::<Option<u64>>()?.map(Timestamp::from),
             name if set_reading(&mut txn.reading, name, &value)? => {}
             name => return Err(no_such_option("a transaction", name)),
         }
     }
     Ok(txn)
+}
+
+/// How a transaction is written bit by bit.
+pub(super) fn pipelined(options: Option<&Bound<'_, PyDict>>) -> PyResult<PipelinedOptions> {
+    let mut pipelined = PipelinedOptions::default();
+    for (name, value) in options.into_iter().flatten() {
+        match &*name.extract::<String>()? {
+            "flush_bytes" => pipelined.flush_bytes = value.extract()?,
+            "concurrency" => pipelined.concurrency = value.extract()?,
+            "timeout" => pipelined.timeout = value.extract::<Option<Seconds>>()?.map(Duration::from),
+            name if set_reading(&mut pipelined.reading, name, &value)? => {}
+            name => return Err(no_such_option("a pipelined transaction", name)),
+        }
+    }
+    Ok(pipelined)
 }
 
 /// How keys are locked; how long others are waited for is the transaction's matter where it is not said.

@@ -6,7 +6,7 @@ use pyo3::types::PyDict;
 
 use super::options;
 use super::scan::scanner;
-use crate::bridge::{self, Each, Key, Line, Own, Pairs, Seconds, Value, object, raised};
+use crate::bridge::{self, Each, Key, Line, Own, Pairs, Seconds, Value, async_face, object, raised, sync_face};
 
 /// What both clients of raw keys have.
 #[pyclass(frozen, subclass, name = "_RawClient", module = "charioteer.tikv")]
@@ -24,13 +24,14 @@ pub(crate) struct RawClient;
 pub(crate) struct AsyncRawClient;
 
 impl RawBase {
-    fn new(py: Python<'_>, line: Line, pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+    fn new(line: Line, pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        bridge::listen(pd.py())?;
         let options = options::client(pd, options)?;
         let client = {
             let _entered = line.enter();
             tikv::RawClient::new(options)
         };
-        Ok(Self { line, client: Own::new(client.map_err(|error| raised(py, &error))?) })
+        Ok(Self { line, client: Own::new(client.map_err(|error| raised(pd.py(), &error))?) })
     }
 
     fn handle<'py>(&self, py: Python<'py>, client: tikv::RawClient) -> PyResult<Bound<'py, PyAny>> {
@@ -47,54 +48,30 @@ impl RawBase {
     }
 }
 
-#[pymethods]
-impl RawClient {
+sync_face! { RawClient: RawBase {
     #[new]
     #[pyo3(signature = (pd, **options))]
-    fn new(
-        py: Python<'_>,
-        pd: &Bound<'_, PyAny>,
-        options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        Ok(PyClassInitializer::from(RawBase::new(py, Line::wait()?, pd, options)?).add_subclass(Self))
+    fn new(pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<PyClassInitializer<Self>> {
+        Ok(PyClassInitializer::from(RawBase::new(Line::wait()?, pd, options)?).add_subclass(Self))
     }
+} }
 
-    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        this
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) {
-        this.as_super().get().close();
-    }
-}
-
-#[pymethods]
-impl AsyncRawClient {
+async_face! { AsyncRawClient: RawBase {
     #[new]
     #[pyo3(signature = (pd, **options))]
-    fn new(
-        py: Python<'_>,
-        pd: &Bound<'_, PyAny>,
-        options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        Ok(PyClassInitializer::from(RawBase::new(py, Line::post(None)?, pd, options)?).add_subclass(Self))
+    fn new(pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<PyClassInitializer<Self>> {
+        Ok(PyClassInitializer::from(RawBase::new(Line::post(None)?, pd, options)?).add_subclass(Self))
     }
-
-    fn __aenter__<'py>(this: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        this.as_super().get().line.ready(this.clone().into_any())
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __aexit__<'py>(this: &Bound<'py, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let base = this.as_super().get();
-        base.close();
-        base.line.ready(this.py().None().into_bound(this.py()))
-    }
-}
+} }
 
 #[pymethods]
 impl RawBase {
+    /// The servers of PD, each with its port.
+    #[getter]
+    fn pd_servers(&self) -> PyResult<Vec<String>> {
+        Ok(self.client.get()?.options().pd_servers())
+    }
+
     /// The same client, each of whose calls may take so long, with all its attempts.
     fn with_timeout<'py>(&self, py: Python<'py>, timeout: Seconds) -> PyResult<Bound<'py, PyAny>> {
         self.with(py, |client| client.with_timeout(timeout.into()))

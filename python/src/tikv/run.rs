@@ -9,7 +9,8 @@ use pyo3::prelude::*;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use super::transaction::{Begun, Slot, TransactionBase, taken};
+use super::shared::{Slot, taken};
+use super::transaction::{Begun, TransactionBase};
 use crate::bridge::{Line, Own, told};
 
 /// The transaction of an attempt, when the function is through with it.
@@ -76,7 +77,7 @@ pub(super) fn begin<'py>(
 
 impl Attempts {
     /// Takes the transaction from Python, and tells what has come of it.
-    fn answer(&self, slot: Slot, worked: impl FnOnce(tikv::Transaction) -> Worked + Send + 'static) {
+    fn answer(&self, slot: Slot<tikv::Transaction>, worked: impl FnOnce(tikv::Transaction) -> Worked + Send + 'static) {
         let Some(answer) = self.answer.lock().take() else { return };
         let _entered = self.line.enter();
         tokio::spawn(async move {

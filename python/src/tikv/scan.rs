@@ -9,7 +9,7 @@ use futures_util::Stream;
 use pyo3::prelude::*;
 
 use crate::bridge::feed::{Feed, Source};
-use crate::bridge::{Line, object, raised};
+use crate::bridge::{Line, iterator_faces, object, raised};
 
 /// Rows of raw keys, of a snapshot or of a transaction.
 pub(super) enum Rows {
@@ -87,44 +87,4 @@ impl ScannerBase {
     }
 }
 
-#[pymethods]
-impl Scanner {
-    fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        this
-    }
-
-    fn __next__<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        this.as_super().get().feed.iterate(this.py())
-    }
-
-    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        this
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) {
-        this.as_super().get().close();
-    }
-}
-
-#[pymethods]
-impl AsyncScanner {
-    fn __aiter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        this
-    }
-
-    fn __anext__<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        this.as_super().get().feed.iterate(this.py())
-    }
-
-    fn __aenter__<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        this.as_super().get().line.ready(this.clone().into_any())
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __aexit__<'py>(this: &Bound<'py, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let base = this.as_super().get();
-        base.close();
-        base.line.ready(this.py().None().into_bound(this.py()))
-    }
-}
+iterator_faces! { ScannerBase: Scanner, AsyncScanner }

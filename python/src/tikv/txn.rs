@@ -5,11 +5,10 @@ use charioteer::tikv::{self, GcOptions, Locking, Timestamp, TxnOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::options;
-use super::run;
 use super::snapshot::Made;
 use super::transaction::Begun;
-use crate::bridge::{Key, Line, Own, Seconds, object, python, raised};
+use super::{options, pipelined, run};
+use crate::bridge::{self, Key, Line, Own, Seconds, async_face, object, python, raised, sync_face};
 
 /// What both transactional clients have.
 #[pyclass(frozen, subclass, name = "_TxnClient", module = "charioteer.tikv")]
@@ -27,13 +26,14 @@ pub(crate) struct TxnClient;
 pub(crate) struct AsyncTxnClient;
 
 impl TxnBase {
-    fn new(py: Python<'_>, line: Line, pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+    fn new(line: Line, pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        bridge::listen(pd.py())?;
         let options = options::client(pd, options)?;
         let client = {
             let _entered = line.enter();
             tikv::TxnClient::new(options)
         };
-        Ok(Self { line, client: Own::new(client.map_err(|error| raised(py, &error))?) })
+        Ok(Self { line, client: Own::new(client.map_err(|error| raised(pd.py(), &error))?) })
     }
 
     fn handle<'py>(&self, py: Python<'py>, client: tikv::TxnClient) -> PyResult<Bound<'py, PyAny>> {
@@ -47,54 +47,30 @@ impl TxnBase {
     }
 }
 
-#[pymethods]
-impl TxnClient {
+sync_face! { TxnClient: TxnBase {
     #[new]
     #[pyo3(signature = (pd, **options))]
-    fn new(
-        py: Python<'_>,
-        pd: &Bound<'_, PyAny>,
-        options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        Ok(PyClassInitializer::from(TxnBase::new(py, Line::wait()?, pd, options)?).add_subclass(Self))
+    fn new(pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<PyClassInitializer<Self>> {
+        Ok(PyClassInitializer::from(TxnBase::new(Line::wait()?, pd, options)?).add_subclass(Self))
     }
+} }
 
-    fn __enter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
-        this
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(this: &Bound<'_, Self>, _exception: &Bound<'_, PyAny>) {
-        this.as_super().get().close();
-    }
-}
-
-#[pymethods]
-impl AsyncTxnClient {
+async_face! { AsyncTxnClient: TxnBase {
     #[new]
     #[pyo3(signature = (pd, **options))]
-    fn new(
-        py: Python<'_>,
-        pd: &Bound<'_, PyAny>,
-        options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        Ok(PyClassInitializer::from(TxnBase::new(py, Line::post(None)?, pd, options)?).add_subclass(Self))
+    fn new(pd: &Bound<'_, PyAny>, options: Option<&Bound<'_, PyDict>>) -> PyResult<PyClassInitializer<Self>> {
+        Ok(PyClassInitializer::from(TxnBase::new(Line::post(None)?, pd, options)?).add_subclass(Self))
     }
-
-    fn __aenter__<'py>(this: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        this.as_super().get().line.ready(this.clone().into_any())
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __aexit__<'py>(this: &Bound<'py, Self>, _exception: &Bound<'_, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let base = this.as_super().get();
-        base.close();
-        base.line.ready(this.py().None().into_bound(this.py()))
-    }
-}
+} }
 
 #[pymethods]
 impl TxnBase {
+    /// The servers of PD, each with its port.
+    #[getter]
+    fn pd_servers(&self) -> PyResult<Vec<String>> {
+        Ok(self.client.get()?.options().pd_servers())
+    }
+
     /// The same client, each of whose calls may take so long, and each call of its transactions and snapshots unless they are told
     /// otherwise.
     fn with_timeout<'py>(&self, py: Python<'py>, timeout: Seconds) -> PyResult<Bound<'py, PyAny>> {
@@ -115,6 +91,17 @@ impl TxnBase {
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.begins(py, options::txn(options, Locking::Pessimistic)?)
+    }
+
+    /// Begins a transaction that is written bit by bit, for more than fits into memory, or into one commit. It is optimistic.
+    #[pyo3(signature = (**options))]
+    fn begin_pipelined<'py>(
+        &self,
+        py: Python<'py>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (client, options) = (self.client.get()?.clone(), options::pipelined(options)?);
+        self.line.carry(py, pipelined::Begun::by(self.line.clone(), client, options))
     }
 
     /// Carries out a function in a transaction, commits it, and does both again where another transaction has come in between.
@@ -179,6 +166,31 @@ impl TxnBase {
     fn cluster_id<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let client = self.client.get()?.clone();
         self.line.carry(py, async move { client.cluster_id().await })
+    }
+
+    /// The regions that hold a range, in the order of their keys.
+    #[pyo3(signature = (start = Key::default(), end = Key::default()))]
+    fn regions<'py>(&self, py: Python<'py>, start: Key, end: Key) -> PyResult<Bound<'py, PyAny>> {
+        let client = self.client.get()?.clone();
+        self.line.carry(py, async move { client.regions(start, end).await })
+    }
+
+    /// Has regions begin at keys, and tells the new ones' numbers.
+    fn split_regions<'py>(&self, py: Python<'py>, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (client, keys) = (self.client.get()?.clone(), bridge::keys(keys)?);
+        self.line.carry(py, async move { client.split_regions(keys).await })
+    }
+
+    /// Has PD spread regions evenly over the stores, and waits until that is done.
+    fn scatter_regions<'py>(&self, py: Python<'py>, regions: Vec<u64>) -> PyResult<Bound<'py, PyAny>> {
+        let client = self.client.get()?.clone();
+        self.line.carry(py, async move { client.scatter_regions(&regions).await })
+    }
+
+    /// All stores that the cluster has, or had.
+    fn stores<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let client = self.client.get()?.clone();
+        self.line.carry(py, async move { client.stores().await })
     }
 
     /// How much of the past is kept.

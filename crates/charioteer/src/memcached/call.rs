@@ -6,13 +6,14 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use charioteer_proto::memcached::binary::{Command, Reply, Status};
 use charioteer_proto::memcached::meta::Flags;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::dialect::{self, Answer, Expected, Question};
 use super::failure;
 use super::health::is_silence;
 use super::options::Protocol;
 use super::servers::{Held, Server, Servers, View};
+use super::win;
 use crate::error::{ErrorKind, Failure};
 use crate::exec::{Backend, Operation};
 use crate::net::Progress;
@@ -35,6 +36,11 @@ pub(super) trait Call: Operation {
 
     /// Asks.
     fn write(&self, question: Question<'_>) -> Expected;
+
+    /// The key of what was asked for at a place, where stale items may be won that are only read.
+    fn key_at(&self, _place: usize) -> Option<&[u8]> {
+        None
+    }
 
     /// What the answer means. After [`ErrorKind::Protocol`] the connection is not used any more.
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure>;
@@ -95,6 +101,13 @@ impl<O: Single> Call for O {
         }
     }
 
+    fn key_at(&self, _place: usize) -> Option<&[u8]> {
+        match self.command() {
+            Command::Get { key, .. } | Command::GetAndTouch { key, .. } | Command::Touch { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+
     fn read(&self, answer: Answer) -> Result<Self::Reply, Failure> {
         let command = self.command();
         if answer.last.opcode != command.opcode() {
@@ -123,20 +136,26 @@ impl<O: Call> Backend<O> for Arc<Servers> {
         &self,
         target: &Held,
         operation: &O,
-        _deadline: Instant,
+        deadline: Instant,
         progress: &Progress,
     ) -> Result<O::Reply, Failure> {
         let node = &target.node;
         let connection = node.connection().await.map_err(|error| failure::unreachable(&error, node.peer()))?;
         let protocol = self.options.protocol;
         let encode = |out: &mut BytesMut, id| operation.write(Question::new(protocol, out, id));
-        let answer = connection.call(operation.bytes(), progress, encode).await.map_err(failure::lost)?;
+        let mut answer = connection.call(operation.bytes(), progress, encode).await.map_err(failure::lost)?;
         target.health.answered();
         if let Some(bytes) = answer.too_long() {
             return Err(failure::too_long(bytes));
         }
         if answer.last.status.is_auth_failure() {
             return Err(failure::status(answer.last.status));
+        }
+        let won = answer.take_won();
+        if !won.is_empty() {
+            // What was read is told in time in any case.
+            let half = deadline.saturating_duration_since(Instant::now()) / 2;
+            let _ = timeout(half, win::give_back(&connection, operation, &won)).await;
         }
         // A failure that has no status of its own is told in the server's words; proxies have many.
         let words = (answer.last.status == Status::INTERNAL).then(|| answer.last.value.clone());

@@ -142,6 +142,8 @@ impl Client {
     /// - A value that is encoded as no bytes at all looks as if there were none yet while it is stale, and always where there are no
     ///   leases: it may be computed more often.
     /// - Clients that get such an item by other calls find an empty value while the first is computed; so do those of the other protocols.
+    /// - memcached gives an item that was invalidated to the first who reads it to compute, whatever the call. Other calls than this one and
+    ///   [`get_with`](Self::get_with) give it back, which servers before 1.6.19 refuse: there nobody computes it until it expires or is stored.
     /// - The time that computing takes is not limited: wrap the call in a timeout where it must be.
     /// - When the computed value can't be stored, it is given to the caller nevertheless.
     ///

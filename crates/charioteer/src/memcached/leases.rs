@@ -383,6 +383,11 @@ impl Operation for Invalidate<'_> {
     const NAME: &'static str = "invalidate";
     const EFFECT: Effect = Effect::Idempotent;
     type Reply = bool;
+
+    /// Where the item must have a version, it has another one after the first time.
+    fn effect(&self) -> Effect {
+        if self.cas == 0 { Self::EFFECT } else { Effect::Changes }
+    }
 }
 
 impl Single for Invalidate<'_> {

@@ -35,7 +35,7 @@
 //! - one file for each family of calls: `get`, `store`, `counter`, `touch`, `many`, `admin`, and of the meta
 //!   protocol alone `leases`, of which `compute` is made;
 //! - `key` says what becomes of keys, `value` and `compression` what becomes of values;
-//! - `call` is what the calls have in common, `dialect` says it in one of the protocols, `failure` says what the servers' errors mean.
+//! - `call` is what the calls have in common, `win` gives back what a call has won that only reads, `dialect` says it in one of the protocols, `failure` says what the servers' errors mean.
 
 mod admin;
 mod call;
@@ -60,6 +60,7 @@ mod store;
 mod touch;
 mod ttl;
 mod value;
+mod win;
 
 pub use admin::ServerReply;
 pub use changes::ServerChanges;

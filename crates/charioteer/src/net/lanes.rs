@@ -1,7 +1,6 @@
 //! What all threads look at for every call, and nobody changes: in as many copies as there are threads at work, so that a processor does
 //! not wait for what another one has counted.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
@@ -10,13 +9,25 @@ use parking_lot::{Mutex, MutexGuard};
 /// More threads than that share copies.
 const MAX_LANES: usize = 16;
 
-static LANES: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, |count| count.get().min(MAX_LANES)));
+/// How many copies there are; 0 until somebody has looked. Where a thread looks while the process forks, the child looks for itself, and does
+/// not wait for a thread that it does not have.
+static LANES: AtomicUsize = AtomicUsize::new(0);
 
 /// The next thread's.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % *LANES;
+    static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % lanes();
+}
+
+fn lanes() -> usize {
+    let known = LANES.load(Ordering::Relaxed);
+    if known > 0 {
+        return known;
+    }
+    let lanes = available_parallelism().map_or(1, |count| count.get().min(MAX_LANES));
+    LANES.store(lanes, Ordering::Relaxed);
+    lanes
 }
 
 /// Copies of something, one for each thread or a few of them. They have to be counted apart to be worth it: where there is an `Arc` in them,
@@ -31,7 +42,7 @@ struct Lane<T>(Mutex<T>);
 
 impl<T> Lanes<T> {
     pub(crate) fn new(mut copy: impl FnMut() -> T) -> Self {
-        Self((0..*LANES).map(|_| Lane(Mutex::new(copy()))).collect())
+        Self((0..lanes()).map(|_| Lane(Mutex::new(copy()))).collect())
     }
 
     /// This thread's copy, for a moment.

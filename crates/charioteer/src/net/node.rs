@@ -181,6 +181,8 @@ impl<W: Wire + Clone> Node<W> {
             // Closed meanwhile, or dialled by somebody else.
             return;
         }
+        let dialled =
+            dialled.and_then(|connection| if connection.is_alive() { Ok(connection) } else { Err(closed_at_once()) });
         *link = match dialled {
             Ok(connection) => {
                 count(&counters.connections_opened);
@@ -215,4 +217,9 @@ impl<W: Wire + Clone> Node<W> {
             }
         }
     }
+}
+
+/// Whoever waits for a connection that is over already would dial the next one at once, and so on.
+fn closed_at_once() -> Unreachable {
+    Unreachable::new(Obstacle::Network, "the connection was closed as soon as it was open")
 }

@@ -36,7 +36,7 @@ impl Table {
         });
         let keys: Vec<_> = keys.collect();
         let mut results: Vec<_> =
-            keys.iter().map(|key| self.check_hash_key(BatchGet::NAME, &key.hash_key).map(|()| None)).collect();
+            keys.iter().map(|key| self.check_row(BatchGet::NAME, &key.hash_key).map(|()| None)).collect();
         let mut wanted: Vec<usize> = (0..keys.len()).filter(|at| results[*at].is_ok()).collect();
         for keys_at_a_time in KEYS_AT_A_TIME {
             wanted = self.batch_get_some(&keys, wanted, &mut results, keys_at_a_time).await;

@@ -73,7 +73,7 @@ impl Table {
         options: IncrOptions,
     ) -> Result<i64, Error> {
         let hash_key = hash_key.as_ref();
-        self.check_hash_key(Incr::NAME, hash_key)?;
+        self.check_row(Incr::NAME, hash_key)?;
         let expire_ts_seconds = match options.ttl {
             CounterTtl::Keep => 0,
             CounterTtl::Set(ttl) => expires_at(Incr::NAME, Some(ttl))?,

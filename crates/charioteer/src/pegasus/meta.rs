@@ -164,6 +164,9 @@ fn is_no_meta_server(failure: &Failure) -> bool {
 fn meaning(error: &ErrorCode) -> Failure {
     match error.name() {
         name @ "ERR_OBJECT_NOT_FOUND" => Failure::new(ErrorKind::NotFound, "there is no such table").code(told(name)),
+        name @ "ERR_CAPACITY_EXCEEDED" => {
+            Failure::new(ErrorKind::StorageFull, "the cluster holds no more tables").code(told(name))
+        }
         name => failure::system(name),
     }
 }

@@ -113,7 +113,7 @@ impl Table {
     }
 
     fn row(&self, operation: &'static str, hash_key: &[u8], sort_key: &[u8]) -> Result<Row, Error> {
-        self.check_hash_key(operation, hash_key)?;
+        self.check_row(operation, hash_key)?;
         Ok(Row { key: key::raw(hash_key, sort_key), hash: key::partition_hash(hash_key, sort_key) })
     }
 

@@ -161,11 +161,23 @@ impl Table {
         Error::invalid(operation, message).on(&self.shared.name)
     }
 
-    /// Refuses a hash key that no server takes.
+    /// Refuses a row's hash key that no server takes, or that is not wanted.
+    pub(super) fn check_row(&self, operation: &'static str, hash_key: &[u8]) -> Result<(), Error> {
+        if hash_key.is_empty() && self.terms.empty_hash_keys {
+            return Ok(());
+        }
+        self.check_hash_key(operation, hash_key)
+    }
+
+    /// Refuses a hash key of which not all rows lie in one partition, beside those that no server takes.
     pub(super) fn check_hash_key(&self, operation: &'static str, hash_key: &[u8]) -> Result<(), Error> {
         match hash_key.len() {
-            0 if !self.terms.empty_hash_keys => Err(self.invalid(operation, "the hash key must not be empty")),
-            0..=MAX_HASH_KEY_BYTES => Ok(()),
+            0 if self.terms.empty_hash_keys => Err(self.invalid(
+                operation,
+                "the hash key must not be empty: its rows lie in all partitions, and can be had one by one only",
+            )),
+            0 => Err(self.invalid(operation, "the hash key must not be empty")),
+            1..=MAX_HASH_KEY_BYTES => Ok(()),
             length => {
                 let message = format!("the hash key has {length} bytes, allowed are {MAX_HASH_KEY_BYTES}");
                 Err(Error::from(Failure::new(ErrorKind::TooLarge, message)).during(operation).on(&self.shared.name))

@@ -6,6 +6,9 @@
 //! slower than what is gained. No other track is begun.
 //!
 //! What comes next follows from the keys alone: a track finds all its rows, whatever becomes of the regions.
+//!
+//! A page that was asked for ahead has as much time as any, which may be over before its reader comes for it. So what has gone wrong with it by
+//! then is not told: it is asked for once more, while the reader waits, who may so have to wait for twice as long.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
@@ -63,6 +66,8 @@ pub(super) struct Pages<P> {
     tracks: VecDeque<Track<P>>,
     is_reverse: bool,
     pace: Pace,
+    /// How often the reader has been told something. What was asked for before the last time was so ahead of it.
+    round: u64,
 }
 
 /// A part of a scan that is read one page after the other.
@@ -74,6 +79,8 @@ struct Track<P> {
     /// How many rows are to be asked for yet, where each track has so many of its own; then none is cut.
     left: Option<u64>,
     fetch: Option<Fetch<P>>,
+    /// In which round the page was asked for that is on its way, or has come last.
+    asked_in: u64,
     /// What has come and was not read yet. Nothing is asked for behind an error before it was told.
     ready: VecDeque<Result<Page<P>, Error>>,
 }
@@ -87,7 +94,7 @@ impl<P> Pages<P> {
         is_reverse: bool,
     ) -> Self {
         let tracks = ranges.into_iter().map(|rest| Track::new(rest, None, limit_each)).collect();
-        Self { tracks, is_reverse, pace: Pace::up_to(most) }
+        Self { tracks, is_reverse, pace: Pace::up_to(most), round: 0 }
     }
 
     /// The next page, of a scan of which so many rows are wanted yet. What comes behind it has been asked for by then. There may be more
@@ -102,6 +109,9 @@ impl<P> Pages<P> {
             self.tracks.clear();
         }
         while self.tracks.pop_front_if(|track| track.is_over()).is_some() {}
+        if let Some(track) = self.tracks.front_mut().filter(|track| track.asked_in < self.round) {
+            track.ready.pop_front_if(|page| page.is_err());
+        }
         if self.tracks.front().is_some_and(|track| track.ready.is_empty()) {
             self.go_on(cx, wanted, &fetch);
         }
@@ -110,6 +120,7 @@ impl<P> Pages<P> {
         if let Ok(page) = &page {
             self.go_on(cx, wanted.saturating_sub(page.rows as u64), &fetch);
         }
+        self.round += 1;
         Poll::Ready(Some(page))
     }
 
@@ -165,13 +176,21 @@ impl<P> Pages<P> {
     fn advances(&mut self, at: usize, limit: u32, cx: &mut Context<'_>, fetch: &impl Fn(Wanted) -> Fetch<P>) -> bool {
         let track = &mut self.tracks[at];
         let Some(rest) = &track.rest else { return false };
-        let under_way = track.fetch.get_or_insert_with(|| fetch(Wanted { rest: rest.clone(), limit }));
+        let under_way = track.fetch.get_or_insert_with(|| {
+            track.asked_in = self.round;
+            fetch(Wanted { rest: rest.clone(), limit })
+        });
         let Poll::Ready(fetched) = under_way.as_mut().poll(cx) else { return false };
         track.fetch = None;
-        if let Ok(page) = &fetched {
-            self.pace.learn(page);
-            track.left = track.left.map(|left| left.saturating_sub(page.rows as u64));
-            self.move_on(at, page.rest.clone(), page.border.clone());
+        match &fetched {
+            Ok(page) => {
+                self.pace.learn(page);
+                track.left = track.left.map(|left| left.saturating_sub(page.rows as u64));
+                self.move_on(at, page.rest.clone(), page.border.clone());
+            }
+            // It is asked for once more in this round.
+            Err(_) if track.asked_in < self.round => return true,
+            Err(_) => {}
         }
         self.tracks[at].ready.push_back(fetched);
         true
@@ -194,7 +213,7 @@ impl<P> Pages<P> {
 
 impl<P> Track<P> {
     fn new(rest: Rest, border: Option<Bytes>, left: Option<u64>) -> Self {
-        Self { rest: Some(rest), border, left, fetch: None, ready: VecDeque::new() }
+        Self { rest: Some(rest), border, left, fetch: None, asked_in: 0, ready: VecDeque::new() }
     }
 
     fn is_over(&self) -> bool {

@@ -21,7 +21,7 @@ pub(super) enum Extended {
 }
 
 /// These tune memory classes, hash tables and background threads that there are not, or switch on what is always on.
-const WITHOUT_EFFECT: [&str; 33] = [
+const WITHOUT_EFFECT: [&str; 42] = [
     "modern",
     "maxconns_fast",
     "no_maxconns_fast",
@@ -32,10 +32,13 @@ const WITHOUT_EFFECT: [&str; 33] = [
     "slab_reassign",
     "no_slab_reassign",
     "slab_automove",
+    "no_slab_automove",
     "slab_automove_ratio",
     "slab_automove_window",
     "slab_automove_freeratio",
     "slab_chunk_max",
+    "slab_sizes",
+    "no_chunked_items",
     "lru_crawler",
     "no_lru_crawler",
     "lru_crawler_sleep",
@@ -51,6 +54,12 @@ const WITHOUT_EFFECT: [&str; 33] = [
     "worker_logbuf_size",
     "watcher_logbuf_size",
     "read_buf_mem_limit",
+    "resp_obj_mem_limit",
+    "inline_ascii_resp",
+    "no_inline_ascii_resp",
+    "drop_privileges",
+    "no_drop_privileges",
+    "sock_cookie_id",
     "track_sizes",
     "ssl_wbuf_size",
     "ssl_session_cache",

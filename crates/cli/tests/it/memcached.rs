@@ -136,6 +136,39 @@ fn what_it_is_told_to_refuse_it_refuses() {
 }
 
 #[test]
+fn options_that_mean_nothing_here_are_taken_as_memcached_takes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let extended = "no_slab_automove,no_chunked_items,inline_ascii_resp,no_inline_ascii_resp,drop_privileges,\
+                    no_drop_privileges,resp_obj_mem_limit=1,slab_sizes=96-192,sock_cookie_id=3";
+    let options = ["-b", "64", "-D", ":", "-f", "1.5", "-k", "-L", "-n", "96", "-N", "2", "-r", "-W", "-o", extended];
+    let server = Alone::start(folder.path(), &[&["-p", "-1"][..], &options].concat());
+    assert_eq!(server.ask("mn\r\n"), "MN\r\n");
+}
+
+#[test]
+fn its_number_is_in_a_file_until_a_client_stops_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let mut server = Alone::start(folder.path(), &["-p", "-1", "-A", "-P", file.to_str().unwrap()]);
+    assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), server.child.id().to_string());
+    assert_eq!(server.ask("shutdown later\r\n"), "CLIENT_ERROR invalid shutdown mode\r\n");
+    TcpStream::connect(("127.0.0.1", server.port)).unwrap().write_all(b"shutdown\r\n").unwrap();
+    assert!(server.child.wait().unwrap().success());
+    assert!(!file.exists());
+}
+
+#[test]
+fn it_says_which_memcached_it_is_and_under_which_licence() {
+    let said = |option| {
+        let output = charioteer(&["memcached", option]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(said("-V"), "memcached 1.6.45\n");
+    assert_eq!(said("-h").lines().next(), Some("memcached 1.6.45"));
+    assert!(said("-i").contains("Apache-2.0"));
+}
+
+#[test]
 fn on_a_unix_socket_it_has_no_port() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");

@@ -147,7 +147,8 @@ impl Read {
     }
 
     const fn miss_event(&self) -> Event {
-        if self.touch.is_some() { Event::TouchMiss } else { Event::GetMiss }
+        // Where meta finds nothing, it has touched nothing.
+        if self.touch.is_some() && !self.may_win { Event::TouchMiss } else { Event::GetMiss }
     }
 
     /// Whether this reader is the one to make a new value.

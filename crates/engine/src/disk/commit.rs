@@ -357,4 +357,42 @@ mod tests {
             assert_eq!(db.get(&rows, b"key").unwrap().as_deref(), Some(&b"committed"[..]));
         }
     }
+
+    #[test]
+    fn what_is_synced_is_acknowledged_though_nobody_can_note_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        db.disk().unwrap().committer.exclusively(|lead| lead.pretend_marks_cannot_be_written());
+        for key in ["a", "b"] {
+            let mut batch = Batch::new();
+            batch.put(&rows, key.into(), "value".into());
+            batch.set_durability(Durability::Fsync);
+            db.commit(batch).unwrap();
+        }
+        drop((rows, db));
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        assert!(["a", "b"].iter().all(|key| db.get(&rows, key.as_bytes()).unwrap().is_some()));
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_opened_for_now_is_synced_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(folder.path(), DiskOptions::default()).unwrap();
+        let rows = db.keyspace("rows").unwrap();
+        let batch = || {
+            let mut batch = Batch::new();
+            batch.put(&rows, "a".into(), "value".into());
+            batch.set_durability(Durability::Flush);
+            batch
+        };
+        db.commit(batch()).unwrap();
+        let is_settled = db.disk().unwrap().committer.exclusively(|lead| {
+            lead.synced(Ok(None));
+            lead.is_settled()
+        });
+        assert!(!is_settled);
+        db.commit(batch()).unwrap();
+    }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Group {
     /// What a batch asks for that says nothing.
     default: Durability,
     byte_count: usize,
+    /// Whether any of its batches takes space that must be left alone when there is little.
+    grows: bool,
     /// How many of the changes are in `latest`; they are put there when somebody reads, which most writes do not.
     indexed: usize,
     /// For each keyspace, where the latest change of a key is.
@@ -43,6 +45,7 @@ impl Group {
             durability: Durability::Memory,
             default,
             byte_count: 0,
+            grows: false,
             indexed: 0,
             latest: HashMap::new(),
             undo: Vec::new(),
@@ -139,10 +142,12 @@ impl Group {
     /// Adds the changes of a batch: all of them or, when one of them cannot be made, none.
     pub(crate) fn add(&mut self, batch: Batch) -> Result<(), Error> {
         let durability = batch.durability().unwrap_or(self.default);
+        let grows = batch.grows();
         let changes = batch.into_changes();
         changes.iter().try_for_each(|change| change.keyspace.on_disk()?.check_not_dropped())?;
         self.byte_count += changes.iter().map(Change::byte_count).sum::<usize>();
         self.durability = self.durability.max(durability);
+        self.grows |= grows;
         self.changes.extend(changes);
         Ok(())
     }
@@ -150,6 +155,10 @@ impl Group {
     /// What it takes in the journal, in bytes.
     pub(super) const fn byte_count(&self) -> usize {
         self.byte_count
+    }
+
+    pub(super) const fn grows(&self) -> bool {
+        self.grows
     }
 
     pub(super) const fn durability(&self) -> Durability {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fjall::{Database, OwnedWriteBatch, PersistMode};
+use rustix::io::Errno;
 
 use super::errors::fjall_error;
 use super::group::{Group, Held};
@@ -112,7 +113,7 @@ impl Lead {
 
     /// Commits a group that so many writers have put together: all of it, as durable as it must be, or nothing.
     pub(super) fn commit(&mut self, group: Group, writers: usize) -> Result<(), Error> {
-        let (durability, byte_count) = (group.durability(), group.byte_count());
+        let (durability, byte_count, grows) = (group.durability(), group.byte_count(), group.grows());
         if durability == Durability::Fsync {
             // It sinks by a quarter, so that one writer who is late does not break up the group.
             self.together = writers.max(self.together * 3 / 4);
@@ -122,11 +123,15 @@ impl Lead {
             return Ok(());
         }
         self.check_not_halted()?;
-        self.space.check(byte_count, || self.keyspaces.disk_bytes())?;
+        if grows {
+            self.space.check(byte_count, || self.keyspaces.disk_bytes())?;
+        } else {
+            self.space.check_reserve(byte_count)?;
+        }
         let started = Instant::now();
         self.pace.keep(&changes, byte_count, &self.db).map_err(|error| self.halt(error))?;
-        self.journal.keep_short(&self.keyspaces, &self.db)?;
-        let mark = self.next_mark()?;
+        self.journal.keep_short(&self.keyspaces, &self.db).map_err(Error::before_writing)?;
+        let mark = self.next_mark().map_err(Error::before_writing)?;
         self.journal.keep_few(&self.db).map_err(|error| self.halt(error))?;
 
         let begun = Instant::now();
@@ -142,7 +147,8 @@ impl Lead {
         if durability == Durability::Fsync {
             self.sync_time = (self.sync_time * 7 + (ended - begun)) / 8;
         }
-        self.acknowledge(mark, durability)
+        self.acknowledge(mark, durability);
+        Ok(())
     }
 
     /// Keeps something until the store is closed.
@@ -153,6 +159,11 @@ impl Lead {
     #[cfg(test)]
     pub(super) fn pretend_full(&mut self, is_full: bool) {
         self.space.pretend_full(is_full);
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_marks_cannot_be_written(&mut self) {
+        self.marks_file.pretend_read_only();
     }
 
     /// Makes or drops a keyspace. The sequence numbers that this takes are never given again: fjall finds them again only
@@ -236,15 +247,18 @@ impl Lead {
             }
         }
         self.write_marks();
-        self.unsynced_since.take_if(|since| since.elapsed() >= SYNC_AFTER)?;
+        self.unsynced_since.filter(|since| since.elapsed() >= SYNC_AFTER)?;
+        // Where that can't be told, it is tried again the next time.
         let path = self.journal.path().ok()?;
+        self.unsynced_since = None;
         Some(ToSync { path, mark: self.marks.flushed })
     }
 
     /// Takes note of a sync that ran beside the writers.
-    pub(super) fn synced(&mut self, synced: Result<Mark, Error>) {
+    pub(super) fn synced(&mut self, synced: Result<Option<Mark>, Error>) {
         match synced {
-            Ok(mark) => {
+            Ok(None) => drop(self.unsynced_since.get_or_insert_with(Instant::now)),
+            Ok(Some(mark)) => {
                 self.marks.synced = self.marks.synced.max(mark);
                 self.marks_are_written = false;
                 self.write_marks();
@@ -271,19 +285,18 @@ impl Lead {
         Ok(())
     }
 
-    fn acknowledge(&mut self, mark: Mark, durability: Durability) -> Result<(), Error> {
+    fn acknowledge(&mut self, mark: Mark, durability: Durability) {
         self.last = mark;
         match durability {
             Durability::Memory => {}
             Durability::Flush => self.flushed(mark),
             Durability::Fsync => {
                 (self.marks.flushed, self.marks.synced) = (mark, mark);
-                self.marks_file.write(&mut self.marks)?;
-                self.marks_are_written = true;
+                self.marks_are_written = false;
+                self.write_marks();
                 self.unsynced_since.get_or_insert_with(Instant::now);
             }
         }
-        Ok(())
     }
 
     fn flushed(&mut self, mark: Mark) {
@@ -294,7 +307,8 @@ impl Lead {
 
     fn write_marks(&mut self) {
         if !self.marks_are_written {
-            // The marks of the next writes say what these would have said.
+            // The rows are there: less is known of what was acknowledged if this fails. The marks of the next writes say what these would
+            // have said.
             self.marks_are_written = self.marks_file.write(&mut self.marks).is_ok();
         }
     }
@@ -338,13 +352,24 @@ pub(super) struct ToSync {
 }
 
 impl ToSync {
-    /// Syncs it. A journal that was sealed in between has been synced by that, and one that is gone is in the tables.
-    pub(super) fn sync(self) -> Result<Mark, Error> {
-        match File::open(&self.path).and_then(|journal| journal.sync_data()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("syncing", &self.path, &error)),
-            _ => Ok(self.mark),
-        }
+    /// Syncs it, or says `None` where that has to be tried again, because this process has too many files open. A journal that was sealed
+    /// in between has been synced by that, and one that is gone is in the tables.
+    pub(super) fn sync(self) -> Result<Option<Mark>, Error> {
+        let journal = match File::open(&self.path) {
+            Ok(journal) => journal,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(self.mark)),
+            Err(error) if is_for_now(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("syncing", &self.path, &error)),
+        };
+        journal.sync_data().map_err(|error| Error::io("syncing", &self.path, &error))?;
+        Ok(Some(self.mark))
     }
+}
+
+/// Whether nothing is wrong with the file.
+fn is_for_now(error: &io::Error) -> bool {
+    let for_now = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|code| for_now.contains(&code))
 }
 
 const fn persist_mode(durability: Durability) -> Option<PersistMode> {

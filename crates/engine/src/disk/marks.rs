@@ -157,6 +157,11 @@ impl MarksFile {
         written.map_err(|error| Error::io("writing", &self.path, &error))
     }
 
+    #[cfg(test)]
+    pub(crate) fn pretend_read_only(&mut self) {
+        self.file = File::open(&self.path).unwrap();
+    }
+
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.file.sync_data().map_err(|error| Error::io("syncing", &self.path, &error))
     }

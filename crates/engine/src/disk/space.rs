@@ -15,6 +15,9 @@ const BELIEVED_FOR: Duration = Duration::from_millis(200);
 const SHARE_OF_TABLES: u64 = 4;
 const MOST_FOR_TABLES: u64 = 1 << 30;
 
+/// What deletions take from the reserve leaves so much of it, for tables that are being written.
+const SHARE_OF_RESERVE: u64 = 4;
+
 /// How much may be written on an answer, in bytes.
 const BELIEVED_BYTES: usize = 8 << 20;
 
@@ -49,6 +52,15 @@ impl Space {
         check_space(&self.path, byte_count as u64, reserve)?;
         (self.asked, self.written) = (Some(Instant::now()), byte_count);
         Ok(())
+    }
+
+    /// Refuses a write that frees space, or without which nothing could be freed, only when most of the reserve is gone too.
+    pub(super) fn check_reserve(&mut self, byte_count: usize) -> Result<(), Error> {
+        self.written += byte_count;
+        if self.asked.is_some_and(|asked| asked.elapsed() < BELIEVED_FOR) && self.written < BELIEVED_BYTES {
+            return Ok(());
+        }
+        check_space(&self.path, byte_count as u64, self.reserve / SHARE_OF_RESERVE)
     }
 }
 

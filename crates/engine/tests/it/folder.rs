@@ -190,6 +190,29 @@ fn without_space_writes_are_refused_reads_go_on_and_nothing_is_lost() {
 }
 
 #[test]
+fn without_space_rows_can_still_be_deleted() {
+    let folder = folder();
+    fill(&open(folder.path()).unwrap(), 0..20);
+    let disk = rustix::fs::statvfs(folder.path()).unwrap();
+    // What is free is less than the reserve, and more than the quarter of it that deletions leave alone.
+    let reserve_bytes = disk.f_bavail * disk.f_frsize * 2;
+    let full = Db::open(folder.path(), DiskOptions { reserve_bytes, ..options() }).unwrap();
+    let keyspace = full.keyspace("first").unwrap();
+    let mut put = charioteer_engine::Batch::new();
+    put.put(&keyspace, key(0), "another".into());
+    assert!(matches!(full.commit(put), Err(Error::DiskFull { .. })));
+    let mut delete = charioteer_engine::Batch::new();
+    delete.delete(&keyspace, key(0));
+    full.commit(delete).unwrap();
+    let mut vital = charioteer_engine::Batch::new();
+    vital.put(&keyspace, key(1), "another".into());
+    vital.take_from_reserve();
+    full.submit(vital).wait().unwrap();
+    assert_eq!(full.get(&keyspace, &key(0)), Ok(None));
+    assert_eq!(full.get(&keyspace, &key(1)).unwrap().as_deref(), Some(&b"another"[..]));
+}
+
+#[test]
 fn without_space_tables_refuse_writes_too() {
     let folder = folder();
     let tables = Tables::open(open(folder.path()).unwrap(), Clock::system()).unwrap();

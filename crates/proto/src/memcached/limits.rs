@@ -14,7 +14,7 @@ use bytes::{Buf, BytesMut};
 pub struct Limits {
     /// A value; memcached's own default is 1 MiB for the whole item.
     pub value_bytes: usize,
-    /// A line, but for those that list keys.
+    /// A line, but for those that list keys. Requests may have lines eight times as long.
     pub line_bytes: usize,
     /// A line that lists keys, which memcached does not limit.
     pub keys_line_bytes: usize,

@@ -53,12 +53,17 @@ pub(super) fn signed_32(word: &[u8]) -> Option<i32> {
 
 /// The flags of a classic command, of which memcached reads 64 bits and keeps 32: 2³² + 5 is 5.
 pub(super) fn flags(word: &[u8]) -> Option<u32> {
-    unsigned(word).map(low_bits)
+    unsigned(without_plus(word)).map(low_bits)
 }
 
 /// The expiration of a classic command that stores, of which memcached reads 64 bits and keeps 32: 2³² - 1 is -1.
 pub(super) fn stored_expiration(word: &[u8]) -> Option<i32> {
-    signed(word).map(|number| low_bits(number.cast_unsigned()).cast_signed())
+    signed(without_plus(word)).map(|number| low_bits(number.cast_unsigned()).cast_signed())
+}
+
+/// memcached takes a plus before these.
+fn without_plus(word: &[u8]) -> &[u8] {
+    word.strip_prefix(b"+").filter(|digits| digits.first() != Some(&b'-')).unwrap_or(word)
 }
 
 fn low_bits(number: u64) -> u32 {

@@ -2,11 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 use charioteer_engine::cache::{
-    ArithmeticReply, Delete, DeleteReply, Hit, Initial, Read, Store, StoreMode as Mode, StoreReply,
+    ArithmeticReply, Delete, DeleteReply, Hit, Initial, Inspect, Read, Store, StoreMode as Mode, StoreReply,
 };
 use charioteer_proto::memcached::StoreMode;
 use charioteer_proto::memcached::binary::{
-    Command, Reply, Request, Status, write_counter, write_failure, write_reply, write_stat,
+    Command, Reply, Request, Status, write_counter, write_failure, write_failure_in_words, write_reply, write_stat,
 };
 
 use super::meta::{arithmetic, mode};
@@ -112,7 +112,10 @@ async fn store(service: &Service, request: &mut Request, out: &mut BytesMut) -> 
         StoreReply::Exists => Status::EXISTS,
         StoreReply::NotFound => Status::NOT_FOUND,
         StoreReply::TooLarge => Status::TOO_LARGE,
-        StoreReply::OutOfMemory => Status::OUT_OF_MEMORY,
+        StoreReply::OutOfMemory => {
+            no_memory(out, request, "Out of memory allocating item");
+            return Ok(());
+        }
     };
     write_failure(out, request, status);
     Ok(())
@@ -150,10 +153,19 @@ async fn count(service: &Service, request: &Request, out: &mut BytesMut) -> Done
         ArithmeticReply::NotFound => Status::NOT_FOUND,
         ArithmeticReply::Exists => Status::EXISTS,
         ArithmeticReply::NonNumeric => Status::NON_NUMERIC,
-        ArithmeticReply::OutOfMemory => Status::OUT_OF_MEMORY,
+        ArithmeticReply::OutOfMemory => {
+            let is_new = service.items.run(key, Inspect).await?.is_none();
+            let words = if is_new { "Out of memory allocating new item" } else { "Out of memory incrementing value" };
+            no_memory(out, request, words);
+            return Ok(());
+        }
     };
     write_failure(out, request, status);
     Ok(())
+}
+
+fn no_memory(out: &mut BytesMut, request: &Request, words: &str) {
+    write_failure_in_words(out, request, Status::OUT_OF_MEMORY, words);
 }
 
 /// The version in a header, where 0 stands for none.
@@ -198,7 +210,13 @@ async fn other(session: &Session<'_>, request: &Request, out: &mut BytesMut) -> 
 async fn stat(session: &Session<'_>, request: &Request, group: &Bytes, out: &mut BytesMut) {
     let mut words = group.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     match Group::of(words.next(), words.next()) {
+        Some(Group::DetailSwitch | Group::DetailDump) if !session.service.options.allows_dump => {
+            write_failure(out, request, Status::NOT_FOUND);
+        }
         Some(group) => {
+            if group == Group::DetailDump {
+                write_stat(out, request.opaque, b"detailed", b"END\r\n");
+            }
             stats::each(session, group, |name, value| {
                 write_stat(out, request.opaque, name.as_bytes(), value.as_bytes());
             })

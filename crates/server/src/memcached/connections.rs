@@ -18,6 +18,8 @@ pub(super) struct Connections {
     pub(super) meta_commands: AtomicU64,
     pub(super) auth_commands: AtomicU64,
     pub(super) auth_errors: AtomicU64,
+    /// Connections that were closed because nothing was asked on them for too long.
+    pub(super) idle_kicks: AtomicU64,
 }
 
 /// One of them. Its counters are its own, so that busy connections do not wait for each other's.
@@ -89,7 +91,8 @@ impl Connections {
     /// Counts from 0 again, but for what is open.
     pub(super) fn reset(&self) {
         let open = self.open.lock();
-        for counter in [&self.read, &self.written, &self.meta_commands, &self.auth_commands, &self.auth_errors] {
+        let others = [&self.meta_commands, &self.auth_commands, &self.auth_errors, &self.idle_kicks];
+        for counter in [&self.read, &self.written].into_iter().chain(others) {
             counter.store(0, Ordering::Relaxed);
         }
         self.accepted.store(0, Ordering::Relaxed);

@@ -10,13 +10,17 @@ use charioteer_proto::memcached::meta::{
     DebugFacts, Flag, Flags, ItemFacts, Request, Status, Verb, write_debug_reply, write_reply,
 };
 use charioteer_proto::memcached::text::Refusal;
-use charioteer_proto::memcached::{Direction, StoreMode};
+use charioteer_proto::memcached::{Direction, StoreMode, key};
 
 use super::Service;
 use super::time::Now;
 
 /// The class of memory that `me` and `metadump` tell: there is one for all items.
 pub(super) const CLASS: u32 = 1;
+
+/// What is said where an item that is there can't grow.
+pub(super) const NO_MEMORY: Refusal = Refusal::line("SERVER_ERROR out of memory");
+const NO_MEMORY_FOR_NEW: Refusal = Refusal::line("SERVER_ERROR Out of memory allocating new item");
 
 /// Carries a command out, and writes its reply.
 pub(super) async fn answer(
@@ -68,6 +72,7 @@ fn hit_facts(hit: &Hit, flags: &Flags, now: Now) -> ItemFacts {
         won: hit.won,
         stale: hit.before.stale,
         already_won: hit.before.won,
+        base64_key: hit.before.base64_key,
     }
 }
 
@@ -101,7 +106,8 @@ async fn set(service: &Service, mut request: Request, out: &mut BytesMut) -> Res
     store.invalidate = flags.invalidates();
     store.create = flags.vivify().map(|vivify| now.expiry(vivify));
     store.base64_key = flags.is_base64_key();
-    let mut facts = ItemFacts::default();
+    // The length of what was sent is told where nothing is stored.
+    let mut facts = ItemFacts { size: store.value.len() as u64, ..ItemFacts::default() };
     let status = match service.items.run(&request.key, store).await? {
         StoreReply::Stored(stored) => {
             (facts.cas, facts.size) = (stored.cas, stored.value_bytes as u64);
@@ -148,7 +154,7 @@ async fn delete(service: &Service, request: &Request, out: &mut BytesMut) -> Res
         DeleteReply::NotFound => Status::NotFound,
         DeleteReply::Exists => Status::Exists,
         DeleteReply::OutOfMemory => {
-            Refusal::OUT_OF_MEMORY.write(out);
+            NO_MEMORY.write(out);
             return Ok(());
         }
     };
@@ -180,7 +186,8 @@ async fn count(service: &Service, request: &Request, out: &mut BytesMut) -> Resu
             return Ok(());
         }
         ArithmeticReply::OutOfMemory => {
-            Refusal::OUT_OF_MEMORY.write(out);
+            let is_new = service.items.run(&request.key, Inspect).await?.is_none();
+            if is_new { NO_MEMORY_FOR_NEW } else { NO_MEMORY }.write(out);
             return Ok(());
         }
     };
@@ -200,11 +207,14 @@ pub(super) const fn arithmetic(direction: Direction, delta: u64) -> Arithmetic {
 pub(super) async fn debug(
     service: &Service,
     key: &[u8],
-    base64: bool,
+    sent_as_base64: bool,
     out: &mut BytesMut,
 ) -> Result<(), charioteer_engine::Error> {
     let now = service.now();
-    let facts = service.items.run(key, Inspect).await?.map(|item| DebugFacts {
+    let item = service.items.run(key, Inspect).await?;
+    let is_text = !sent_as_base64 || key::check_text(key).is_ok();
+    let base64 = item.is_some_and(|item| item.attributes.base64_key) || !is_text;
+    let facts = item.map(|item| DebugFacts {
         remaining: now.remaining(item.attributes.expiry),
         idle_seconds: now.since(item.attributes.last_access),
         cas: item.attributes.cas,

@@ -2,7 +2,8 @@
 //!
 //! - `session` reads requests, by the protocol that the first byte of a connection tells;
 //! - `binary`, `text` and `meta` make an operation on an item of each request, and a reply of what came of it;
-//! - `admin` answers what concerns no item of its own, `stats` what has been counted, `auth` who says who it is, `cluster` where a
+//! - `admin` answers what concerns no item of its own, `stats` what has been counted (of `classes` of memory and of the `processor`'s
+//!   time too), `auth` who says who it is, `cluster` where a
 //!   client finds others;
 //! - `time` makes moments of the numbers by which clients say them.
 //!
@@ -13,12 +14,14 @@ mod admin;
 mod auth;
 mod binary;
 mod calls;
+mod classes;
 mod cluster;
 mod connections;
 pub(crate) mod hooks;
 mod items;
 mod meta;
 mod options;
+mod processor;
 mod session;
 mod stats;
 mod text;
@@ -83,6 +86,8 @@ pub(crate) struct Service {
     handshakes: Option<Arc<Handshakes>>,
     /// When the certificates were last read, in seconds by the clock.
     certificates_read: AtomicU64,
+    /// Cancelled when a client has asked for the server to stop.
+    pub(crate) stop_asked: CancellationToken,
     hooks: Option<Arc<Hooks>>,
 }
 
@@ -148,6 +153,7 @@ impl Service {
             calls,
             connections: Connections::default(),
             handshakes,
+            stop_asked: CancellationToken::new(),
             hooks,
         }
     }
@@ -172,6 +178,7 @@ impl Service {
             Ok(None) => {}
             Ok(Some(reason)) => {
                 self.metrics.cut("memcached", reason);
+                self.connections.idle_kicks.fetch_add((reason == "idle").into(), Ordering::Relaxed);
                 debug!(peer, reason, "connection closed");
             }
             Err(error) => debug!(peer, %error, "connection lost"),

@@ -44,6 +44,8 @@ pub struct MemcachedOptions {
     pub allows_flush: bool,
     /// Whether clients may list the keys. Default yes.
     pub allows_dump: bool,
+    /// Whether clients may have the server stopped, see [`Server::stop_asked`](crate::Server::stop_asked). Default no.
+    pub allows_shutdown: bool,
 }
 
 /// Addresses on which TLS is spoken.
@@ -101,6 +103,7 @@ impl Default for MemcachedOptions {
             protocol: None,
             allows_flush: true,
             allows_dump: true,
+            allows_shutdown: false,
         }
     }
 }

@@ -8,9 +8,8 @@ use charioteer_engine::cache::{CacheStats, Event};
 use charioteer_proto::memcached::Protocol;
 use charioteer_proto::memcached::text::{Refusal, Reply, Words};
 
-use super::meta::CLASS;
 use super::text::write_line;
-use super::{Session, VERSION, admin};
+use super::{Session, VERSION, admin, classes, processor};
 use crate::tls::Handshakes;
 use crate::{ClientCertificates, Tls};
 
@@ -53,6 +52,9 @@ pub(super) async fn answer_text(session: &Session<'_>, arguments: &Words, out: &
     if name == Some(b"cachedump") {
         return answer_cachedump(session, word, last, out).await;
     }
+    if name == Some(b"detail") && !session.service.options.allows_dump {
+        return Refusal::line("CLIENT_ERROR stats detail not allowed").write(out);
+    }
     let Some(group) = Group::of(name, word) else {
         let usage = Refusal::line("CLIENT_ERROR usage: stats detail on|off|dump");
         return if name == Some(b"detail") { usage } else { Refusal::UNKNOWN_COMMAND }.write(out);
@@ -73,12 +75,16 @@ async fn answer_cachedump(session: &Session<'_>, class: Option<&[u8]>, limit: Op
     if !session.service.options.allows_dump {
         return Refusal::line("CLIENT_ERROR stats cachedump not allowed").write(out);
     }
-    let number = |word: Option<&[u8]>| std::str::from_utf8(word?).ok()?.parse::<u32>().ok();
+    let (Some(class), Some(limit)) = (class, limit) else {
+        return Refusal::line("CLIENT_ERROR bad command line").write(out);
+    };
+    let number = |word: &[u8]| std::str::from_utf8(word).ok()?.parse::<u32>().ok();
     match (number(class), number(limit)) {
+        (Some(admin::CLASSES..), Some(_)) => Refusal::line("CLIENT_ERROR Illegal slab id").write(out),
         (Some(class), Some(limit)) => {
             admin::cachedump(session, class, usize::try_from(limit).unwrap_or(usize::MAX), out).await;
         }
-        _ => Refusal::line("CLIENT_ERROR bad command line").write(out),
+        _ => Refusal::BAD_FORMAT.write(out),
     }
 }
 
@@ -92,15 +98,15 @@ pub(super) async fn each(session: &Session<'_>, group: Group, mut put: impl FnMu
     match group {
         Group::General => general(session, &stats, &mut put),
         Group::Settings => settings(session, &mut put),
-        Group::Items => items(&stats, &mut put),
-        Group::Slabs => slabs(&stats, &mut put),
+        Group::Items => classes::items(&stats, &mut put),
+        Group::Slabs => classes::slabs(&stats, &mut put),
         Group::Sizes => put("sizes_status", &"disabled"),
         Group::Connections => connections(session, &mut put),
         Group::Reset | Group::DetailSwitch | Group::DetailDump => {}
     }
 }
 
-type Put<'a> = dyn FnMut(&str, &dyn Display) + 'a;
+pub(super) type Put<'a> = dyn FnMut(&str, &dyn Display) + 'a;
 
 fn general(session: &Session<'_>, stats: &CacheStats, put: &mut Put<'_>) {
     let service = session.service;
@@ -109,7 +115,12 @@ fn general(session: &Session<'_>, stats: &CacheStats, put: &mut Put<'_>) {
     put("uptime", &service.uptime().as_secs());
     put("time", &service.now().second());
     put("version", &VERSION);
+    // Clients look for it, and there is none.
+    put("libevent", &"none");
     put("pointer_size", &usize::BITS);
+    let used = processor::used();
+    put("rusage_user", &used.user);
+    put("rusage_system", &used.system);
     put("max_connections", &service.limits.connections);
     put("curr_connections", &service.connections.open());
     put("total_connections", &service.connections.accepted());
@@ -122,6 +133,9 @@ fn general(session: &Session<'_>, stats: &CacheStats, put: &mut Put<'_>) {
     put("cmd_meta", &service.connections.meta_commands.load(Ordering::Relaxed));
     for (name, event) in COUNTED {
         put(name, &count(event));
+    }
+    if service.limits.idle.is_some() {
+        put("idle_kicks", &service.connections.idle_kicks.load(Ordering::Relaxed));
     }
     put("auth_cmds", &service.connections.auth_commands.load(Ordering::Relaxed));
     put("auth_errors", &service.connections.auth_errors.load(Ordering::Relaxed));
@@ -202,7 +216,7 @@ fn settings(session: &Session<'_>, put: &mut Put<'_>) {
     put("flush_enabled", &if options.allows_flush { "yes" } else { "no" });
     put("dump_enabled", &if options.allows_dump { "yes" } else { "no" });
     put("watch_enabled", &"no");
-    put("shutdown_command", &"no");
+    put("shutdown_command", &if options.allows_shutdown { "yes" } else { "no" });
 }
 
 fn ssl_settings(tls: Option<&Tls>, put: &mut Put<'_>) {
@@ -229,44 +243,6 @@ fn ssl_settings(tls: Option<&Tls>, put: &mut Put<'_>) {
     put("ssl_session_cache", &"yes");
     put("ssl_kernel_tls", &"no");
     put("ssl_min_version", &"tlsv1.2");
-}
-
-fn items(stats: &CacheStats, put: &mut Put<'_>) {
-    if stats.items == 0 {
-        return;
-    }
-    let mut put = |name: &str, value: &dyn Display| put(&format!("items:{CLASS}:{name}"), value);
-    put("number", &stats.items);
-    put("mem_requested", &stats.item_bytes);
-    for (name, event) in [
-        ("evicted", Event::Evicted),
-        ("outofmemory", Event::NoMemory),
-        ("reclaimed", Event::Reclaimed),
-        ("expired_unfetched", Event::ExpiredUnfetched),
-        ("evicted_unfetched", Event::EvictedUnfetched),
-    ] {
-        put(name, &stats.count(event));
-    }
-}
-
-fn slabs(stats: &CacheStats, put: &mut Put<'_>) {
-    let mut put_of_class = |name: &str, value: &dyn Display| put(&format!("{CLASS}:{name}"), value);
-    put_of_class("used_chunks", &stats.items);
-    put_of_class("mem_requested", &stats.item_bytes);
-    for (name, event) in [
-        ("get_hits", Event::GetHit),
-        ("cmd_set", Event::Set),
-        ("delete_hits", Event::DeleteHit),
-        ("incr_hits", Event::IncrementHit),
-        ("decr_hits", Event::DecrementHit),
-        ("cas_hits", Event::CasHit),
-        ("cas_badval", Event::CasBad),
-        ("touch_hits", Event::TouchHit),
-    ] {
-        put_of_class(name, &stats.count(event));
-    }
-    put("active_slabs", &1);
-    put("total_malloced", &stats.memory_bytes);
 }
 
 fn connections(session: &Session<'_>, put: &mut Put<'_>) {

@@ -187,7 +187,7 @@ async fn count(service: &Service, request: &Request, out: &mut BytesMut) -> Done
         ArithmeticReply::Computed(computed) => write_unless(noreply, out, &Reply::Number(computed.number)),
         ArithmeticReply::NotFound | ArithmeticReply::Exists => write_unless(noreply, out, &Reply::NotFound),
         ArithmeticReply::NonNumeric => Refusal::NON_NUMERIC.unless(noreply).write(out),
-        ArithmeticReply::OutOfMemory => Refusal::OUT_OF_MEMORY.unless(noreply).write(out),
+        ArithmeticReply::OutOfMemory => meta::NO_MEMORY.unless(noreply).write(out),
     }
     Ok(())
 }

@@ -26,11 +26,13 @@ impl Now {
         }
     }
 
-    /// When a flush takes effect that is asked for now: at once, where nothing else is said.
+    /// When a flush takes effect that is asked for now: at once, where nothing else is said. One of the past takes none, as memcached
+    /// has it of moments before it was started.
     pub(super) fn flush(self, delay: Option<Expiration>) -> u32 {
         match delay.map(|delay| delay.resolve(self.0)) {
             Some(Expires::At(second)) => u32::try_from(second).unwrap_or(u32::MAX),
-            Some(Expires::Never | Expires::Past) | None => self.second(),
+            Some(Expires::Past) => 0,
+            Some(Expires::Never) | None => self.second(),
         }
     }
 

@@ -30,15 +30,31 @@ pub(in crate::memcached) struct Answer {
 pub(in crate::memcached) struct Rest {
     /// What came before the last piece, but for items with their keys.
     pub(in crate::memcached) parts: Vec<Reply>,
-    /// The items that came with their keys.
+    /// The items that came with their keys, or by their places.
     pub(in crate::memcached) items: Items,
+    /// The stale items that the reader is to make anew, which were only read.
+    pub(in crate::memcached) won: Vec<Won>,
     /// What only the meta protocol can tell, where it was asked for.
     pub(in crate::memcached) told: Option<meta::Reply>,
     /// The length, if it was more than was kept.
     pub(in crate::memcached) too_long: Option<u64>,
 }
 
+/// A stale item that its reader is to make anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::memcached) struct Won {
+    /// Its place among those that were asked for.
+    pub(in crate::memcached) place: usize,
+    /// Its version, or 0 where that was not told.
+    pub(in crate::memcached) cas: u64,
+}
+
 impl Answer {
+    /// The stale items that the reader is to make anew, which were only read.
+    pub(in crate::memcached) fn take_won(&mut self) -> Vec<Won> {
+        self.rest.as_mut().map(|rest| std::mem::take(&mut rest.won)).unwrap_or_default()
+    }
+
     /// What the meta protocol told, or why it told nothing.
     pub(in crate::memcached) fn told(self) -> Result<meta::Reply, Failure> {
         let (last, rest) = self.split();
@@ -57,7 +73,7 @@ impl Answer {
 
     #[cfg(test)]
     pub(super) fn rest(&self) -> &Rest {
-        static NONE: Rest = Rest { parts: Vec::new(), items: Items::NONE, told: None, too_long: None };
+        static NONE: Rest = Rest { parts: Vec::new(), items: Items::NONE, won: Vec::new(), told: None, too_long: None };
         self.rest.as_deref().unwrap_or(&NONE)
     }
 
@@ -68,18 +84,20 @@ impl Answer {
     }
 }
 
-/// Items with their keys, in the order in which they came.
+/// Items with their keys or places, in the order in which they came.
 #[derive(Clone, Debug, Default)]
 pub(in crate::memcached) struct Items {
     /// The keys, one behind the other: nobody keeps them, so that none needs memory of its own.
     keys: Vec<u8>,
-    /// The items, each with the end of its key.
+    /// The items, each with the end of its key, or with its place among those that were asked for.
     found: Vec<(usize, Item)>,
+    /// Whether it is their places.
+    are_placed: bool,
 }
 
 impl Items {
     #[cfg(test)]
-    const NONE: Self = Self { keys: Vec::new(), found: Vec::new() };
+    const NONE: Self = Self { keys: Vec::new(), found: Vec::new(), are_placed: false };
 
     /// Hands them out, and makes room for as many more, as there may be again; within reason.
     fn take(&mut self) -> Self {
@@ -87,7 +105,8 @@ impl Items {
             return Self::default();
         }
         let (keys, found) = (self.keys.len().min(MAX_ROOM_BYTES), self.found.len().min(MAX_ROOM));
-        std::mem::replace(self, Self { keys: Vec::with_capacity(keys), found: Vec::with_capacity(found) })
+        let room = Self { keys: Vec::with_capacity(keys), found: Vec::with_capacity(found), are_placed: false };
+        std::mem::replace(self, room)
     }
 
     /// For each of these keys its item, if there is one. Items come in the order of the keys that were asked for; `None` says that
@@ -99,12 +118,18 @@ impl Items {
     ) -> Option<Vec<T>> {
         let mut items = Vec::with_capacity(keys.len());
         let (mut found, mut begin) = (self.found.into_iter().peekable(), 0);
-        for key in keys {
-            let item = found.next_if(|(end, _)| self.keys.get(begin..*end) == Some(key));
+        for (place, key) in keys.enumerate() {
+            let is_it = |mark| if self.are_placed { mark == place } else { self.keys.get(begin..mark) == Some(key) };
+            let item = found.next_if(|(mark, _)| is_it(*mark));
             begin = item.as_ref().map_or(begin, |(end, _)| *end);
             items.push(each(item.map(|(_, item)| item)));
         }
         found.peek().is_none().then_some(items)
+    }
+
+    #[cfg(test)]
+    pub(super) fn places_and_values(&self) -> Vec<(usize, &[u8])> {
+        self.found.iter().filter(|_| self.are_placed).map(|(place, item)| (*place, &item.value[..])).collect()
     }
 
     #[cfg(test)]
@@ -120,6 +145,7 @@ impl Items {
 pub(super) struct Parts {
     replies: Vec<Reply>,
     items: Items,
+    won: Vec<Won>,
     bytes: usize,
     too_long: Option<u64>,
     max_bytes: usize,
@@ -128,30 +154,45 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn new(max_value_bytes: usize) -> Self {
         let max_bytes = max_value_bytes.saturating_mul(LONGEST_VALUES);
-        Self { replies: Vec::new(), items: Items::default(), bytes: 0, too_long: None, max_bytes }
+        Self { replies: Vec::new(), items: Items::default(), won: Vec::new(), bytes: 0, too_long: None, max_bytes }
     }
 
     pub(super) fn keep(&mut self, part: Reply) {
         if part.opcode.loud() == Opcode::GET_WITH_KEY && part.status == Status::OK {
-            self.keep_key(&part.key);
-            self.keep_item(Item::of(part));
+            if self.has_room_for_item(&part.key, part.value.len()) {
+                self.keep_item(Item::of(part));
+            }
         } else if self.has_room(part.key.len() + part.value.len()) {
             self.replies.push(part);
         }
     }
 
-    /// Keeps the key of the item that is kept next.
-    pub(super) fn keep_key(&mut self, key: &[u8]) {
-        self.items.keys.extend_from_slice(key);
+    /// Whether there is room for an item under this key, with a value of so many bytes. If so, the key is kept, and the item has to be.
+    pub(super) fn has_room_for_item(&mut self, key: &[u8], value_bytes: usize) -> bool {
+        let has_room = self.has_room(key.len() + value_bytes);
+        if has_room {
+            self.items.keys.extend_from_slice(key);
+        }
+        has_room
     }
 
+    /// Keeps the item whose key was kept just now.
     #[inline]
     pub(super) fn keep_item(&mut self, item: Item) {
-        let end = self.items.keys.len();
-        let begin = self.items.found.last().map_or(0, |(end, _)| *end);
-        if self.has_room(end - begin + item.value.len()) {
-            self.items.found.push((end, item));
+        self.items.found.push((self.items.keys.len(), item));
+    }
+
+    /// Keeps an item that has come by its place among those that were asked for.
+    pub(super) fn keep_placed(&mut self, place: usize, item: Item) {
+        if self.has_room(item.value.len()) {
+            self.items.are_placed = true;
+            self.items.found.push((place, item));
         }
+    }
+
+    /// Takes note of an item that the reader is to make anew.
+    pub(super) fn keep_won(&mut self, won: Won) {
+        self.won.push(won);
     }
 
     /// Whether there is room for so many bytes more. Once there is none, nothing is kept any more.
@@ -178,11 +219,13 @@ impl Parts {
     /// The answer that ends with this.
     pub(super) fn complete(&mut self, last: Reply) -> Answer {
         self.bytes = 0;
-        if self.replies.is_empty() && self.items.found.is_empty() && self.too_long.is_none() {
+        let has_more = !self.replies.is_empty() || !self.items.found.is_empty() || !self.won.is_empty();
+        if !has_more && self.too_long.is_none() {
             return Answer { last, rest: None };
         }
         let (parts, items) = (std::mem::take(&mut self.replies), self.items.take());
-        let rest = Rest { parts, items, told: None, too_long: self.too_long.take() };
+        let won = std::mem::take(&mut self.won);
+        let rest = Rest { parts, items, won, told: None, too_long: self.too_long.take() };
         Answer { last, rest: Some(Box::new(rest)) }
     }
 

@@ -126,9 +126,11 @@ impl Packets {
             Ok(Some(found)) if is_item(&found.reply) => {
                 let Reply { opaque, cas, flags, key, value, .. } = found.reply.clone();
                 self.check_number(opaque)?;
-                self.parts.keep_key(&input[key]);
+                let keeps = self.parts.has_room_for_item(&input[key], value.len());
                 let value = found.take_part(input, value);
-                self.parts.keep_item(Item::of_parts(value, flags.unwrap_or(0), Cas::new(cas)));
+                if keeps {
+                    self.parts.keep_item(Item::of_parts(value, flags.unwrap_or(0), Cas::new(cas)));
+                }
                 Ok(Some(None))
             }
             Ok(found) => Ok(found.map(|found| Some(found.take(input)))),

@@ -7,7 +7,7 @@ use charioteer_proto::memcached::binary::{Opcode, Reply, Status};
 use charioteer_proto::memcached::text::Awaited;
 use charioteer_proto::memcached::{Excerpt, Limits, ReplyError, meta, text};
 
-use super::answer::{Answer, Parts};
+use super::answer::{Answer, Parts, Won};
 use super::text::bare;
 use super::{Expected, Form, refusal};
 use crate::memcached::item::{Cas, Item};
@@ -121,10 +121,12 @@ impl Lines {
             else {
                 break line;
             };
-            self.parts.keep_key(&input[key.clone()]);
+            let keeps = self.parts.has_room_for_item(&input[key.clone()], value.len());
             let value = value.clone();
             let value = line.take_part(input, value);
-            self.parts.keep_item(Item::of_parts(value, flags, Cas::new(cas.unwrap_or(0))));
+            if keeps {
+                self.parts.keep_item(Item::of_parts(value, flags, Cas::new(cas.unwrap_or(0))));
+            }
         };
         let line = line.take(input);
         let (is_last, is_refusal) = (line.is_last(awaited), matches!(line, text::Reply::Error(_)));
@@ -156,7 +158,7 @@ impl Lines {
             return Ok(None);
         };
         let Expected { opcode, form } = expected;
-        let item = match line {
+        let (item, place) = match line {
             meta::Reply::Error(error) => {
                 let (status, words) = refusal::status(error);
                 return Ok(Some(self.refused(expected, Reply { value: words, ..bare(opcode, status) })));
@@ -165,22 +167,31 @@ impl Lines {
                 return Ok(Some(Step::Last(self.parts.complete(bare(opcode, Status::OK)))));
             }
             line if form == Form::Debug && is_debug(&line) => return Ok(Some(self.told(opcode, line))),
-            meta::Reply::Item(item) if item.opaque.and_then(|opaque| opaque.number()) == Some(id) => item,
-            meta::Reply::Item(_) => return Err("the server answered another call than the next".to_owned()),
+            meta::Reply::Item(item) => match place(&item, id, form) {
+                Some(place) => (item, place),
+                None => return Err("the server answered another call than the next".to_owned()),
+            },
             _ => return Err(OTHER_COMMAND.to_owned()),
         };
         match form {
             Form::Quiet(_) if is_too_long => Ok(Some(Step::TooLong)),
             _ if is_too_long => Ok(Some(Step::Last(self.parts.complete(bare(opcode, Status::OK))))),
             Form::Told => Ok(Some(self.told(opcode, meta::Reply::Item(item)))),
-            _ => self.item(expected, item).map(Some),
+            _ => self.item(expected, place, item).map(Some),
         }
     }
 
-    fn item(&mut self, expected: Expected, item: meta::Returned) -> Result<Step, String> {
+    fn item(&mut self, expected: Expected, place: usize, item: meta::Returned) -> Result<Step, String> {
+        let won = item.won.then(|| Won { place, cas: item.cas.unwrap_or(0) });
         let reply = super::meta::reply(part_of(expected.opcode), item).ok_or(OTHER_COMMAND)?;
         if is_quiet(expected.form) && self.replies + 1 == expected.form.replies() {
             return Err("the server answered with more items than it was asked for".to_owned());
+        }
+        won.into_iter().for_each(|won| self.parts.keep_won(won));
+        if is_quiet(expected.form) && reply.status == Status::OK {
+            self.replies += 1;
+            self.parts.keep_placed(place, Item::of(reply));
+            return Ok(Step::Part);
         }
         Ok(self.reply_of(expected, reply))
     }
@@ -251,6 +262,15 @@ impl Lines {
 fn unasked(input: &[u8]) -> String {
     let line = input.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
     format!("the server said {} though nothing was asked", Excerpt::of(line))
+}
+
+/// Which of a call's questions a reply answers, if one of them.
+fn place(item: &meta::Returned, id: u32, form: Form) -> Option<usize> {
+    let count = match form {
+        Form::Quiet(count) => count,
+        _ => 1,
+    };
+    super::meta::place_of_number(id, count, item.opaque?.number()?)
 }
 
 const fn is_quiet(form: Form) -> bool {

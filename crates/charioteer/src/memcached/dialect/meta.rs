@@ -1,6 +1,6 @@
 //! Lines of the meta protocol, and those of the text protocol for what it has no command of its own for.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use charioteer_proto::memcached::binary::{Command, Opcode, Reply, Status};
 use charioteer_proto::memcached::key::check_text;
 use charioteer_proto::memcached::meta::{self, Flag, Flags, Request, Returned, Verb};
@@ -34,7 +34,9 @@ fn request<'a>(command: &Command<&'a [u8]>, cas: u64) -> Option<Request<&'a [u8]
         Command::GetAndTouch { key, expiration, .. } => {
             (Verb::Get, key, &b""[..], item.with(Flag::Lifetime(expiration)))
         }
-        Command::Touch { key, expiration } => (Verb::Get, key, &b""[..], Flags::new().with(Flag::Lifetime(expiration))),
+        Command::Touch { key, expiration } => {
+            (Verb::Get, key, &b""[..], Flags::new().with(Flag::Lifetime(expiration)).with(Flag::ReturnCas))
+        }
         Command::Delete { key } => (Verb::Delete, key, &b""[..], Flags::new()),
         Command::Store { mode, key, value, flags, expiration } => {
             // With a version all of them replace an item that has it, as the binary protocol has it.
@@ -65,7 +67,8 @@ fn store_flags(mode: StoreMode, client_flags: u32, expiration: Expiration) -> Fl
     if expiration == Expiration::NEVER { flags } else { flags.with(Flag::Lifetime(expiration)) }
 }
 
-/// Writes quiet gets that answer with their keys where there is an item, and a no-op that ends them.
+/// Writes quiet gets that answer where there is an item, each under a number of its own, and a no-op that ends them. They don't ask for
+/// the keys: memcached tells a key in the form in which its item was stored, which need not fit into a line.
 pub(super) fn write_items<'k>(
     out: &mut BytesMut,
     id: u32,
@@ -74,17 +77,47 @@ pub(super) fn write_items<'k>(
 ) -> Form {
     let item = Flags::new().with(Flag::ReturnValue).with(Flag::ReturnClientFlags);
     let item = if versions { item.with(Flag::ReturnCas) } else { item };
-    let (flags, count) = (item.with(Flag::ReturnKey).with(Flag::Quiet), keys.len());
-    for key in keys {
-        write_request(out, id, Request { verb: Verb::Get, key, flags, value: b"" });
+    let (flags, count) = (item.with(Flag::Quiet), keys.len());
+    for (key, place) in keys.zip(0..) {
+        write_numbered(out, number_of_place(id, count, place), Request { verb: Verb::Get, key, flags, value: b"" });
     }
     meta::write_noop(out);
     Form::Quiet(count)
 }
 
-/// Writes a command under its call's number, with the key as base64 where it can't stand in a line as it is.
-pub(super) fn write_request(out: &mut BytesMut, id: u32, mut request: Request<&[u8]>) {
-    request.flags = request.flags.with(Flag::Opaque(id.into()));
+/// The number of one of so many gets of a call.
+fn number_of_place(id: u32, count: usize, place: u64) -> u64 {
+    u64::from(id) * count as u64 + place
+}
+
+/// Which of so many gets of a call has this number.
+pub(super) fn place_of_number(id: u32, count: usize, number: u64) -> Option<usize> {
+    let place = number.checked_sub(number_of_place(id, count, 0))?;
+    usize::try_from(place).ok().filter(|place| *place < count)
+}
+
+/// Writes commands that make stale items of these versions anew for the next who gets them to win, in the versions that they have.
+pub(super) fn write_given_back<'k>(
+    out: &mut BytesMut,
+    id: u32,
+    items: impl ExactSizeIterator<Item = (&'k [u8], u64)>,
+) -> Form {
+    let count = items.len();
+    for (key, cas) in items {
+        let flags = Flags::new().with(Flag::Invalidate).with(Flag::CompareCas(cas)).with(Flag::NewCas(cas));
+        write_request(out, id, Request { verb: Verb::Delete, key, flags, value: b"" });
+    }
+    Form::Meta(count)
+}
+
+/// Writes a command under its call's number.
+pub(super) fn write_request(out: &mut BytesMut, id: u32, request: Request<&[u8]>) {
+    write_numbered(out, id.into(), request);
+}
+
+/// Writes a command under a number, with the key as base64 where it can't stand in a line as it is.
+fn write_numbered(out: &mut BytesMut, number: u64, mut request: Request<&[u8]>) {
+    request.flags = request.flags.with(Flag::Opaque(number.into()));
     if needs_base64(request.key) {
         request.flags = request.flags.with(Flag::Base64Key);
     }
@@ -117,6 +150,5 @@ pub(super) fn reply(opcode: Opcode, told: Returned) -> Option<Reply> {
         Some(number) if is_count => counter(std::str::from_utf8(&number).ok()?.trim_end().parse().ok()?),
         value => value.unwrap_or_default(),
     };
-    let key = told.key.unwrap_or_else(Bytes::new);
-    Some(Reply { cas: told.cas.unwrap_or(0), flags: told.client_flags, key, value, ..bare(opcode, status) })
+    Some(Reply { cas: told.cas.unwrap_or(0), flags: told.client_flags, value, ..bare(opcode, status) })
 }

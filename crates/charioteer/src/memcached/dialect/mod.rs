@@ -31,7 +31,7 @@ use super::options::{Credentials, Options, Protocol};
 use crate::error::{ErrorKind, Failure};
 use crate::net::{Connection, Obstacle, Progress, Taken, Unreachable, Wire};
 
-pub(super) use self::answer::{Answer, Rest};
+pub(super) use self::answer::{Answer, Rest, Won};
 pub(super) use self::binary::place_of;
 
 /// What comes in answer to a question, as far as it must be known to read it.
@@ -125,7 +125,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Asks for those items that there are, with their keys, and with their versions or, where that is more work, without. The answer's
+    /// Asks for those items that there are, and with their versions or, where that is more work, without. The answer's
     /// items are in the keys' order, its last reply is that of a no-op.
     pub(super) fn items<'k>(self, keys: impl ExactSizeIterator<Item = &'k [u8]>, versions: bool) -> Expected {
         let form = match self.protocol {
@@ -141,6 +141,11 @@ impl<'a> Question<'a> {
         let opcode = if request.verb == Verb::Set { Opcode::SET } else { Opcode::GET };
         meta::write_request(self.out, self.id, request);
         Expected { opcode, form: Form::Told }
+    }
+
+    /// Has the next who gets them win stale items of these versions, which stay. Servers know the words since 1.6.19.
+    pub(super) fn give_back<'k>(self, items: impl ExactSizeIterator<Item = (&'k [u8], u64)>) -> Expected {
+        Expected { opcode: Opcode::DELETE, form: meta::write_given_back(self.out, self.id, items) }
     }
 
     /// Asks what is known of an item, in the meta protocol.

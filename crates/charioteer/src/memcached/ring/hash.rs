@@ -39,6 +39,14 @@ pub(super) fn one_at_a_time(key: &[u8]) -> u32 {
     hash.wrapping_add(hash << 15)
 }
 
+/// FNV-1a for 32 bits, over signed bytes as libmemcached has them.
+pub(super) fn fnv1a(key: &[u8]) -> u32 {
+    key.iter().fold(0x811c_9dc5, |hash, &byte| {
+        let byte = i32::from(byte.cast_signed()).cast_unsigned();
+        (hash ^ byte).wrapping_mul(0x0100_0193)
+    })
+}
+
 /// MurmurHash3 for 32 bits, with the seed 0.
 pub(super) fn murmur3(bytes: &[u8]) -> u32 {
     let (blocks, rest) = bytes.as_chunks::<4>();

@@ -4,7 +4,6 @@ use std::iter::repeat;
 
 use super::Spot;
 use super::hash::digest;
-use super::hash::one_at_a_time;
 
 /// memcached's own port, which libmemcached leaves out of a server's name.
 const DEFAULT_PORT: u16 = 11211;
@@ -34,11 +33,11 @@ impl Ketama {
         Self::of(points.collect(), Wrap::SecondBeforeFirst)
     }
 
-    /// 100 points for each server.
-    pub(super) fn unweighted(servers: &[Spot<'_>]) -> Self {
+    /// 100 points for each server, which goes by such a name.
+    pub(super) fn unweighted(servers: &[Spot<'_>], hash: fn(&[u8]) -> u32, name: fn(&Spot<'_>) -> String) -> Self {
         let points = servers.iter().enumerate().flat_map(|(at, server)| {
-            let name = node(server);
-            (0..100).map(move |i| (one_at_a_time(format!("{name}-{i}").as_bytes()), at))
+            let name = name(server);
+            (0..100).map(move |i| (hash(format!("{name}-{i}").as_bytes()), at))
         });
         Self::of(points.collect(), Wrap::First)
     }
@@ -72,8 +71,13 @@ impl Ketama {
     }
 }
 
+/// How libmemcached names a server as spymemcached does.
+pub(super) fn spy_node(server: &Spot<'_>) -> String {
+    format!("/{}:{}", server.host, server.port)
+}
+
 /// How libmemcached names a server.
-fn node(server: &Spot<'_>) -> String {
+pub(super) fn node(server: &Spot<'_>) -> String {
     if server.port == DEFAULT_PORT { server.host.to_owned() } else { format!("{}:{}", server.host, server.port) }
 }
 

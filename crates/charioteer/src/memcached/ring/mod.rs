@@ -7,7 +7,7 @@ mod hash;
 mod ketama;
 mod rendezvous;
 
-use ketama::Ketama;
+use ketama::{Ketama, node, spy_node};
 use rendezvous::Rendezvous;
 
 /// How keys are spread over servers. Clients that share items must all spread them in the same way.
@@ -31,6 +31,11 @@ pub enum Hashing {
     Gomemcached,
     /// As libmemcached with `BEHAVIOR_KETAMA`: 100 points for each server, placed by the hash "one at a time". `ketama` in a URL.
     Ketama,
+    /// As libmemcached with `BEHAVIOR_DISTRIBUTION` of `KETAMA_SPY`: as [`Ketama`](Self::Ketama), but for the servers' names, which are
+    /// those that spymemcached gives them. `ketama-spy` in a URL.
+    KetamaSpy,
+    /// As libmemcached with `BEHAVIOR_KETAMA` and the hash FNV-1a of 32 bits, whose load is far from even. `ketama-fnv1a` in a URL.
+    KetamaFnv1a,
     /// As libmemcached with `BEHAVIOR_KETAMA_WEIGHTED`, and so PHP's with `OPT_LIBKETAMA_COMPATIBLE`: 160 points for each server on
     /// average, placed by MD5. `ketama-weighted` in a URL.
     KetamaWeighted,
@@ -47,10 +52,12 @@ pub enum Hashing {
 
 impl Hashing {
     /// Each with its name in a URL.
-    pub(super) const NAMES: [(&'static str, Self); 8] = [
+    pub(super) const NAMES: [(&'static str, Self); 10] = [
         ("rendezvous", Self::Rendezvous),
         ("gomemcached", Self::Gomemcached),
         ("ketama", Self::Ketama),
+        ("ketama-spy", Self::KetamaSpy),
+        ("ketama-fnv1a", Self::KetamaFnv1a),
         ("ketama-weighted", Self::KetamaWeighted),
         ("modulo", Self::Modulo),
         ("modulo-md5", Self::ModuloMd5),
@@ -97,7 +104,13 @@ impl Ring {
             Hashing::Ketama if servers.iter().any(|server| server.weight > 1) => {
                 Spread::Ketama(Ketama::weighted(servers), hash::one_at_a_time)
             }
-            Hashing::Ketama => Spread::Ketama(Ketama::unweighted(servers), hash::one_at_a_time),
+            Hashing::Ketama => {
+                Spread::Ketama(Ketama::unweighted(servers, hash::one_at_a_time, node), hash::one_at_a_time)
+            }
+            Hashing::KetamaSpy => {
+                Spread::Ketama(Ketama::unweighted(servers, hash::one_at_a_time, spy_node), hash::one_at_a_time)
+            }
+            Hashing::KetamaFnv1a => Spread::Ketama(Ketama::unweighted(servers, hash::fnv1a, node), hash::fnv1a),
             Hashing::KetamaWeighted => Spread::Ketama(Ketama::weighted(servers), hash::md5),
             Hashing::Modulo => Spread::Modulo(hash::one_at_a_time),
             Hashing::ModuloMd5 => Spread::Modulo(hash::md5),

@@ -55,6 +55,17 @@ fn libmemcached_places_keys_alike_with_ketama() {
 }
 
 #[test]
+fn libmemcached_places_keys_alike_with_the_names_of_spymemcached_and_with_fnv1a() {
+    for (hashing, nine, all) in [
+        (Hashing::KetamaSpy, [3, 1, 3, 0, 0, 0, 2, 1, 2], [25928, 22336, 26880, 24856]),
+        (Hashing::KetamaFnv1a, [0, 2, 0, 3, 2, 2, 1, 3, 0], [26422, 18497, 41647, 13434]),
+    ] {
+        let ring = ring(hashing, EQUAL);
+        assert_eq!((places(&ring), counts(&ring)), (nine, all), "{hashing:?}");
+    }
+}
+
+#[test]
 fn libmemcached_places_keys_alike_with_ketama_and_weights() {
     let ring = ring(Hashing::Ketama, WEIGHTS);
     assert_eq!(places(&ring), [2, 2, 3, 0, 2, 0, 1, 3, 3]);

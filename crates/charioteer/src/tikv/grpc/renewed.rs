@@ -113,6 +113,11 @@ impl<T: Renewable> Renewed<T> {
             State::Making { begun: latest, failures, .. } if *latest == begun => {
                 let failures = failures.saturating_add(1);
                 *state = match made {
+                    // Whoever waits for one that is over already would have the next one made at once, and so on.
+                    Ok(it) if !it.is_alive() => {
+                        let failure = super::failure::unreachable("the connection was closed as soon as it was open");
+                        State::Failed { at: Instant::now(), failures, failure }
+                    }
                     Ok(it) => State::There(it),
                     Err(failure) => State::Failed { at: Instant::now(), failures, failure },
                 };

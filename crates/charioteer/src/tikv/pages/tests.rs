@@ -1,6 +1,9 @@
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::Waker;
+
+use parking_lot::Mutex;
 
 use super::*;
 use crate::error::{ErrorKind, Failure};
@@ -19,14 +22,23 @@ fn key(number: usize) -> Bytes {
 #[derive(Default)]
 struct Store {
     asked: RefCell<Vec<(Bytes, Bytes)>>,
-    /// The regions, by their first keys, that do not answer.
-    silent: RefCell<Vec<usize>>,
+    /// The regions, by their first keys, that do not answer as long as they are here.
+    silent: Arc<Mutex<Vec<usize>>>,
     failing: RefCell<Vec<usize>>,
+    /// Whether pages behind the first fail when they are looked at for the second time, unless they were asked for before.
+    is_late: bool,
 }
 
 impl Store {
     fn fetch(&self, wanted: Wanted, is_reverse: bool) -> Fetch<Keys> {
         let (Rest::Given(start, end) | Rest::Wire(start, end)) = wanted.rest;
+        let bound = |(start, end): &(Bytes, Bytes)| if is_reverse { end.clone() } else { start.clone() };
+        let asked = (start.clone(), end.clone());
+        let is_new = !self.asked.borrow().iter().any(|before| bound(before) == bound(&asked));
+        if self.is_late && is_new && !self.asked.borrow().is_empty() {
+            self.asked.borrow_mut().push(asked);
+            return late();
+        }
         self.asked.borrow_mut().push((start.clone(), end.clone()));
         let number = |key: &Bytes| std::str::from_utf8(&key[..3]).unwrap().parse::<usize>().unwrap();
         let at = match is_reverse {
@@ -35,16 +47,27 @@ impl Store {
             false => number(&start),
         };
         let region = at / REGION * REGION..(at / REGION + 1) * REGION;
-        if self.silent.borrow().contains(&region.start) {
-            return Box::pin(std::future::pending());
-        }
+        let (silent, first) = (Arc::clone(&self.silent), region.start);
         let page = if self.failing.borrow().contains(&region.start) {
             Err(Failure::new(ErrorKind::Unavailable, "it is away").into())
         } else {
             Ok(page((start, end), region, wanted.limit as usize, is_reverse))
         };
-        Box::pin(std::future::ready(page))
+        let mut page = Some(page);
+        Box::pin(std::future::poll_fn(move |_| match page.take_if(|_| !silent.lock().contains(&first)) {
+            Some(page) => Poll::Ready(page),
+            None => Poll::Pending,
+        }))
     }
+}
+
+/// A page whose time is up when it is looked at again.
+fn late() -> Fetch<Keys> {
+    let mut is_again = false;
+    Box::pin(std::future::poll_fn(move |_| match std::mem::replace(&mut is_again, true) {
+        false => Poll::Pending,
+        true => Poll::Ready(Err(Failure::new(ErrorKind::Timeout, "its time is up").into())),
+    }))
 }
 
 fn page(asked: (Bytes, Bytes), region: Range<usize>, limit: usize, is_reverse: bool) -> Page<Keys> {
@@ -114,7 +137,7 @@ fn while_a_region_is_read_a_page_of_the_next_one_comes_and_of_no_other() {
         assert!(next(&mut pages, &store, u64::MAX).is_ready());
     }
     // However long it takes, there is no more than one.
-    store.silent.borrow_mut().push(0);
+    store.silent.lock().push(0);
     while next(&mut pages, &store, u64::MAX).is_ready() {}
     assert_eq!(regions(&store), [0, 50]);
     let ready = |pages: &Pages<Keys>| pages.tracks.iter().map(|track| track.ready.len()).sum::<usize>();
@@ -141,6 +164,50 @@ fn an_error_is_told_in_its_turn_and_what_follows_is_asked_for_again() {
     assert_eq!(read(&mut pages, &store), (0..50).map(key).collect::<Keys>());
     store.failing.borrow_mut().clear();
     assert_eq!(read(&mut pages, &store), (50..300).map(key).collect::<Keys>());
+}
+
+#[test]
+fn a_page_that_was_asked_for_ahead_and_whose_time_is_up_before_its_reader_comes_is_asked_for_again() {
+    for is_reverse in [false, true] {
+        for most in [7, 10, 50, 51] {
+            let store = Store { is_late: true, ..Store::default() };
+            let expected: Keys =
+                if is_reverse { (0..300).rev().map(key).collect() } else { (0..300).map(key).collect() };
+            assert_eq!(read(&mut pages(most, is_reverse), &store), expected, "{most}");
+        }
+    }
+}
+
+#[test]
+fn an_error_of_a_page_that_was_not_wanted_yet_is_not_told_when_it_is() {
+    let (mut pages, store) = (pages(2, false), Store::default());
+    store.failing.borrow_mut().push(50);
+    let mut found = Keys::new();
+    for turn in 0..2 * BEFORE_AHEAD {
+        if turn == BEFORE_AHEAD {
+            store.silent.lock().push(0);
+        }
+        if let Poll::Ready(Some(Ok(page))) = next(&mut pages, &store, u64::MAX) {
+            found.extend(page.body);
+        }
+    }
+    assert_eq!((regions(&store), found.len() < 50), (vec![0, 50], true), "it was ahead");
+    store.silent.lock().clear();
+    store.failing.borrow_mut().clear();
+    found.extend(read(&mut pages, &store));
+    assert_eq!(found, (0..300).map(key).collect::<Keys>());
+}
+
+#[test]
+fn a_page_that_fails_while_its_reader_waits_is_told_and_asked_for_once_more_when_he_comes_again() {
+    let (mut pages, store) = (pages(10, false), Store::default());
+    store.failing.borrow_mut().push(50);
+    assert_eq!(read(&mut pages, &store).len(), 50);
+    for _ in 0..3 {
+        let before = store.asked.borrow().len();
+        assert!(matches!(next(&mut pages, &store, u64::MAX), Poll::Ready(Some(Err(_)))));
+        assert_eq!(store.asked.borrow().len(), before + 1);
+    }
 }
 
 #[test]

@@ -251,8 +251,20 @@ impl Commit {
         known(error)
     }
 
+    /// Rolls it back, the primary first: as long as that might be committed after all, so must the others.
     async fn roll_back(&self, patience: &mut Patience) -> Result<(), Error> {
-        self.core.roll_back(self.plan.start_ts, &self.plan.locked_keys(), patience).await
+        let (start_ts, deadline) = (self.plan.start_ts, patience.deadline);
+        if !self.plan.locks_any() {
+            return Ok(());
+        }
+        loop {
+            let (with_primary, rest) = self.beside_primary(deadline).await?;
+            if self.core.roll_back_together(start_ts, with_primary, deadline).await?.is_some() {
+                return self.core.roll_back(start_ts, &rest, patience).await;
+            }
+            let failure = || Failure::new(ErrorKind::Timeout, "the region of the primary changes all the time");
+            patience.wait(&SCATTERED, None, failure).await?;
+        }
     }
 
     fn roll_back_in_background(self: &Arc<Self>) {
@@ -320,7 +332,7 @@ impl Commit {
         }
     }
 
-    /// The keys that are committed together with the primary, since they lie beside it, and the others.
+    /// The keys that go together with the primary, since they lie beside it, and the others.
     async fn beside_primary(&self, deadline: Instant) -> Result<(Vec<Bytes>, Vec<Bytes>), Error> {
         let locked: Vec<&Bytes> = self.plan.locked().collect();
         let groups = self.core.group(&locked, deadline).await?;

@@ -16,7 +16,7 @@ use charioteer_proto::tikv::rpc::{KvCheckSecondaryLocks, KvCheckTxnStatus, KvPes
 use charioteer_proto::tikv::timestamp::Timestamp;
 use futures_core::future::BoxFuture;
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::call::Ask;
 use super::core::Core;
@@ -27,7 +27,6 @@ use super::options::Hints;
 use super::patience::{Patience, SCATTERED};
 use super::status::{self, Fate, Secondaries, Status};
 use crate::error::{Error, ErrorKind, Failure};
-use crate::tikv::failure;
 
 /// The locks of a transaction with fewer keys in a region are done away with one by one. Client-go draws the line there too.
 const FEW_KEYS: u64 = 512;
@@ -287,7 +286,7 @@ impl Core {
         let done = in_groups(self, keys, &bytes, KEYS, &mut patience, |group| {
             let keys = group.keys.iter().map(|at| keys[*at].clone()).collect();
             let ask = Ask::<KvResolveLock>::new(resolution(start_ts, fate, keys), &hints);
-            async move { self.resolved(&ask, fate, deadline).await }
+            async move { self.resolved(&ask, start_ts, fate, deadline).await }
         });
         done.await.map(drop)
     }
@@ -296,20 +295,29 @@ impl Core {
     async fn finish_region(&self, lock: &LockInfo, fate: Fate, deadline: Instant) -> Result<(), Error> {
         let (request, hints) = (resolution(lock.lock_version, fate, Vec::new()), Hints::default());
         let ask = Ask::<KvResolveLock>::new(request, &hints).at(lock.key.clone());
-        self.resolved(&ask, fate, deadline).await.map(drop)
+        self.resolved(&ask, lock.lock_version, fate, deadline).await.map(drop)
     }
 
-    async fn resolved(&self, ask: &Ask<'_, KvResolveLock>, fate: Fate, deadline: Instant) -> Result<Option<()>, Error> {
+    async fn resolved(
+        &self,
+        ask: &Ask<'_, KvResolveLock>,
+        start_ts: u64,
+        fate: Fate,
+        deadline: Instant,
+    ) -> Result<Option<()>, Error> {
         let layout = self.layout("resolve_lock", deadline).await?;
         let Some(reply) = self.ask(ask, deadline).await? else { return Ok(None) };
         match reply.error.map(|error| error::read(*error, layout)) {
             None => Ok(Some(())),
-            // Others were quicker.
-            Some(Trouble::LockNotFound) if fate == Fate::RolledBack => Ok(Some(())),
-            // They would have left a version.
+            // Others were quicker. What is beside that lock and still there is met again.
             Some(Trouble::LockNotFound) => {
-                Err(failure::odd("a lock of a transaction that was committed is gone, and nothing was committed there")
-                    .into())
+                if fate != Fate::RolledBack {
+                    warn!(
+                        start_ts,
+                        "a lock of a committed transaction is gone, and what was committed has been collected"
+                    );
+                }
+                Ok(Some(()))
             }
             Some(trouble) => Err(trouble.failure(layout).into()),
         }

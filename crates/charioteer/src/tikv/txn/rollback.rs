@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use charioteer_proto::tikv::kvrpcpb::{BatchRollbackRequest, PessimisticRollbackRequest};
 use charioteer_proto::tikv::rpc::{KvBatchRollback, KvPessimisticRollback};
+use tokio::time::Instant;
 
 use super::call::Ask;
 use super::core::Core;
@@ -18,22 +19,30 @@ impl Core {
     /// Rolls a transaction back on these keys, which are in order, whether it has locked them or not: what comes to lock them later is
     /// refused.
     pub(super) async fn roll_back(&self, start_ts: u64, keys: &[Bytes], patience: &mut Patience) -> Result<(), Error> {
-        let (deadline, hints) = (patience.deadline, Hints::default());
-        let layout = self.layout("batch_rollback", deadline).await?;
+        let deadline = patience.deadline;
         let bytes: Vec<usize> = keys.iter().map(Bytes::len).collect();
         let done = in_groups(self, keys, &bytes, KEYS, patience, |group| {
             let keys = group.keys.iter().map(|at| keys[*at].clone()).collect();
-            let request = BatchRollbackRequest { context: None, start_version: start_ts, keys };
-            let ask = Ask::<KvBatchRollback>::new(request, &hints);
-            async move {
-                let Some(reply) = self.ask(&ask, deadline).await? else { return Ok(None) };
-                match reply.error {
-                    None => Ok(Some(())),
-                    Some(error) => Err(error::read(*error, layout).failure(layout).into()),
-                }
-            }
+            self.roll_back_together(start_ts, keys, deadline)
         });
         done.await.map(drop)
+    }
+
+    /// The same for keys of one region; `None` if they do not lie in one.
+    pub(super) async fn roll_back_together(
+        &self,
+        start_ts: u64,
+        keys: Vec<Bytes>,
+        deadline: Instant,
+    ) -> Result<Option<()>, Error> {
+        let (layout, hints) = (self.layout("batch_rollback", deadline).await?, Hints::default());
+        let request = BatchRollbackRequest { context: None, start_version: start_ts, keys };
+        let ask = Ask::<KvBatchRollback>::new(request, &hints);
+        let Some(reply) = self.ask(&ask, deadline).await? else { return Ok(None) };
+        match reply.error {
+            None => Ok(Some(())),
+            Some(error) => Err(error::read(*error, layout).failure(layout).into()),
+        }
     }
 
     /// Takes away the locks that a transaction has put on these keys before it wrote them.

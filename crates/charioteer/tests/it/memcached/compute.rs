@@ -73,6 +73,44 @@ async fn what_is_stored_and_is_no_such_value_is_told(protocol: Protocol) {
 }
 
 #[tokio::test]
+async fn what_was_invalidated_is_computed_anew_by_the_next_who_can_however_often_it_was_read_before() {
+    let server = TestServer::start().await;
+    let client = patient_in(Protocol::Meta, &server.memcached_url());
+    for read in ["get", "get_as", "get_many", "get_many without versions", "counter", "touch", "get_and_touch"] {
+        let key = format!("read by {read}");
+        client.set(&key, "1").await.unwrap();
+        assert!(client.invalidate(&key, MINUTE).await.unwrap());
+        for _ in 0..2 {
+            match read {
+                "get" => assert!(client.get(&key).await.unwrap().is_some()),
+                "get_as" => assert_eq!(client.get_as(&key).await.unwrap(), Some("1".to_owned())),
+                "get_many" => assert!(client.get_many(["missing", &key]).await.pop().unwrap().unwrap().is_some()),
+                "counter" => assert_eq!(client.counter(&key).await.unwrap().unwrap().value, 1),
+                "touch" => assert!(client.touch(&key, MINUTE).await.unwrap()),
+                "get_and_touch" => assert!(client.get_and_touch(&key, MINUTE).await.unwrap().is_some()),
+                _ => {
+                    let brief = client.clone().with_versions(false);
+                    assert!(brief.get_many(["missing", &key]).await.pop().unwrap().unwrap().is_some());
+                }
+            }
+        }
+        let computed = async || Ok::<_, Error>("2".to_owned());
+        let value = client.get_or_compute(&key, ComputeOptions::default(), computed).await.unwrap();
+        assert_eq!(value, "2", "{read}");
+    }
+}
+
+#[tokio::test]
+async fn a_stale_item_that_was_read_has_the_version_that_was_told() {
+    let server = TestServer::start().await;
+    let client = patient_in(Protocol::Meta, &server.memcached_url());
+    client.set("key", "1").await.unwrap();
+    assert!(client.invalidate("key", MINUTE).await.unwrap());
+    let stale = client.get("key").await.unwrap().unwrap();
+    client.set_with("key", "2", StoreOptions::default().cas(stale.cas)).await.unwrap();
+}
+
+#[tokio::test]
 async fn of_many_who_ask_at_once_one_computes() {
     let (_server, client, key) = client(Protocol::Meta, "stampede").await;
     let computed = AtomicU32::new(0);

@@ -3,12 +3,12 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use charioteer::memcached::{Client, ComputeOptions, Encoded, Protocol, Ttl};
+use charioteer::memcached::{Client, ComputeOptions, CountOptions, Encoded, GetOptions, Protocol, Ttl};
 use charioteer::{Error, ErrorKind, Outcome};
 use charioteer_proto::memcached::binary::{Command, Status, write_failure};
 
 use super::fake::Fake;
-use super::support::{client, in_each_protocol, one_key_of_each, patient, url_of};
+use super::support::{LONG, client, in_each_protocol, one_key_of_each, patient, two_clients, url_of};
 
 in_each_protocol! {
     many_items_come_back_in_the_order_of_their_keys,
@@ -64,6 +64,30 @@ async fn nobody_need_hear_of_versions(protocol: Protocol) {
         let (item, known) = (item.unwrap().unwrap(), known.unwrap().unwrap());
         assert_eq!((&*item.value, known.cas.get() > 0), (&b"value"[..], true));
         assert!(item.cas.get() == 0 || protocol == Protocol::Binary);
+    }
+}
+
+/// memcached tells a key in the form in which its item was stored, which is none that fits into a line for most of these.
+#[tokio::test]
+async fn items_are_got_however_they_came_to_be_and_whatever_is_in_their_keys() {
+    let (_server, [meta, binary], prefix) = two_clients([Protocol::Meta, Protocol::Binary], "a b\r\nHD k").await;
+    let key = |name: &str| format!("{prefix}{name}");
+    binary.set(key("binary"), "1").await.unwrap();
+    meta.set(key("meta"), "2").await.unwrap();
+    meta.set(key("appended"), "3").await.unwrap();
+    meta.append(key("appended"), "4").await.unwrap().unwrap();
+    meta.increment_with(key("made"), 1, CountOptions::initial(5)).await.unwrap().unwrap();
+    meta.set(key("grown"), "9").await.unwrap();
+    meta.increment(key("grown"), 1).await.unwrap().unwrap();
+    meta.get_with(key("placeholder"), GetOptions::default().vivify(LONG)).await.unwrap().unwrap();
+    let names = ["binary", "meta", "missing", "appended", "made", "grown", "placeholder", "meta"];
+    let values = [Some("1"), Some("2"), None, Some("34"), Some("5"), Some("10"), Some(""), Some("2")];
+    for client in [meta.clone(), meta.with_versions(false), binary] {
+        let found = client.get_many(names.map(key)).await;
+        for ((item, value), name) in found.into_iter().zip(values).zip(names) {
+            assert_eq!(item.unwrap().as_ref().map(|item| &item.value[..]), value.map(str::as_bytes), "{name}");
+        }
+        assert_eq!(client.net_stats().connections_lost, 0);
     }
 }
 

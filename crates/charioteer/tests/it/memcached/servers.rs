@@ -284,7 +284,8 @@ async fn flush_reaches_all_servers_and_tells_when_one_was_not_reached() {
 #[tokio::test]
 async fn each_hashing_finds_what_it_has_stored() {
     let servers = [Fake::start().await, Fake::start().await, Fake::start().await];
-    for name in ["rendezvous", "gomemcached", "ketama", "ketama-weighted", "modulo", "modulo-md5", "modulo-crc"] {
+    let names = ["rendezvous", "gomemcached", "ketama", "ketama-spy", "ketama-fnv1a", "ketama-weighted"];
+    for name in names.into_iter().chain(["modulo", "modulo-md5", "modulo-crc"]) {
         let client = patient(&format!("{}?hashing={name}", url_of(&servers)));
         for number in 0..50 {
             let key = format!("{name} {number}");

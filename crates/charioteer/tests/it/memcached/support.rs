@@ -44,6 +44,13 @@ pub(super) async fn client(protocol: Protocol, test: &str) -> (TestServer, Clien
     (server, patient_in(protocol, &url), key)
 }
 
+/// Two clients of a server, each in its protocol, and a beginning of keys that are this test's own.
+pub(super) async fn two_clients(protocols: [Protocol; 2], test: &str) -> (TestServer, [Client; 2], String) {
+    let (server, _, key) = client(protocols[0], test).await;
+    let url = std::env::var(REAL).unwrap_or_else(|_| server.memcached_url());
+    (server, protocols.map(|protocol| patient_in(protocol, &url)), key)
+}
+
 /// A client that waits longer than any test takes.
 pub(super) fn patient(url: &str) -> Client {
     patient_in(Protocol::Binary, url)

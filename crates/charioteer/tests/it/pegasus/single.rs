@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use charioteer::ErrorKind;
-use charioteer::pegasus::{SetOptions, Ttl};
+use charioteer::pegasus::{ScanOptions, SetOptions, Ttl};
 
 use super::support::temp;
 
@@ -41,6 +41,16 @@ async fn rows_of_the_empty_hash_key_are_spread_by_their_sort_keys_where_they_are
         assert_eq!(table.incr("", format!("{sort_key} counted"), 2).await.unwrap(), 2);
         table.del("", sort_key).await.unwrap();
         assert!(!table.exist("", sort_key).await.unwrap());
+    }
+    let together = [
+        table.sort_key_count("").await.unwrap_err(),
+        table.multi_get("", ["a"]).await.unwrap_err(),
+        table.multi_set("", [("a", "v")]).await.unwrap_err(),
+        table.get_scanner("", "", "", &ScanOptions::default()).unwrap_err(),
+    ];
+    for error in together {
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("one by one"), "{error}");
     }
 }
 

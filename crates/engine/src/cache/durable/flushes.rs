@@ -30,6 +30,10 @@ impl Flushes {
     /// After a flush at `moment`, where what is stored next has a number that is not lower than `next`.
     pub(super) fn and_at(self, moment: u32, now: u32, next: u64) -> Self {
         let last = Flush::at(moment);
+        if moment <= now {
+            // The number tells what is dead, whatever the clock says later.
+            return Self { first_alive: next, last: Flush::NONE, ..self };
+        }
         let first_alive = if last.has_come(now) { next } else { self.first_alive };
         // What has died by the flush that is replaced stays dead. If that was of an earlier time than the one replaced
         // before, nothing has died by it that was stored since.

@@ -60,6 +60,21 @@ fn the_first_write_may_be_refused_and_no_id_is_given_out_twice_nor_what_is_store
 }
 
 #[test]
+fn what_is_stored_after_a_flush_lives_though_the_clock_has_gone_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = open(folder.path(), &clock());
+    set(&cache, b"flushed", Expiry::NEVER).unwrap();
+    cache.flush(START).wait().unwrap();
+    drop(cache);
+
+    let behind = Clock::stopped_at(Duration::from_secs(u64::from(START) - 50));
+    let cache = open(folder.path(), &behind);
+    set(&cache, b"key", Expiry::NEVER).unwrap();
+    behind.advance(Duration::from_secs(100));
+    assert!(is_there(&cache, b"key") && !is_there(&cache, b"flushed"));
+}
+
+#[test]
 fn a_flush_that_is_refused_flushes_nothing() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
     let cache = open(folder.path(), &clock);

@@ -22,7 +22,10 @@ use bytes::{BufMut, BytesMut};
 
 pub use opcode::Opcode;
 pub use read::{Refusal, read_request};
-pub use reply::{Reply, find_reply, read_reply, write_counter, write_error, write_failure, write_reply, write_stat};
+pub use reply::{
+    Reply, find_reply, read_reply, write_counter, write_error, write_failure, write_failure_in_words, write_reply,
+    write_stat,
+};
 pub use request::{Command, Request, write_request};
 pub use status::Status;
 

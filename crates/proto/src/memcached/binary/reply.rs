@@ -89,6 +89,11 @@ pub fn write_failure<B: AsRef<[u8]>>(out: &mut BytesMut, request: &Request<B>, s
     }
 }
 
+/// Appends the reply to a request that was not carried out, in these words instead of those of the status.
+pub fn write_failure_in_words<B>(out: &mut BytesMut, request: &Request<B>, status: Status, words: &str) {
+    header(request.opcode(), request.opaque, status, 0).write(out, b"", b"", words.as_bytes());
+}
+
 /// Appends one statistic; the last must have neither name nor value.
 pub fn write_stat(out: &mut BytesMut, opaque: u32, name: &[u8], value: &[u8]) {
     header(Opcode::STAT, opaque, Status::OK, 0).write(out, b"", name, value);

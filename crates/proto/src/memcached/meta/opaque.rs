@@ -39,13 +39,13 @@ impl Opaque {
 
     /// The number that it is, if it is one.
     #[must_use]
-    pub fn number(&self) -> Option<u32> {
-        number::unsigned_32(self.as_ref())
+    pub fn number(&self) -> Option<u64> {
+        number::unsigned(self.as_ref())
     }
 }
 
-impl From<u32> for Opaque {
-    fn from(number: u32) -> Self {
+impl From<u64> for Opaque {
+    fn from(number: u64) -> Self {
         let mut opaque = Self::default();
         let (mut rest, mut digits) = (number, 1);
         while rest > 9 {

@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::request::write_key;
 use super::{DebugFacts, Request, Verb};
-use crate::memcached::number;
+use crate::memcached::{key, number};
 
 /// What became of a request.
 ///
@@ -74,6 +74,8 @@ pub struct ItemFacts {
     pub stale: bool,
     /// Whether another client is to make the value anew: `Z`.
     pub already_won: bool,
+    /// Whether the item was stored under a key that came as base64: then its key is told so, however it was asked for.
+    pub base64_key: bool,
 }
 
 /// Appends the reply to a request, unless it is quiet and this is what commonly happens: nothing to get for `mg`, success for the
@@ -127,7 +129,7 @@ fn write_returned<B: AsRef<[u8]>>(
             out.put_slice(request.flags.opaque().unwrap_or_default().as_ref());
             return;
         }
-        (b'k', ..) => return write_returned_key(out, request),
+        (b'k', ..) => return write_returned_key(out, request, status, facts),
         (b't', Verb::Get | Verb::Arithmetic, Status::Done) => match facts.remaining {
             Some(seconds) => seconds.into(),
             None => return out.put_slice(b" t-1"),
@@ -144,11 +146,14 @@ fn write_returned<B: AsRef<[u8]>>(
     number::write(out, number);
 }
 
-/// Appends the key, in the form in which it was sent.
-fn write_returned_key<B: AsRef<[u8]>>(out: &mut BytesMut, request: &Request<B>) {
-    let base64 = request.flags.is_base64_key();
+/// Appends the key: that of an item that was got in the form in which it was stored, otherwise in that in which it was sent. What was sent
+/// as base64 and can't stand in a line as it is remains so in any case.
+fn write_returned_key<B: AsRef<[u8]>>(out: &mut BytesMut, request: &Request<B>, status: Status, facts: &ItemFacts) {
+    let (key, sent) = (request.key.as_ref(), request.flags.is_base64_key());
+    let is_got = request.verb == Verb::Get && status == Status::Done;
+    let base64 = if is_got { facts.base64_key || sent && key::check_text(key).is_err() } else { sent };
     out.put_slice(b" k");
-    write_key(out, request.key.as_ref(), base64);
+    write_key(out, key, base64);
     if base64 {
         out.put_slice(b" b");
     }

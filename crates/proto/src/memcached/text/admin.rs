@@ -167,7 +167,7 @@ pub(super) fn parse(verb: &[u8], mut words: WordSpans<'_>) -> Request<Span> {
         b"slabs" => slabs(&mut words),
         b"lru" => lru(&mut words),
         b"lru_crawler" => crawler(&mut words),
-        b"watch" => watch(&words),
+        b"watch" => Ok(Admin::Watch { events: Words::of(words.rest()) }),
         b"shutdown" => Ok(Admin::Shutdown { mode: words.next() }),
         b"refresh_certs" => Ok(Admin::RefreshCertificates),
         b"debugtime" => debug_time(&mut words),
@@ -265,23 +265,6 @@ fn crawler(words: &mut WordSpans<'_>) -> Result<Admin<Span>, Refusal> {
         },
         _ => Err(Refusal::UNKNOWN_COMMAND),
     }
-}
-
-fn watch(words: &WordSpans<'_>) -> Result<Admin<Span>, Refusal> {
-    const EVENTS: [&[u8]; 10] = [
-        b"rawcmds",
-        b"evictions",
-        b"fetchers",
-        b"mutations",
-        b"sysevents",
-        b"connevents",
-        b"proxyreqs",
-        b"proxyevents",
-        b"proxyuser",
-        b"deletions",
-    ];
-    let are_known = words.clone().all(|word| EVENTS.contains(&words.text(&word)));
-    if are_known { Ok(Admin::Watch { events: Words::of(words.rest()) }) } else { Err(Refusal::UNKNOWN_COMMAND) }
 }
 
 fn debug_time(words: &mut WordSpans<'_>) -> Result<Admin<Span>, Refusal> {

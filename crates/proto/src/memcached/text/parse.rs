@@ -29,6 +29,10 @@ impl From<Request<Span>> for Parsed {
 pub(super) fn parse(line: &[u8]) -> Result<Parsed, StreamError> {
     let mut words = WordSpans::new(line);
     let verb = words.word().unwrap_or_default();
+    // memcached takes the first word to begin with the line, but for those commands that it looks up last.
+    if line.first() == Some(&b' ') && !is_looked_up(verb) {
+        return Ok(Parsed::refused(Refusal::UNKNOWN_COMMAND));
+    }
     Ok(match verb {
         b"get" => get(words, false).into(),
         b"mg" => meta::parse(meta::Verb::Get, words),
@@ -59,6 +63,21 @@ pub(super) fn parse(line: &[u8]) -> Result<Parsed, StreamError> {
         _ if last(&words).starts_with(b"HTTP/") => return Err(StreamError::Http),
         _ => admin::parse(verb, words).into(),
     })
+}
+
+/// Whether memcached finds a command by name, rather than by how it begins.
+fn is_looked_up(verb: &[u8]) -> bool {
+    matches!(
+        verb,
+        b"shutdown"
+            | b"slabs"
+            | b"cache_memlimit"
+            | b"flush_all"
+            | b"lru_crawler"
+            | b"verbosity"
+            | b"lru"
+            | b"refresh_certs"
+    )
 }
 
 /// The last word that is left of the line.

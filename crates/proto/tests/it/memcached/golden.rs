@@ -154,6 +154,7 @@ fn write_meta(out: &mut BytesMut, line: &[u8], reply: &meta::Reply) {
         won: item.won,
         stale: item.stale,
         already_won: item.already_won,
+        base64_key: item.base64,
     };
     meta::write_reply(out, &request, item.status, &facts, item.value.as_deref());
 }

@@ -177,18 +177,26 @@ fn a_line_without_an_end_is_given_up_at_the_limit() {
     assert_eq!(meta::read_reply(&mut long(2047), &limits), Ok(None));
     assert_eq!(meta::read_reply(&mut long(2048), &limits), Err(ReplyError::LineTooLong { limit: 2048 }));
     let request = |bytes| text::read_request(&mut long(bytes), &limits, &mut Intake::default());
-    assert_eq!(request(2048), Ok(None));
-    assert_eq!(request(2049), Err(StreamError::LineTooLong { limit: 2048 }));
+    assert_eq!(request(16384), Ok(None));
+    assert_eq!(request(16385), Err(StreamError::LineTooLong { limit: 16384 }));
+}
+
+#[test]
+fn a_long_line_that_makes_no_sense_is_refused_and_the_next_is_read() {
+    let mut input = BytesMut::from(&[&b"set "[..], &b"x".repeat(10_000), b" 0\r\nmn\r\n"].concat()[..]);
+    let mut next = || text::read_request(&mut input, &Limits::default(), &mut Intake::default()).unwrap().unwrap();
+    assert_eq!(next(), text::Request::Refused(text::Refusal::BAD_FORMAT));
+    assert_eq!(next(), text::Request::MetaNoop);
 }
 
 #[test]
 fn only_lines_of_keys_may_be_long() {
-    let limits = Limits { keys_line_bytes: 10_000, ..Limits::default() };
+    let limits = Limits { keys_line_bytes: 40_000, ..Limits::default() };
     for (verb, is_fine) in [("get", true), ("gets", true), ("gat 0", true), ("gats 0", true), ("stats", false)] {
-        let line = [verb.as_bytes(), &b" key".repeat(1000), b"\r\n"].concat();
+        let line = [verb.as_bytes(), &b" key".repeat(5000), b"\r\n"].concat();
         let read = text::read_request(&mut BytesMut::from(&line[..]), &limits, &mut Intake::default());
         assert_eq!(read.is_ok(), is_fine, "{verb}");
-        let longer = [verb.as_bytes(), &b" key".repeat(3000), b"\r\n"].concat();
+        let longer = [verb.as_bytes(), &b" key".repeat(12_000), b"\r\n"].concat();
         assert!(text::read_request(&mut BytesMut::from(&longer[..]), &limits, &mut Intake::default()).is_err());
     }
 }

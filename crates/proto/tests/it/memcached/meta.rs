@@ -150,6 +150,7 @@ fn a_reply_tells_what_the_command_tells_in_the_order_in_which_it_was_asked() {
         won: true,
         stale: true,
         already_won: true,
+        base64_key: false,
     };
     let reply = |line: &str, status, value: Option<&str>| {
         let request = meta(line);
@@ -206,7 +207,7 @@ fn flags_are_eighteen_at_most() {
 
 #[test]
 fn opaques_are_words_or_numbers() {
-    for number in [0, 9, 10, 123_456, u32::MAX] {
+    for number in [0, 9, 10, 123_456, u64::MAX] {
         let opaque = Opaque::from(number);
         assert_eq!(opaque.as_ref(), number.to_string().as_bytes());
         assert_eq!(opaque.number(), Some(number));

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use charioteer_proto::memcached::binary::{self, Opcode, Status};
 use charioteer_proto::memcached::meta::{self, Flag, ItemFacts, Returned, Verb};
 use charioteer_proto::memcached::text::{self, Awaited, Error};
-use charioteer_proto::memcached::{Intake, Limits};
+use charioteer_proto::memcached::{Intake, Limits, key};
 use proptest::prelude::*;
 
 use super::messages::{binary_reply, binary_request, meta_request, text_request, written};
@@ -44,6 +44,9 @@ proptest! {
 
     #[test]
     fn replies_to_meta_requests_that_are_done(request in meta_request(), facts in item_facts(), value: Option<Vec<u8>>) {
+        // Longer keys never come as base64.
+        let is_short = request.key.len() <= key::MAX_BASE64_BYTES;
+        let facts = ItemFacts { base64_key: facts.base64_key && is_short, ..facts };
         let mut wire =
             written(|out| meta::write_reply(out, &request, meta::Status::Done, &facts, value.as_deref()));
         if request.flags.is_quiet() && request.verb != Verb::Get {
@@ -58,8 +61,8 @@ proptest! {
 
 fn item_facts() -> impl Strategy<Value = ItemFacts> {
     let numbers = (any::<u64>(), any::<u32>(), any::<u32>(), any::<u64>(), any::<Option<u32>>());
-    (numbers, any::<[bool; 4]>()).prop_map(
-        |((cas, client_flags, idle_seconds, size, remaining), [hit, won, stale, already_won])| ItemFacts {
+    (numbers, any::<[bool; 5]>()).prop_map(
+        |((cas, client_flags, idle_seconds, size, remaining), [hit, won, stale, already_won, base64_key])| ItemFacts {
             cas,
             client_flags,
             hit,
@@ -69,6 +72,7 @@ fn item_facts() -> impl Strategy<Value = ItemFacts> {
             won,
             stale,
             already_won,
+            base64_key,
         },
     )
 }
@@ -78,6 +82,11 @@ fn expected(request: &meta::Request, facts: &ItemFacts, value: Option<Vec<u8>>) 
     let asks =
         |flag: Flag, verbs: &[Verb]| verbs.contains(&request.verb) && request.flags.iter().any(|asked| asked == flag);
     let returns_key = asks(Flag::ReturnKey, &[Verb::Get, Verb::Set, Verb::Delete, Verb::Arithmetic]);
+    // That of an item that was got in the form in which it was stored, unless it can't be.
+    let is_base64 = match request.verb {
+        Verb::Get => facts.base64_key || request.flags.is_base64_key() && key::check_text(&request.key).is_err(),
+        _ => request.flags.is_base64_key(),
+    };
     Returned {
         status: meta::Status::Done,
         value: value.map(Bytes::from),
@@ -89,7 +98,7 @@ fn expected(request: &meta::Request, facts: &ItemFacts, value: Option<Vec<u8>>) 
         remaining: asks(Flag::ReturnLifetime, &[Verb::Get, Verb::Arithmetic]).then_some(facts.remaining),
         opaque: request.flags.opaque(),
         key: returns_key.then(|| request.key.clone()),
-        base64: returns_key && request.flags.is_base64_key(),
+        base64: returns_key && is_base64,
         won: facts.won,
         stale: facts.stale,
         already_won: facts.already_won,

@@ -83,6 +83,8 @@ impl Ledger {
 impl Page<'_> {
     pub(in crate::tikv) fn put_number(&mut self, number: Number, value: u64) {
         let value = Bytes::copy_from_slice(&value.to_be_bytes());
+        // Without timestamps nothing can be read, nor anything deleted to make room.
+        self.batch.take_from_reserve();
         self.batch.put(&self.ledger.rows, Bytes::from_static(number.key()), value);
     }
 

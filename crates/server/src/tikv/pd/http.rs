@@ -42,7 +42,11 @@ impl Pd {
         if let Some(id) = path.strip_prefix("v1/store/") {
             return Some(numbered(id, |id| Some(self.store_fact(&self.cluster.store(id)?, dialled))));
         }
+        if let Some(id) = path.strip_prefix("v1/min-resolved-ts/") {
+            return Some(numbered(id, |id| Some(resolved_fact(self.resolved_ts(id), None))));
+        }
         let fact = match path {
+            "v1/min-resolved-ts" => return Some(self.resolved_fact(asked)),
             "v1/regions" => self.regions_fact(),
             "v1/stores" => self.stores_fact(dialled),
             "v1/version" => json!({ "version": format!("v{VERSION}"), "build_time": "", "hash": "", "branch": "" }),
@@ -106,6 +110,25 @@ impl Pd {
             "leader": member,
             "etcd_leader": member,
         })
+    }
+
+    /// Up to which time readers may ask any peer: of all stores together, of each, or of those that are named.
+    fn resolved_fact(&self, asked: &Asked<'_>) -> Fact {
+        let ids: Result<Vec<u64>, _> = match asked.parameter("scope").unwrap_or_default() {
+            "" => return (StatusCode::OK, resolved_fact(self.safe_ts(), None)),
+            "cluster" => Ok(self.cluster.stores().iter().map(|store| store.id).collect()),
+            ids => ids.split(',').map(str::parse).collect(),
+        };
+        let Ok(ids) = ids else { return (StatusCode::BAD_REQUEST, json!("stores are named by their numbers")) };
+        let stores: BTreeMap<u64, u64> = ids.into_iter().map(|id| (id, self.resolved_ts(id))).collect();
+        let least = stores.values().copied().min().unwrap_or_default();
+        (StatusCode::OK, resolved_fact(least, Some(stores)))
+    }
+
+    /// The same of one store, as the original tells it of those that are not there, too.
+    fn resolved_ts(&self, store: u64) -> u64 {
+        let is_here = self.cluster.store(store).is_some_and(|store| !store.removed);
+        if is_here { self.safe_ts() } else { u64::MAX }
     }
 
     fn keyspaces_fact(&self, asked: &Asked<'_>) -> Value {
@@ -189,6 +212,15 @@ fn numbered(text: &str, fact: impl FnOnce(u64) -> Option<Value>) -> Fact {
         },
         Err(_) => (StatusCode::BAD_REQUEST, json!(format!("{text:?} is no number"))),
     }
+}
+
+fn resolved_fact(min_resolved_ts: u64, stores: Option<BTreeMap<u64, u64>>) -> Value {
+    json!({
+        "is_real_time": true,
+        "min_resolved_ts": min_resolved_ts,
+        "persist_interval": "1s",
+        "stores_min_resolved_ts": stores,
+    })
 }
 
 fn region_fact(region: &Region) -> Value {

@@ -114,6 +114,12 @@ impl Pd {
         self.tso.oracle.lock().last
     }
 
+    /// Up to which time readers may ask any peer. All read the same rows, and mind the locks there.
+    pub(crate) fn safe_ts(&self) -> u64 {
+        let now = u64::try_from(self.clock.now().as_millis()).ok();
+        now.and_then(|now| Timestamp::new(now, 0)).map_or(0, u64::from)
+    }
+
     /// Timestamps, for one message of the stream.
     pub(crate) async fn tso(&self, request: pdpb::TsoRequest) -> Result<pdpb::TsoResponse, Status> {
         self.check(request.header.as_ref())?;

@@ -11,7 +11,6 @@ use charioteer_proto::tikv::kvrpcpb::{
     SplitRegionRequest, SplitRegionResponse, StoreSafeTsResponse, UnsafeDestroyRangeRequest,
     UnsafeDestroyRangeResponse,
 };
-use charioteer_proto::tikv::timestamp::Timestamp;
 use charioteer_proto::tikv::{memcomparable, metapb, rpc};
 
 use super::super::cluster::{Access, ChangeError};
@@ -24,9 +23,7 @@ use crate::backend::{Raw, Rows, Soon, aside};
 impl<R: Rows> Store<R> {
     /// Up to which time readers may ask any peer. All read the same rows, and mind the locks there.
     pub(crate) fn get_store_safe_ts(&self) -> StoreSafeTsResponse {
-        let now = u64::try_from(self.clock.now().as_millis()).ok();
-        let safe_ts = now.and_then(|now| Timestamp::new(now, 0)).map_or(0, u64::from);
-        StoreSafeTsResponse { safe_ts }
+        StoreSafeTsResponse { safe_ts: self.pd.safe_ts() }
     }
 }
 

@@ -107,38 +107,47 @@ impl<M: Mvcc> Locking<M> {
     /// Waits until a lock is released or there is no more time, and answers.
     async fn wait_for(self, blocked_by: kvrpcpb::LockInfo) -> Result<PessimisticLockResponse, Refusal> {
         let mut blocked_by = blocked_by;
-        let mut waiter = loop {
-            let found = blocked_by.lock_version;
-            let deadlock = match self.waits.enter(self.wait(blocked_by)) {
-                Ok(waiter) => break waiter,
-                Err(deadlock) => deadlock,
-            };
-            // Whoever closes the circle may have released the lock before, so that it is none.
-            match self.blocked_by(self.try_once().wait().await?) {
-                Ok(lock) if lock.lock_version == found => return Ok(self.refuse(deadlock_error(*deadlock), true)),
-                Ok(lock) => blocked_by = lock,
-                Err(tried) => return Ok(self.answer(tried, true)),
-            }
-        };
+        let (mut waiter, mut circle) = (None, None::<Box<kvrpcpb::Deadlock>>);
         loop {
-            // Also the first time: the lock may have been released before anybody knew that it is waited for.
+            if let Some(deadlock) = circle.take().filter(|circle| is_closed_by(circle, &blocked_by)) {
+                return Ok(self.refuse(deadlock_error(*deadlock), true));
+            }
+            match self.enter(&mut waiter, blocked_by) {
+                // The lock may have been released before anybody knew that it is waited for.
+                Ok(Next::Try) => {}
+                Ok(Next::Wait) => {
+                    if let Some(waiter) = &mut waiter
+                        && let Some(error) = self.ended(waiter).await
+                    {
+                        return Ok(self.refuse(error, true));
+                    }
+                }
+                // So may that of whoever closes a circle, which is none then.
+                Err(deadlock) => (waiter, circle) = (None, Some(deadlock)),
+            }
             match self.blocked_by(self.try_once().wait().await?) {
-                Ok(lock) => match waiter.wait_on(lock) {
-                    Ok(Next::Wait) => {}
-                    Ok(Next::Try) => continue,
-                    Err(deadlock) => return Ok(self.refuse(deadlock_error(*deadlock), true)),
-                },
+                Ok(lock) => blocked_by = lock,
                 Err(tried) => {
-                    if tried.is_ok() {
+                    if let Some(waiter) = waiter.filter(|_| tried.is_ok()) {
                         waiter.got_it();
                     }
                     return Ok(self.answer(tried, true));
                 }
             }
-            if let Some(error) = self.ended(&mut waiter).await {
-                return Ok(self.refuse(error, true));
-            }
         }
+    }
+
+    /// Has it wait for a lock, or wait on.
+    fn enter(
+        &self,
+        waiter: &mut Option<Waiter>,
+        blocked_by: kvrpcpb::LockInfo,
+    ) -> Result<Next, Box<kvrpcpb::Deadlock>> {
+        if let Some(waiter) = waiter {
+            return waiter.wait_on(blocked_by);
+        }
+        *waiter = Some(self.waits.enter(self.wait(blocked_by))?);
+        Ok(Next::Try)
     }
 
     fn wait(&self, blocked_by: kvrpcpb::LockInfo) -> Wait {
@@ -263,6 +272,11 @@ fn by_key(locked: Vec<KeyLocked>) -> PessimisticLockResponse {
     };
     let results = locked.into_iter().map(result).collect();
     PessimisticLockResponse { results, ..PessimisticLockResponse::default() }
+}
+
+/// Whether it is still the same lock that makes a deadlock of waiting.
+fn is_closed_by(circle: &kvrpcpb::Deadlock, blocked_by: &kvrpcpb::LockInfo) -> bool {
+    circle.lock_ts == blocked_by.lock_version && circle.lock_key == blocked_by.key
 }
 
 fn deadlock_error(deadlock: kvrpcpb::Deadlock) -> kvrpcpb::KeyError {

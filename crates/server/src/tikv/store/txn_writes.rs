@@ -173,6 +173,7 @@ impl<R: Rows> Serve<rpc::KvCleanup> for Store<R> {
     fn serve(&self, asked: CleanupRequest) -> Serving<CleanupResponse> {
         let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_key(&asked.key)?;
+        self.check_timestamps([asked.start_version, asked.current_ts])?;
         let cleanup = Cleanup { key: asked.key, start_ts: asked.start_version, current_ts: asked.current_ts };
         Ok(self.submit(stored, 1, cleanup).map(|cleaned| {
             Ok(match cleaned? {

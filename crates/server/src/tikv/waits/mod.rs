@@ -1,8 +1,8 @@
 //! Requests for locks that others hold: they wait here until the lock is released, time is up, or waiting would be a deadlock.
 //!
 //! The rules answer a request at once, also with the lock that is in its way. Whoever serves it then enters it here
-//! ([`Waits::enter`]) and **tries once more**: a lock that was released in between woke nobody. So does one that was woken, found
-//! another lock, and is entered again ([`Waiter::wait_on`]). A released lock ([`Waits::released`]) wakes the oldest transaction that
+//! ([`Waits::enter`]) and **tries once more**: a lock that was released in between woke nobody. So does one that found another lock, and
+//! is entered again ([`Waiter::wait_on`]): since it was woken, or since the lock is that of another of its keys. A released lock ([`Waits::released`]) wakes the oldest transaction that
 //! waits for its key. Most requests are answered then, that there is a conflict, and their clients come again with a newer timestamp.
 //! As they may also not come again, the others who waited are answered 20 ms later. Requests that may take the lock in spite of a
 //! conflict try again by themselves, and nobody else is woken.
@@ -175,7 +175,10 @@ impl Waits {
     }
 
     fn push(&self, state: &mut State, waiter: &mut Waiter) -> Result<(), Box<Deadlock>> {
+        // The queue in which it has waited before may be gone, and this one count from none on.
         let queue_answered = state.queues.get(&waiter.place).map_or(0, Queue::answered);
+        let came_at = waiter.came_at.map_or(queue_answered, |before| before.min(queue_answered));
+        waiter.came_at = Some(came_at);
         let mut entry = Entry {
             edge: waiter.edge(),
             is_in_graph: false,
@@ -184,7 +187,7 @@ impl Waits {
             blocked_by: waiter.blocked_by.clone(),
             blocked_since: waiter.blocked_since,
             events: waiter.events.clone(),
-            came_at: *waiter.came_at.get_or_insert(queue_answered),
+            came_at,
         };
         entry.join(&mut state.graph)?;
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -324,7 +327,7 @@ impl Waiter {
         &self.place.1
     }
 
-    /// It has tried again, and there is still a lock in its way: it is to wait on, in its old place.
+    /// It has tried again, and there is still a lock in its way: it is to wait on, in its old place if that is for the same key.
     ///
     /// # Errors
     /// When that would be a deadlock.
@@ -338,11 +341,21 @@ impl Waiter {
         let State { queues, graph, .. } = &mut *state;
         let queued = queues.get_mut(&self.place).and_then(|queue| queue.entry_mut(self.start_ts, self.token));
         match queued {
+            Some(_) if blocked_by.key != self.place.1 => return self.wait_elsewhere(&mut state, blocked_by),
             Some(entry) if !entry.waits_for(blocked_by.lock_version) => entry.move_to(blocked_by, graph)?,
             // It is known, or this has been woken and will try again.
             _ => {}
         }
         Ok(Next::Wait)
+    }
+
+    /// The lock that it has waited for is gone, and another of its keys is locked.
+    fn wait_elsewhere(&mut self, state: &mut State, blocked_by: LockInfo) -> Result<Next, Box<Deadlock>> {
+        let waits = Arc::clone(&self.waits);
+        waits.remove(state, &self.place, self.start_ts, self.token);
+        self.place.1 = blocked_by.key.clone();
+        (self.blocked_by, self.blocked_since, self.came_at) = (blocked_by, None, None);
+        waits.push(state, self).map(|()| Next::Try)
     }
 
     /// It has got the lock: whoever else waits is to be woken when it is released.

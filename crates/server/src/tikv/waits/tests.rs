@@ -204,3 +204,53 @@ async fn one_that_is_not_answered_waits_for_who_takes_the_lock_next() {
     assert_eq!((deadlock.lock_ts, deadlock.wait_chain.len()), (30, 2));
     assert_eq!(at_once(&mut behind).await, Reason::TimedOut);
 }
+
+#[tokio::test]
+async fn one_that_meets_the_lock_of_another_key_waits_for_that_one() {
+    let waits = Arc::<Waits>::default();
+    let other = LockInfo { key: "other".into(), ..lock(60) };
+    let mut waiting = waits.enter(wait(20, 10)).unwrap();
+    assert_eq!(waiting.wait_on(other.clone()).unwrap(), Next::Try, "it may have been released meanwhile");
+    assert_eq!(waiting.wait_on(other.clone()).unwrap(), Next::Wait);
+    assert_eq!(waiting.blocked_by(), other);
+    let entries = waits.entries();
+    assert_eq!((entries.len(), entries[0].wait_for_txn, &entries[0].key[..]), (1, 60, &b"other"[..]));
+    release(&waits, by(10, 0));
+    assert_eq!(at_once(&mut waiting).await, Reason::TimedOut, "that key is nothing to it any more");
+    waits.released(Keys::Plain, [("other".into(), by(60, 70))]);
+    assert_eq!(at_once(&mut waiting).await, Reason::Conflict(by(60, 70)));
+    assert!(waits.is_empty() && waits.state.lock().graph.is_empty());
+}
+
+#[tokio::test]
+async fn a_deadlock_names_the_key_that_is_waited_for_now() {
+    let waits = Arc::<Waits>::default();
+    let other = LockInfo { key: "other".into(), ..lock(60) };
+    let mut waiting = waits.enter(wait(20, 10)).unwrap();
+    assert_eq!(waiting.wait_on(other.clone()).unwrap(), Next::Try);
+    let third = LockInfo { key: "third".into(), ..lock(20) };
+    let deadlock = waits.enter(Wait { blocked_by: third.clone(), ..wait(60, 20) }).unwrap_err();
+    assert_eq!((&deadlock.deadlock_key[..], &deadlock.lock_key[..]), (&b"other"[..], &b"third"[..]));
+    drop(waiting);
+    let _closing = waits.enter(Wait { blocked_by: third, ..wait(60, 20) }).unwrap();
+    let mut waiting = waits.enter(wait(20, 10)).unwrap();
+    let deadlock = waiting.wait_on(other).unwrap_err();
+    assert_eq!((&deadlock.deadlock_key[..], &deadlock.lock_key[..]), (&b"third"[..], &b"other"[..]));
+    drop(waiting);
+    assert_eq!(waits.entries().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_on_behind_one_that_is_answered_is_woken_although_its_queue_is_a_new_one() {
+    let waits = Arc::<Waits>::default();
+    let mut others: Vec<_> = [20, 30].map(|ts| waits.enter(wait(ts, 10)).unwrap()).into();
+    release(&waits, by(10, 0));
+    let mut fair = waits.enter(resuming(40, 50)).unwrap();
+    assert_eq!(at_last(&mut others[1]).await, Reason::Conflict(by(10, 0)));
+    release(&waits, by(50, 0));
+    assert_eq!(at_last(&mut fair).await, Reason::Resume);
+    let _never_comes_back = waits.enter(wait(20, 60)).unwrap();
+    assert_eq!(fair.wait_on(lock(60)).unwrap(), Next::Try);
+    release(&waits, by(60, 0));
+    assert_eq!(at_last(&mut fair).await, Reason::Resume);
+}

@@ -3,6 +3,15 @@
 use super::support::Memcached;
 
 #[tokio::test]
+async fn what_memcached_takes_of_odd_lines_is_taken() {
+    let mut memcached = Memcached::start().await;
+    memcached.talk("set a +5 +60 1\n1\nget a\n", "STORED\nVALUE a 5 1\n1\nEND\n").await;
+    memcached.talk(" get a\n version\n cache_memlimit 64\n", "ERROR\nERROR\nOK\n").await;
+    // A moment of the past, before which nothing was stored.
+    memcached.talk("flush_all 2592001\nmg a\nflush_all 0\n", "OK\nHD\nOK\n").await;
+}
+
+#[tokio::test]
 async fn values_are_stored_and_got_with_their_flags() {
     let mut memcached = Memcached::start().await;
     memcached.talk("set a 5 0 3\none\nget a\n", "STORED\nVALUE a 5 3\none\nEND\n").await;

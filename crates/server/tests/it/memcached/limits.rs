@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use charioteer_proto::memcached::binary::Command;
+use charioteer_proto::memcached::{Direction, Expiration};
 use tokio::io::AsyncReadExt;
 
 use super::support::Memcached;
@@ -23,6 +25,53 @@ async fn where_items_make_no_room_for_others_those_are_refused() {
     }
     assert!((5..10).contains(&refused), "{refused}");
     memcached.talk("get k0\n", &format!("VALUE k0 0 500000\n{value}\nEND\n")).await;
+}
+
+#[tokio::test]
+async fn what_finds_no_memory_is_told_in_its_own_words() {
+    let mut memcached = Memcached::with(|options| {
+        options.memory_bytes = 1 << 20;
+        options.evicts = false;
+    })
+    .await;
+    let keys: Vec<_> = (1..=40).map(|length| "n".repeat(length)).collect();
+    for key in &keys {
+        memcached.talk(&format!("set {key} 0 0 1\n9\n"), "STORED\n").await;
+    }
+    fill(&mut memcached).await;
+    let mut refused = Vec::new();
+    // Some have room where they are for the digits that they get.
+    for key in &keys {
+        memcached.client.send(format!("incr {key} 99999999999999999\r\n")).await;
+        if memcached.client.receive_until("\r\n").await == "SERVER_ERROR out of memory\r\n" {
+            refused.push(key);
+        }
+    }
+    let (grown, new) = (*refused.first().expect("one that has none"), "m".repeat(200));
+    memcached.talk(&format!("ma {grown} D99999999999999999\n"), "SERVER_ERROR out of memory\n").await;
+    memcached.talk(&format!("ma {new} N0\n"), "SERVER_ERROR Out of memory allocating new item\n").await;
+    let mut binary = memcached.connect().await;
+    for (key, said) in [(grown, "Out of memory incrementing value"), (&new, "Out of memory allocating new item")] {
+        let count = Command::Count {
+            direction: Direction::Increment,
+            key: key.as_bytes(),
+            delta: 99_999_999_999_999_999,
+            initial: 0,
+            create: Some(Expiration::NEVER),
+        };
+        assert_eq!(binary.ask(0, count).await.value, said);
+    }
+}
+
+/// Stores so many items that there is no room for another, be it small.
+async fn fill(memcached: &mut Memcached) {
+    for (items, bytes) in [(2000, 1000), (20_000, 20)] {
+        let value = "v".repeat(bytes);
+        let sets: String =
+            (0..items).map(|number| format!("set f{bytes}-{number} 0 0 {bytes} noreply\r\n{value}\r\n")).collect();
+        memcached.client.send(sets + "mn\r\n").await;
+        memcached.client.receive_until("MN\r\n").await;
+    }
 }
 
 #[tokio::test]

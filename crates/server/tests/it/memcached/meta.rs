@@ -78,6 +78,25 @@ async fn keys_in_base64_are_bytes() {
 }
 
 #[tokio::test]
+async fn keys_are_told_in_the_form_in_which_their_items_were_stored() {
+    let mut memcached = Memcached::start().await;
+    memcached.talk("ms Zm9v 1 b\nx\nmg foo k\nset bar 0 0 1\n1\n", "HD\nHD kZm9v b\nSTORED\n").await;
+    memcached.talk("mg YmFy b k\nma YmFy b k\nmd YmFy b k\n", "HD kbar\nHD kYmFy b\nHD kYmFy b\n").await;
+    memcached.talk("mg YmFy b k\nmg YmFy b k N0\n", "EN kYmFy b\nHD kbar W\n").await;
+    memcached.talk("me foo\n", "ME Zm9v exp=-1 la=0 cas=1 fetch=yes cls=1 size=63\n").await;
+    memcached.talk("ms foo 1\nx\nmg Zm9v b k\n", "HD\nHD kfoo\n").await;
+    // What was stored as text, or made, would break the line.
+    memcached.talk("mg YQpi b k N0\nmg YQpi b k\n", "HD kYQpi b W\nHD kYQpi b Z\n").await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_stored_the_length_of_what_was_sent_is_told() {
+    let mut memcached = Memcached::start().await;
+    memcached.talk("ms a 2 MR s\nxy\nms a 2 C9 s\nxy\nms a 1 s\nx\n", "NS s2\nNF s2\nHD s1\n").await;
+    memcached.talk("ms a 2 ME s\nxy\nms a 2 C99999 s\nxy\nms a 2 MA s\nxy\n", "NS s2\nEX s2\nHD s3\n").await;
+}
+
+#[tokio::test]
 async fn a_value_can_be_taken_away_and_the_item_left() {
     let mut memcached = Memcached::start().await;
     memcached.talk("ms a 3 F7 T90\nabc\nmd a x\nmg a v f t\n", "HD\nHD\nVA 0 f0 t-1\n\n").await;

@@ -1,5 +1,7 @@
 //! What is counted.
 
+use std::time::Duration;
+
 use super::support::Memcached;
 
 #[tokio::test]
@@ -44,12 +46,41 @@ async fn resetting_counts_from_0_and_leaves_the_items() {
 }
 
 #[tokio::test]
+async fn what_tools_look_for_is_told() {
+    let idle = Some(Duration::from_secs(60));
+    let mut memcached = Memcached::with_options(|options| options.limits.idle = idle).await;
+    for name in ["rusage_user", "rusage_system"] {
+        assert!(memcached.stat("", name).await.parse::<f64>().is_ok_and(|seconds| seconds >= 0.0));
+    }
+    assert_eq!(memcached.stat("", "idle_kicks").await, "0");
+    assert_eq!(memcached.stat("", "libevent").await, "none");
+    let slabs = ["chunk_size", "chunks_per_page", "total_chunks", "free_chunks", "free_chunks_end"];
+    let mut numbers = Vec::new();
+    for name in slabs {
+        numbers.push(memcached.stat("slabs", &format!("1:{name}")).await);
+    }
+    assert_eq!(numbers, ["96", "10922", "10922", "10922", "0"]);
+}
+
+#[tokio::test]
+async fn reading_without_finding_anything_to_touch_is_a_miss_of_a_get() {
+    let mut memcached = Memcached::start().await;
+    memcached.talk("mg a T30\n", "EN\n").await;
+    assert_eq!(memcached.stat("", "get_misses").await, "1");
+    assert_eq!(memcached.stat("", "touch_misses").await, "0");
+}
+
+#[tokio::test]
 async fn the_other_groups_are_told() {
     let mut memcached = Memcached::start().await;
     memcached.talk("stats items\nset a 0 0 1\n1\n", "END\nSTORED\n").await;
     assert_eq!(memcached.stat("items", "items:1:number").await, "1");
     assert_eq!(memcached.stat("slabs", "1:used_chunks").await, "1");
+    assert_eq!(memcached.stat("slabs", "1:total_pages").await, "1");
     assert_eq!(memcached.stat("slabs", "active_slabs").await, "1");
+    for name in ["age", "evicted", "evicted_time", "evicted_nonzero", "outofmemory", "tailrepairs"] {
+        assert_eq!(memcached.stat("items", &format!("items:1:{name}")).await, "0");
+    }
     assert_eq!(memcached.stat("settings", "item_size_max").await, "1048576");
     assert_eq!(memcached.stat("settings", "evictions").await, "on");
     assert_eq!(memcached.stat("sizes", "sizes_status").await, "disabled");

@@ -79,9 +79,9 @@ fn what_nobody_asked_for_ends_the_connection() {
 
 #[test]
 fn items_are_the_parts_of_one_answer() {
-    let stream = "VA 1 f0 c7 ka O1\r\nx\r\nVA 1 f0 c8 kYiBi b O1\r\ny\r\nMN\r\n";
+    let stream = "VA 1 f0 c7 O2\r\nx\r\nVA 1 f0 c8 O3\r\ny\r\nMN\r\n";
     let (answers, end) = read(&[ITEMS], stream);
-    assert_eq!(answers[0].1.rest().items.keys_and_values(), [(&b"a"[..], &b"x"[..]), (b"b b", b"y")]);
+    assert_eq!(answers[0].1.rest().items.places_and_values(), [(0, &b"x"[..]), (1, b"y")]);
     assert_eq!((answers[0].1.last.opcode, end), (Opcode::NOOP, None));
 
     let (answers, end) = read(&[TEXT_ITEMS], "VALUE a 0 1 7\r\nx\r\nVALUE b 0 1 8\r\ny\r\nEND\r\n");
@@ -102,7 +102,7 @@ fn a_value_that_is_too_long_is_passed_over_and_nothing_behind_it_is_lost() {
     assert_eq!((answers[0].1.too_long(), answers[1].1.too_long(), end), (Some(101), None, None));
     assert_eq!((answers.len(), &answers[1].1.last.value[..]), (2, &b"y"[..]));
 
-    let stream = format!("VA 101 f0 ka O1\r\n{long}\r\nVA 1 f0 kb O1\r\nz\r\nMN\r\nEN O2\r\n");
+    let stream = format!("VA 101 f0 O2\r\n{long}\r\nVA 1 f0 O3\r\nz\r\nMN\r\nEN O2\r\n");
     let (answers, end) = read(&[ITEMS, GET], &stream);
     assert_eq!((answers.len(), answers[0].1.too_long(), answers[1].1.too_long(), end), (2, Some(101), None, None));
 }

@@ -13,7 +13,7 @@ use crate::tikv::txn::buffer::Buffer;
 use crate::tikv::txn::call::Ask;
 use crate::tikv::txn::core::Core;
 use crate::tikv::txn::heartbeat::HOLDS;
-use crate::tikv::txn::keyed::{Limits, in_groups};
+use crate::tikv::txn::keyed::{Group, Limits, in_groups};
 use crate::tikv::txn::options::Hints;
 use crate::tikv::txn::patience::Patience;
 use crate::tikv::txn::plan::mutations;
@@ -42,16 +42,31 @@ impl Flush {
         let sizes: Vec<usize> = mutations.iter().map(|mutation| mutation.key.len() + mutation.value.len()).collect();
         let limits = Limits { concurrency: self.concurrency.max(1), ..FLUSHES };
         let mut patience = Patience::until(self.deadline);
-        let done = in_groups(&self.core, &keys, &sizes, limits, &mut patience, |group| {
-            self.group(group.keys.iter().map(|at| mutations[*at].clone()).collect())
-        });
+        let done = in_groups(&self.core, &keys, &sizes, limits, &mut patience, |group| self.group(group, &mutations));
         done.await.map(drop)
     }
 
     /// Sends what lies in one region, as long as it does; others that have locked it are waited for.
-    async fn group(&self, mutations: Vec<Mutation>) -> Result<Option<()>, Error> {
+    async fn group(&self, group: Group, mutations: &[Mutation]) -> Result<Option<()>, Error> {
         let mut patience = Patience::until(self.deadline);
-        let request = FlushRequest {
+        let mut is_again = false;
+        loop {
+            let mutations = group.keys.iter().map(|at| mutations[*at].clone()).collect();
+            let ask = Ask::<KvFlush>::new(self.request(mutations), &self.hints);
+            let ask = if std::mem::replace(&mut is_again, true) { ask.again() } else { ask };
+            let asked = self.core.ask(&ask, self.deadline).await;
+            let Some(reply) = asked.map_err(|error| patience.explain(error))? else { return Ok(None) };
+            if reply.errors.is_empty() {
+                return Ok(Some(()));
+            }
+            let blocked = self.core.make_way(reply.errors, self.start_ts, true, self.layout, &mut patience).await;
+            blocked.map_err(|error| patience.explain(error))?;
+        }
+    }
+
+    /// What is sent now: the locks hold from now on.
+    fn request(&self, mutations: Vec<Mutation>) -> FlushRequest {
+        FlushRequest {
             context: None,
             mutations,
             primary_key: self.primary.clone(),
@@ -60,16 +75,6 @@ impl Flush {
             generation: self.generation,
             lock_ttl: u64::try_from((self.began.elapsed() + HOLDS).as_millis()).unwrap_or(u64::MAX),
             ..FlushRequest::default()
-        };
-        let ask = Ask::<KvFlush>::new(request, &self.hints);
-        loop {
-            let asked = self.core.ask(&ask, self.deadline).await;
-            let Some(reply) = asked.map_err(|error| patience.explain(error))? else { return Ok(None) };
-            if reply.errors.is_empty() {
-                return Ok(Some(()));
-            }
-            let blocked = self.core.make_way(reply.errors, self.start_ts, true, self.layout, &mut patience).await;
-            blocked.map_err(|error| patience.explain(error))?;
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Transactions that write the same.
 
+use std::time::Duration;
+
 use charioteer::tikv::{ConflictReason, TxnError};
 use charioteer::{ErrorKind, Outcome};
+use charioteer_server::testing::tikv::{Action, Call, Fault};
 
-use super::support::{WAYS, Way, all_newest, another, newest, no_locks, put, split_at, why, write};
+use super::support::{WAYS, Way, all_newest, another, locks, newest, no_locks, put, split_at, why, write};
 
 #[tokio::test]
 async fn of_two_that_write_the_same_key_the_second_to_commit_fails_and_says_why() {
@@ -103,5 +106,29 @@ async fn clients_that_count_together_lose_nothing() {
     }
     assert_eq!(newest(&client, "a").await.unwrap().len(), 40);
     assert_eq!(newest(&client, "z").await.unwrap().len(), 40);
+    no_locks(&server, &client).await;
+}
+
+#[tokio::test]
+async fn what_is_refused_at_its_commit_is_rolled_back_from_the_primary_on() {
+    let (server, client) = split_at(&["m"]).await;
+    let tikv = server.tikv();
+    let unheard = tikv.inject(Fault::new(Action::Hold).on(Call::KvCommit));
+    let mut txn = client.begin_with(&Way::TwoPhases.options()).await.unwrap();
+    write(&mut txn, &[("a", "1"), ("z", "1")]).await.unwrap();
+    let committing = tokio::spawn(txn.commit());
+    unheard.hit(1).await;
+    // Whoever comes across one of its keys when its time is over rolls that one back.
+    server.clock().advance(Duration::from_secs(60));
+    assert_eq!(newest(&another(&server), "a").await, None);
+    let held = tikv.inject(Fault::new(Action::Hold).on(Call::KvBatchRollback).key("a"));
+    unheard.release();
+    assert_eq!(committing.await.unwrap().unwrap_err().outcome(), Outcome::NotApplied);
+    held.hit(1).await;
+    for _ in 0..10 {
+        assert_eq!(locks(&client).await, 1, "the other is still locked");
+    }
+    assert_eq!(tikv.requests(Call::KvBatchRollback), 1);
+    held.release();
     no_locks(&server, &client).await;
 }

@@ -6,7 +6,7 @@ use charioteer::tikv::{PipelinedOptions, PipelinedTransaction, TxnClient, TxnErr
 use charioteer::{ErrorKind, Outcome};
 use charioteer_server::testing::tikv::{Action, Call, Fault};
 
-use super::support::{all_newest, another, listed, locks, newest, no_locks, pd_key, put, split_at, text, why};
+use super::support::{Way, all_newest, another, listed, locks, newest, no_locks, pd_key, put, split_at, text, why};
 
 /// One that sends whatever it has written as soon as it has written something.
 async fn begin(client: &TxnClient) -> PipelinedTransaction {
@@ -157,4 +157,32 @@ async fn what_a_vanished_client_has_sent_is_done_away_with_by_others_or_finished
         assert_eq!(newest(&client, "a").await.as_deref(), expected);
         no_locks(&server, &client).await;
     }
+}
+
+#[tokio::test]
+async fn what_had_to_wait_for_others_is_locked_for_as_long_as_the_rest() {
+    let (server, client) = split_at(&["m"]).await;
+    let tikv = server.tikv();
+    let crashing = another(&server);
+    let lost = tikv.inject(Fault::new(Action::Drop).on(Call::KvCommit));
+    let mut txn = crashing.begin_with(&Way::TwoPhases.options()).await.unwrap();
+    txn.put("z", "other").await.unwrap();
+    let _committing = tokio::spawn(txn.commit());
+    lost.hit(1).await;
+    crashing.close();
+    let mut txn = client.begin_pipelined(&PipelinedOptions::default()).await.unwrap();
+    txn.put("a", "1").await.unwrap();
+    txn.put("z", "1").await.unwrap();
+    let flushing = tokio::spawn(async move {
+        txn.flush().await.unwrap();
+        txn
+    });
+    // One of each region, and then that of the other's lock again and again.
+    tikv.arrived(Call::KvFlush, 5).await;
+    server.clock().advance(Duration::from_secs(60));
+    let txn = flushing.await.unwrap();
+    let locks = tikv.locks().await.unwrap();
+    assert_eq!(locks.iter().map(|lock| lock.start_ts).collect::<Vec<_>>(), [u64::from(txn.start_ts()); 2]);
+    assert!(locks[0].ttl_ms < locks[1].ttl_ms, "{locks:?}");
+    txn.rollback().await.unwrap();
 }

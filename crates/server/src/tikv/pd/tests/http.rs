@@ -71,6 +71,24 @@ async fn pd_tells_who_it_is_and_that_it_is_well() {
 }
 
 #[tokio::test]
+async fn pd_tells_up_to_which_time_stores_may_be_read_from_any_of_their_peers() {
+    let bed = Bed::new(2, 1);
+    let now = bed.pd.safe_ts();
+    let told = get(&bed, "/pd/api/v1/min-resolved-ts").await;
+    assert_eq!((&told["min_resolved_ts"], &told["is_real_time"]), (&json!(now), &json!(true)));
+    assert_eq!(told["stores_min_resolved_ts"], Value::Null);
+    let told = get(&bed, "/pd/api/v1/min-resolved-ts?scope=cluster").await;
+    assert_eq!(told["stores_min_resolved_ts"], json!({ "1": now, "2": now }));
+    let told = get(&bed, "/pd/api/v1/min-resolved-ts?scope=2,9").await;
+    assert_eq!(told["min_resolved_ts"], json!(now));
+    assert_eq!(told["stores_min_resolved_ts"], json!({ "2": now, "9": u64::MAX }));
+    assert_eq!(get(&bed, "/pd/api/v1/min-resolved-ts/1").await["min_resolved_ts"], json!(now));
+    for odd in ["?scope=1,x", "/x"] {
+        assert_eq!(ask(&bed, &format!("/pd/api/v1/min-resolved-ts{odd}"), None).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
 async fn a_keyspace_is_posted_and_then_there() {
     let bed = Bed::new(1, 1);
     let posted = r#"{"name": "mine", "config": {"gc_management_type": "keyspace_level"}}"#;

@@ -40,30 +40,49 @@ impl Mvcc for Interrupted {
 }
 
 fn lock(rows: &EmbeddedMvcc, start_ts: u64) {
-    let lock = PessimisticLock { force: true, ..PessimisticLock::new(vec!["a".into()], "a".into(), start_ts) };
+    lock_key(rows, "a", start_ts);
+}
+
+fn lock_key(rows: &EmbeddedMvcc, key: &'static str, start_ts: u64) {
+    let lock = PessimisticLock { force: true, ..PessimisticLock::new(vec![key.into()], key.into(), start_ts) };
     assert!(matches!(rows.submit(1, lock), Soon::Ready(Ok(Done { reply: Ok(_), .. }))));
 }
 
 fn release(rows: &EmbeddedMvcc, waits: &Arc<Waits>, start_ts: u64, next: Option<u64>) {
-    let rollback = PessimisticRollback { start_ts, for_update_ts: start_ts, keys: vec!["a".into()] };
-    assert!(matches!(rows.submit(1, rollback), Soon::Ready(Ok(_))));
+    give_back(rows, "a", start_ts);
     next.into_iter().for_each(|next| lock(rows, next));
     waits.released(Keys::Plain, [("a".into(), Released { start_ts, commit_ts: 0 })]);
 }
 
+fn give_back(rows: &EmbeddedMvcc, key: &'static str, start_ts: u64) {
+    let rollback = PessimisticRollback { start_ts, for_update_ts: start_ts, keys: vec![key.into()] };
+    assert!(matches!(rows.submit(1, rollback), Soon::Ready(Ok(_))));
+}
+
 fn locking(between: Between) -> (Locking<Interrupted>, EmbeddedMvcc, Arc<Waits>) {
+    locking_keys(&["a"], PessimisticLockWakeUpMode::WakeUpModeForceLock, between)
+}
+
+fn locking_keys(
+    keys: &[&'static str],
+    wake_up_mode: PessimisticLockWakeUpMode,
+    between: Between,
+) -> (Locking<Interrupted>, EmbeddedMvcc, Arc<Waits>) {
     let embedded = Embedded::open(Db::memory(), Clock::stopped_at(Duration::ZERO)).unwrap();
     let rows = embedded.rows().unwrap().mvcc(Keys::Plain).clone();
     let waits = Arc::<Waits>::default();
     let mvcc = Interrupted { rows: rows.clone(), waits: Arc::clone(&waits), commands: Arc::default(), between };
-    let mutation =
-        kvrpcpb::Mutation { op: Op::PessimisticLock.into(), key: "a".into(), ..kvrpcpb::Mutation::default() };
+    let mutation = |key: &&'static str| kvrpcpb::Mutation {
+        op: Op::PessimisticLock.into(),
+        key: (*key).into(),
+        ..kvrpcpb::Mutation::default()
+    };
     let asked = PessimisticLockRequest {
-        mutations: vec![mutation],
+        mutations: keys.iter().map(mutation).collect(),
         primary_lock: "a".into(),
         start_version: 20,
         for_update_ts: 20,
-        wake_up_mode: PessimisticLockWakeUpMode::WakeUpModeForceLock.into(),
+        wake_up_mode: wake_up_mode.into(),
         ..PessimisticLockRequest::default()
     };
     (Locking::new(mvcc, Keys::Plain, Arc::clone(&waits), asked).unwrap(), rows, waits)
@@ -97,4 +116,47 @@ async fn a_lock_that_is_released_while_one_tries_again_is_not_waited_for() {
     lock(&rows, 10);
     let blocked_by = locking.blocked_by(locking.try_once().wait().await.unwrap()).unwrap();
     assert_locked(&locking.wait_for(blocked_by).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_wants_several_is_woken_by_the_one_that_is_locked() {
+    // The first command finds the lock of the first key, and the second that of the second, which is given back when the third has found it.
+    let (locking, rows, waits) =
+        locking_keys(&["a", "b"], PessimisticLockWakeUpMode::WakeUpModeNormal, |rows, waits, number| match number {
+            1 => release(rows, waits, 10, None),
+            3 => {
+                give_back(rows, "b", 60);
+                waits.released(Keys::Plain, [("b".into(), Released { start_ts: 60, commit_ts: 0 })]);
+            }
+            _ => {}
+        });
+    lock(&rows, 10);
+    lock_key(&rows, "b", 60);
+    let blocked_by = locking.blocked_by(locking.try_once().wait().await.unwrap()).unwrap();
+    let answer = locking.wait_for(blocked_by).await.unwrap();
+    let conflict = answer.errors[0].conflict.as_ref().unwrap();
+    assert_eq!((&conflict.key[..], conflict.conflict_ts), (&b"b"[..], 60));
+    assert!(waits.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_circle_that_was_open_when_another_of_its_keys_was_met_is_no_deadlock() {
+    // The second command finds the lock of the second key, whose holder gives it back and waits for the one who asks.
+    let (locking, rows, _) =
+        locking_keys(&["a", "b"], PessimisticLockWakeUpMode::WakeUpModeNormal, |rows, waits, number| match number {
+            1 => release(rows, waits, 10, None),
+            2 => {
+                give_back(rows, "b", 60);
+                let blocked_by = kvrpcpb::LockInfo { key: "c".into(), lock_version: 20, ..Default::default() };
+                let (stored, resumes, is_first_lock, tag) = (Keys::Plain, false, false, Bytes::new());
+                let waiting = Wait { stored, start_ts: 60, blocked_by, resumes, is_first_lock, tag };
+                // It waits until the end.
+                Box::leak(Box::new(waits.enter(waiting).unwrap()));
+            }
+            _ => {}
+        });
+    lock(&rows, 10);
+    lock_key(&rows, "b", 60);
+    let blocked_by = locking.blocked_by(locking.try_once().wait().await.unwrap()).unwrap();
+    assert_eq!(locking.wait_for(blocked_by).await.unwrap().errors, []);
 }

@@ -83,6 +83,8 @@ async fn timestamps_that_nobody_was_given_are_refused() {
     }
     let check = CheckTxnStatusRequest { primary_key: "a".into(), current_ts: ahead(70_000), ..Default::default() };
     assert!(txns.ask::<rpc::KvCheckTxnStatus>(check).await.error.unwrap().abort.contains("invalid max_ts update"));
+    let cleanup = CleanupRequest { key: "a".into(), start_version: ahead(70_000), ..Default::default() };
+    assert!(txns.ask::<rpc::KvCleanup>(cleanup).await.error.unwrap().abort.contains("invalid max_ts update"));
     let start_ts = txns.ts().await;
     let one = PrewriteRequest { try_one_pc: true, ..Txns::prewrite(start_ts, vec![put("a", "1")]) };
     assert!(txns.ask::<rpc::KvPrewrite>(one).await.one_pc_commit_ts < ahead(60_000));
