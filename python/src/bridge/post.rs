@@ -148,9 +148,9 @@ impl<T: Answer, E: Raise> Outcome for Result<T, E> {
 }
 
 impl Delivery {
-    fn hand_over(self, py: Python<'_>) -> PyResult<()> {
+    fn hand_over(self, py: Python<'_>, may_tell_twice: bool) -> PyResult<()> {
         match self {
-            Self::Answer { promise, outcome } => answer(promise.bind(py), outcome),
+            Self::Answer { promise, outcome } => answer(promise.bind(py), outcome, may_tell_twice),
             Self::News { listener, news } => {
                 listener.bind(py).call1(news.open(py)?.cast_into::<PyTuple>()?)?;
                 Ok(())
@@ -159,11 +159,11 @@ impl Delivery {
     }
 }
 
-fn answer(promise: &Bound<'_, PyAny>, outcome: Box<dyn Outcome>) -> PyResult<()> {
+fn answer(promise: &Bound<'_, PyAny>, outcome: Box<dyn Outcome>, may_tell_twice: bool) -> PyResult<()> {
     let py = promise.py();
     let is_done = || promise.call_method0(intern!(py, "done"))?.is_truthy();
     // Cancelled meanwhile, if so: what would be taken out of its place for it stays there.
-    if outcome.takes() && is_done()? {
+    if (may_tell_twice || outcome.takes()) && is_done()? {
         return Ok(());
     }
     let told = match outcome.open(py) {
@@ -187,7 +187,7 @@ pub(crate) struct Mailbox(Arc<Inner>);
 impl Mailbox {
     #[new]
     fn new(make: Py<PyAny>) -> PyResult<Self> {
-        Ok(Self(Arc::new(Inner::new(make)?)))
+        Ok(Self(Arc::new(Inner::new(make, true)?)))
     }
 
     /// What the loop is to wait for.
@@ -203,6 +203,8 @@ impl Mailbox {
 
 struct Inner {
     make: Py<PyAny>,
+    /// Whether what it makes takes an answer also when it is done, which futures of asyncio's refuse: it has to be asked before.
+    may_tell_twice: bool,
     bell: Bell,
     rung: AtomicBool,
     deliveries: Mutex<Vec<Delivery>>,
@@ -226,9 +228,9 @@ thread_local! {
 }
 
 impl Inner {
-    fn new(make: Py<PyAny>) -> PyResult<Self> {
+    fn new(make: Py<PyAny>, may_tell_twice: bool) -> PyResult<Self> {
         let (bell, rung) = (Bell::new()?, AtomicBool::new(false));
-        Ok(Self { make, bell, rung, deliveries: Mutex::default(), generation: generation() })
+        Ok(Self { make, may_tell_twice, bell, rung, deliveries: Mutex::default(), generation: generation() })
     }
 
     /// The mailbox of the asyncio loop that runs on this thread.
@@ -257,7 +259,7 @@ impl Inner {
             return Ok(mailbox);
         }
         let make = python!(py, "charioteer._call", "maker")?.call1((running,))?;
-        let mailbox = Arc::new(Self::new(make.unbind())?);
+        let mailbox = Arc::new(Self::new(make.unbind(), false)?);
         let drain = Bound::new(py, Mailbox(Arc::clone(&mailbox)))?.getattr("drain")?;
         let added = running.call_method1("add_reader", (mailbox.bell.number(), drain));
         added.map_err(|error| {
@@ -291,7 +293,7 @@ impl Inner {
         self.rung.store(false, Ordering::SeqCst);
         let deliveries = std::mem::take(&mut *self.deliveries.lock());
         for delivery in deliveries {
-            if let Err(error) = delivery.hand_over(py) {
+            if let Err(error) = delivery.hand_over(py, self.may_tell_twice) {
                 error.write_unraisable(py, None);
             }
         }

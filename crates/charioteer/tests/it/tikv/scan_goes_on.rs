@@ -159,7 +159,8 @@ async fn after_an_error_a_scan_goes_on_where_it_was() {
             (Action::CutReply, ErrorKind::Unavailable),
         ] {
             let mut begun = Begun::of(&client, reverse, 20).await;
-            let failing = server.tikv().inject(Fault::new(action.clone()).on(Call::RawScan).times(1));
+            // What has gone wrong with a page that was asked for ahead is not told, but asked for once more.
+            let failing = server.tikv().inject(Fault::new(action.clone()).on(Call::RawScan));
             let error = loop {
                 let expected = begun.expected();
                 match begun.scanner.next().await {
@@ -168,7 +169,7 @@ async fn after_an_error_a_scan_goes_on_where_it_was() {
                 }
                 begun.read += 1;
             };
-            assert_eq!((failing.hits(), error.operation()), (1, Some("scan")), "{action:?}: {error}");
+            assert_eq!(error.operation(), Some("scan"), "{action:?}: {error}");
             assert!(error.kind() == kind || matches!(action, Action::Status(_)), "{action:?}: {error}");
             drop(failing);
             begun.goes_on_with_further_errors().await;

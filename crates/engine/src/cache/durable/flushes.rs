@@ -27,10 +27,10 @@ impl Flushes {
             || self.last.covers(last_access, now)
     }
 
-    /// After a flush at `moment`, where what is stored next has a number that is not lower than `next`.
+    /// After a flush at `moment`, which takes none at 0, where what is stored next has a number that is not lower than `next`.
     pub(super) fn and_at(self, moment: u32, now: u32, next: u64) -> Self {
         let last = Flush::at(moment);
-        if moment <= now {
+        if moment <= now && last != Flush::NONE {
             // The number tells what is dead, whatever the clock says later.
             return Self { first_alive: next, last: Flush::NONE, ..self };
         }

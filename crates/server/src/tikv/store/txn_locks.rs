@@ -190,7 +190,7 @@ impl<M: Mvcc> Locking<M> {
     fn answer(&self, tried: Tried, has_waited: bool) -> PessimisticLockResponse {
         match tried {
             Ok(locked) => {
-                self.tell_others();
+                self.tell_others(&locked);
                 if self.lock.force { by_key(locked) } else { self.values(locked) }
             }
             Err(error) => {
@@ -222,13 +222,15 @@ impl<M: Mvcc> Locking<M> {
     }
 
     /// Those who wait for these keys wait for another transaction now.
-    fn tell_others(&self) {
+    fn tell_others(&self, locked: &[KeyLocked]) {
         if self.waits.is_empty() {
             return;
         }
+        let is_locked = |key: &KeyLocked| key.exists || !self.lock.lock_only_if_exists;
+        let keys = self.lock.keys.iter().zip(locked).filter(|(_, locked)| is_locked(locked));
         self.waits.acquired(
             self.stored,
-            self.lock.keys.iter().map(|wanted| kvrpcpb::LockInfo {
+            keys.map(|(wanted, _)| kvrpcpb::LockInfo {
                 primary_lock: self.lock.primary.clone(),
                 lock_version: self.lock.start_ts,
                 key: wanted.key.clone(),

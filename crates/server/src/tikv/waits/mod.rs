@@ -341,12 +341,15 @@ impl Waiter {
         let State { queues, graph, .. } = &mut *state;
         let queued = queues.get_mut(&self.place).and_then(|queue| queue.entry_mut(self.start_ts, self.token));
         match queued {
-            Some(_) if blocked_by.key != self.place.1 => return self.wait_elsewhere(&mut state, blocked_by),
-            Some(entry) if !entry.waits_for(blocked_by.lock_version) => entry.move_to(blocked_by, graph)?,
+            Some(_) if blocked_by.key != self.place.1 => self.wait_elsewhere(&mut state, blocked_by),
+            Some(entry) if !entry.waits_for(blocked_by.lock_version) => {
+                entry.move_to(blocked_by, graph)?;
+                // By now the lock may be that of a third.
+                Ok(Next::Try)
+            }
             // It is known, or this has been woken and will try again.
-            _ => {}
+            _ => Ok(Next::Wait),
         }
-        Ok(Next::Wait)
     }
 
     /// The lock that it has waited for is gone, and another of its keys is locked.

@@ -77,13 +77,13 @@ impl Entry {
         self.join(graph)
     }
 
-    /// Notes that another has the lock now. Those who try again by themselves would wait on for that one, and so would those who have
-    /// not been answered that theirs was released; which may be a deadlock. Then they are told, and are to be taken out.
+    /// Notes that another has the lock now, for whom it waits from now on, unless it is answered that its lock was released. That may be a
+    /// deadlock: then it is told, and is to be taken out.
     pub(super) fn now_blocked_by(&mut self, lock: &LockInfo, graph: &mut Graph) -> bool {
         if self.edge.waiter == lock.lock_version {
             return true;
         }
-        if self.waits_for(lock.lock_version) || (self.waits() && !self.resumes) {
+        if self.waits_for(lock.lock_version) {
             (self.blocked_by, self.blocked_since) = (lock.clone(), Some(Instant::now()));
             return true;
         }
@@ -167,18 +167,14 @@ impl Queue {
         (vec![(entry, Event::Conflict(released))], !self.waiting.is_empty())
     }
 
-    /// Wakes the others who had come before the last was answered, up to one that tries again by itself.
+    /// Wakes the others who had come before the last was answered, up to one that tries again by itself. Those who have come since may be
+    /// older, and leave again without the lock: they keep nobody from being woken.
     pub(super) fn wake_others(&mut self) -> Woken {
         self.others_at = None;
-        let mut woken = Woken::new();
-        while let Some(first) = self.waiting.first_entry() {
-            if first.get().came_at >= self.answered {
-                break;
-            }
-            let entry = first.remove();
-            let (resumes, released) = (entry.resumes, self.last_released);
-            let event = if resumes { Event::Resume(released) } else { Event::Conflict(released) };
-            woken.push((entry, event));
+        let (mut woken, released, answered) = (Woken::new(), self.last_released, self.answered);
+        for (_, entry) in self.waiting.extract_if(.., |_, entry| entry.came_at < answered) {
+            let resumes = entry.resumes;
+            woken.push((entry, if resumes { Event::Resume(released) } else { Event::Conflict(released) }));
             if resumes {
                 break;
             }

@@ -254,3 +254,39 @@ async fn one_that_waits_on_behind_one_that_is_answered_is_woken_although_its_que
     release(&waits, by(60, 0));
     assert_eq!(at_last(&mut fair).await, Reason::Resume);
 }
+
+#[tokio::test]
+async fn one_whose_lock_another_takes_before_it_is_known_to_be_released_waits_for_that_one() {
+    let waits = Arc::<Waits>::default();
+    let mut fair = waits.enter(resuming(20, 10)).unwrap();
+    let mut behind = waits.enter(wait(30, 10)).unwrap();
+    waits.acquired(Keys::Plain, [lock(40)]);
+    release(&waits, by(10, 0));
+    assert_eq!(at_once(&mut fair).await, Reason::Resume);
+    let other = LockInfo { key: "other".into(), lock_version: 30, ..LockInfo::default() };
+    let deadlock = waits.enter(Wait { blocked_by: other, ..wait(40, 30) }).unwrap_err();
+    assert_eq!((deadlock.lock_ts, deadlock.wait_chain.len()), (30, 2));
+    assert_eq!(at_once(&mut behind).await, Reason::TimedOut);
+}
+
+#[tokio::test]
+async fn one_that_finds_a_lock_that_it_did_not_know_of_looks_again_whether_it_is_still_that() {
+    let waits = Arc::<Waits>::default();
+    let mut waiting = waits.enter(wait(20, 10)).unwrap();
+    waits.acquired(Keys::Plain, [lock(40)]);
+    assert_eq!(waiting.wait_on(lock(30)).unwrap(), Next::Try, "what it has found may be older than what it was told");
+    assert_eq!(waiting.wait_on(lock(40)).unwrap(), Next::Try);
+    assert_eq!(waiting.wait_on(lock(40)).unwrap(), Next::Wait);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_one_that_comes_later_and_leaves_again_keeps_nobody_from_being_woken() {
+    let waits = Arc::<Waits>::default();
+    let mut waiters: Vec<_> = [20, 30].map(|ts| waits.enter(wait(ts, 10)).unwrap()).into();
+    release(&waits, by(10, 0));
+    assert_eq!(at_once(&mut waiters[0]).await, Reason::Conflict(by(10, 0)));
+    let older = waits.enter(wait(15, 10)).unwrap();
+    assert_eq!(at_last(&mut waiters[1]).await, Reason::Conflict(by(10, 0)));
+    drop(older);
+    assert!(waits.is_empty());
+}

@@ -90,6 +90,7 @@ async fn items_expire_though_the_server_was_away() {
 #[tokio::test]
 async fn what_was_flushed_does_not_come_back_and_a_flush_to_come_comes() {
     let (folder, clock, mut memcached) = start().await;
+    memcached.talk("set a 0 0 1\nx\nflush_all 2592001\nmg a\n", "STORED\nOK\nHD\n").await;
     memcached.talk("set a 0 0 1\nx\nflush_all\nset b 0 0 1\nx\n", "STORED\nOK\nSTORED\n").await;
     memcached.talk("flush_all 100\n", "OK\n").await;
     let mut memcached = restart(memcached, &folder, &clock).await;

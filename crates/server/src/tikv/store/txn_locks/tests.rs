@@ -1,3 +1,5 @@
+mod crowd;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -159,4 +161,16 @@ async fn a_circle_that_was_open_when_another_of_its_keys_was_met_is_no_deadlock(
     lock_key(&rows, "b", 60);
     let blocked_by = locking.blocked_by(locking.try_once().wait().await.unwrap()).unwrap();
     assert_eq!(locking.wait_for(blocked_by).await.unwrap().errors, []);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_one_that_has_not_locked_a_key_since_it_does_not_exist() {
+    let (mut locking, _, waits) = locking(|_, _, _| {});
+    (locking.lock.lock_only_if_exists, locking.lock.return_values) = (true, true);
+    let blocked_by = kvrpcpb::LockInfo { key: "a".into(), lock_version: 10, ..kvrpcpb::LockInfo::default() };
+    let (stored, resumes, is_first_lock, tag) = (Keys::Plain, false, false, Bytes::new());
+    let _waiting = waits.enter(Wait { stored, start_ts: 30, blocked_by, resumes, is_first_lock, tag }).unwrap();
+    let tried = locking.try_once().wait().await.unwrap();
+    assert_locked(&locking.answer(tried, false));
+    assert_eq!(waits.entries()[0].wait_for_txn, 10);
 }
