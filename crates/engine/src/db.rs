@@ -2,6 +2,7 @@
 //! snapshots.
 
 use std::fmt;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -148,6 +149,20 @@ impl Db {
         match &self.store {
             Store::Memory(_) => keyspace.in_memory()?.get_many(keys),
             Store::Disk(disk) => disk.get_many(keyspace.on_disk()?, keys),
+        }
+    }
+
+    /// Walks the latest rows from `first` on, forwards until `visit` breaks, which is to be soon: in memory nobody writes until then.
+    pub(crate) fn visit_from(
+        &self,
+        keyspace: &Keyspace,
+        first: Bound<&[u8]>,
+        visit: impl FnMut(&Bytes, &Bytes) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let range = (first, Bound::Unbounded);
+        match &self.store {
+            Store::Memory(_) => keyspace.in_memory()?.visit(range, visit),
+            Store::Disk(_) => self.snapshot_of(keyspace)?.visit(keyspace, range, Direction::Forward, visit),
         }
     }
 

@@ -96,6 +96,21 @@ impl Rows {
         }
     }
 
+    /// Walks rows as they are, forwards until `visit` breaks. Whoever writes waits for that, and in turn need not copy what it changes.
+    pub(crate) fn visit(
+        &self,
+        range: (Bound<&[u8]>, Bound<&[u8]>),
+        mut visit: impl FnMut(&Bytes, &Bytes) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        match &*self.map.read() {
+            Some(map) => {
+                let _ = map.range::<_, [u8]>(range).try_for_each(|(key, value)| visit(key, value));
+                Ok(())
+            }
+            None => Err(self.dropped()),
+        }
+    }
+
     pub(crate) fn view(&self) -> Result<View, Error> {
         let map = self.map.read().clone().ok_or_else(|| self.dropped())?;
         Ok(View { maps: SmallVec::from_iter([(self.id, map)]) })

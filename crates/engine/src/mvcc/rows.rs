@@ -92,8 +92,7 @@ impl Rows for &Db {
 
     /// What a command looks for lies at the beginning, mostly: to find where the range ends would take as long.
     fn visit(&mut self, keyspace: &Keyspace, (first, last): StoredRange<'_>, visit: Visit<'_>) -> Result<(), Error> {
-        let rows = self.snapshot_of(keyspace)?;
-        rows.visit(keyspace, (first, Bound::Unbounded), Direction::Forward, |key, stored| match last {
+        self.visit_from(keyspace, first, |key, stored| match last {
             Bound::Included(last) if key > last => ControlFlow::Break(()),
             Bound::Excluded(last) if key >= last => ControlFlow::Break(()),
             _ => visit(key, stored),

@@ -15,6 +15,7 @@ use super::regional::RegionalReply;
 const REGION_ERROR: u32 = 1;
 const PAIRS: u32 = 2;
 const KEY: u32 = 2;
+const VALUE: u32 = 3;
 
 /// A [`RawScanResponse`] of which the pairs have been counted and not read.
 ///
@@ -104,7 +105,29 @@ impl ScanAnswer {
     /// # Errors
     /// When one of them is none.
     pub fn pairs(&self) -> Result<Vec<KvPair>, DecodeError> {
-        Ok(RawScanResponse::decode(self.message.clone())?.kvs)
+        let mut pairs = Vec::with_capacity(self.pairs);
+        let mut fields = Fields::new(&self.message, 0..self.message.len());
+        // The message was read to its end before.
+        while let Ok(Some((tag, value))) = fields.next() {
+            if let (PAIRS, Value::Bytes(at)) = (tag, value) {
+                pairs.push(self.pair(at)?);
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn pair(&self, at: Range<usize>) -> Result<KvPair, DecodeError> {
+        let mut pair = KvPair::default();
+        let mut fields = Fields::new(&self.message, at.clone());
+        loop {
+            match fields.next() {
+                Ok(Some((KEY, Value::Bytes(key)))) => pair.key = self.message.slice(key),
+                Ok(Some((VALUE, Value::Bytes(value)))) => pair.value = self.message.slice(value),
+                Ok(None) => return Ok(pair),
+                // It has something else, or is none.
+                _ => return KvPair::decode(self.message.slice(at)),
+            }
+        }
     }
 }
 
@@ -126,6 +149,7 @@ impl RegionalReply for ScanAnswer {
 mod tests {
     use alloc::vec;
 
+    use super::super::kvrpcpb::KeyError;
     use super::*;
 
     #[test]
@@ -137,6 +161,23 @@ mod tests {
         let mut answer = ScanAnswer::read(wire.into()).unwrap();
         assert_eq!(answer.take_region_error().as_deref(), Some(&error));
         assert_eq!((answer.len(), answer.pairs().unwrap()), (1, vec![pair]));
+    }
+
+    #[test]
+    fn pairs_are_read_as_those_of_other_answers_whatever_they_have() {
+        let error = KeyError { abort: "no".into(), ..KeyError::default() };
+        let pairs = vec![
+            KvPair { key: "a".into(), value: "1".into(), ..KvPair::default() },
+            KvPair::default(),
+            KvPair { key: "b".into(), commit_ts: 7, ..KvPair::default() },
+            KvPair { error: Some(Box::new(error)), ..KvPair::default() },
+        ];
+        let mut wire = RawScanResponse { kvs: pairs, ..RawScanResponse::default() }.encode_to_vec();
+        // One with its key twice, of which the last counts, and a field that nobody knows, and one beside it.
+        wire.extend(b"\x12\x09\x12\x01x\x12\x01y\xf8\x01\x05\xf8\x01\x05");
+        let pairs = ScanAnswer::read(wire.clone().into()).unwrap().pairs().unwrap();
+        assert_eq!(pairs.len(), 5);
+        assert_eq!(pairs, RawScanResponse::decode(&wire[..]).unwrap().kvs);
     }
 
     #[test]

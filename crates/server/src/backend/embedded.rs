@@ -7,6 +7,7 @@ use charioteer_engine::table::{
 };
 use charioteer_engine::{Clock, Db, raw::Keys};
 use parking_lot::Mutex;
+use tokio::task::JoinHandle;
 
 use super::mvcc::EmbeddedMvcc;
 use super::raw::EmbeddedRaw;
@@ -179,7 +180,12 @@ impl Embedded {
 
 /// Runs what may take a while where it holds nobody up.
 pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
+    finished(tokio::task::spawn_blocking(work)).await
+}
+
+/// Waits for what was begun elsewhere.
+pub(super) async fn finished<T>(begun: JoinHandle<T>) -> T {
+    match begun.await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
