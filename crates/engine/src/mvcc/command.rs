@@ -46,6 +46,10 @@ pub trait Command: Send + 'static {
     /// What the command answers.
     type Reply: Send + 'static;
 
+    /// Whether it may as well be carried out behind what was asked for after it. A lock may not: what takes it away leaves no trace of that,
+    /// so that nobody would have it then.
+    const MAY_BE_LATE: bool = false;
+
     /// The keys it must have for itself.
     fn latches(&self) -> Latches;
 

@@ -34,6 +34,8 @@ pub struct Commit {
 impl Command for Commit {
     type Reply = Result<u64, KeyError>;
 
+    const MAY_BE_LATE: bool = true;
+
     fn latches(&self) -> Latches {
         Latches::Keys(self.keys.clone())
     }

@@ -172,6 +172,8 @@ impl Command for Prewrite {
     /// Why the keys cannot be locked: every lock in the way, or one other reason.
     type Reply = Result<Prewritten, Vec<KeyError>>;
 
+    const MAY_BE_LATE: bool = true;
+
     fn latches(&self) -> Latches {
         Latches::Keys(self.mutations.iter().map(|mutation| mutation.key.clone()).collect())
     }

@@ -45,6 +45,8 @@ pub struct ResolveLockLite {
 impl Command for ResolveLockLite {
     type Reply = Result<(), KeyError>;
 
+    const MAY_BE_LATE: bool = true;
+
     fn latches(&self) -> Latches {
         Latches::Keys(self.keys.clone())
     }

@@ -31,6 +31,8 @@ pub struct BatchRollback {
 impl Command for BatchRollback {
     type Reply = Result<(), KeyError>;
 
+    const MAY_BE_LATE: bool = true;
+
     fn latches(&self) -> Latches {
         Latches::Keys(self.keys.clone())
     }

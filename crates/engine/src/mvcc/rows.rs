@@ -220,10 +220,10 @@ impl<'a> Reader<'a> {
         let mut newest = None;
         let range = (Bound::Included(&first[..]), Bound::Included(&last[..]));
         self.rows.visit(&self.families.writes, range, &mut |stored_key, _| {
-            newest = ts_of(stored_key, key);
+            newest = Some(ts_of(stored_key, key));
             ControlFlow::Break(())
         })?;
-        Ok(newest)
+        newest.map(|commit_ts| commit_ts.ok_or(DAMAGED_VERSION)).transpose()
     }
 
     /// The version of a key that was committed at that timestamp.

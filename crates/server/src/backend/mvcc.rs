@@ -72,7 +72,8 @@ impl Mvcc for EmbeddedMvcc {
             let store = self.store.clone();
             return Soon::later(aside(move || Ok(store.run(command)?)));
         }
-        if key_count >= SEVERAL_ROWS
+        if C::MAY_BE_LATE
+            && key_count >= SEVERAL_ROWS
             && self.readers.is_none()
             && let Ok(runtime) = Handle::try_current()
         {

@@ -93,6 +93,11 @@ impl<R: Rows> BatchStream<R> {
             let is_large = call.is_some_and(|call| store.may_answer_much(call));
             let is_for_locks = request.cmd.as_ref().is_some_and(may_wait_for_locks);
             let answer = match request.cmd {
+                // Whose answers have memory of their own as soon as they are begun, which is when it is their turn.
+                Some(command @ (Command::RawScan(_) | Command::RawBatchScan(_) | Command::RawBatchGet(_))) => {
+                    let store = Arc::clone(&store);
+                    Soon::later(async move { begin(&store, command).wait().await })
+                }
                 Some(command) => begin(&store, command),
                 None => Soon::Ready(Ok(Response::default())),
             };

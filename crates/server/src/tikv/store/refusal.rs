@@ -6,7 +6,6 @@
 //! | a rule is broken | `error`; where a reply has none, as of a batch of gets or a scan, the only pair's `error.abort` |
 //! | the same in a transaction | the error of a key: `error` or `errors`, with `abort`; of a scan, also the first pair's |
 //! | the store failed | `error`; where a reply has none, `region_error` without a kind: an error of a pair passes for a row with some clients |
-//! | the store takes no more writes, in a transaction | as a rule that is broken: asking again does not help |
 //! | the store failed in the middle of a transaction's write, which may be there after a restart | `region_error.undetermined_result` |
 //! | the disk is full | `region_error.disk_full` |
 //! | the answer is too large | alone, the status of the call; in a batch `region_error.raft_entry_too_large`, the one that is neither tried again nor passed over |
@@ -47,10 +46,6 @@ pub(crate) enum Failure {
     Undetermined {
         why: String,
     },
-    /// For good, until it is opened again.
-    Halted {
-        why: String,
-    },
     Other {
         why: String,
     },
@@ -71,11 +66,6 @@ pub(crate) trait Refusable: RegionalReply + Sized {
     /// The store failed.
     fn failed(why: String) -> Self;
 
-    /// The store failed, and will until it is opened again.
-    fn halted(why: String) -> Self {
-        Self::failed(why)
-    }
-
     /// The store failed, and what it was to write may be there all the same.
     fn undetermined(why: String) -> Self {
         Self::failed(why)
@@ -91,7 +81,6 @@ impl Refusal {
             Self::Store(failure) => Ok(match *failure {
                 Failure::DiskFull { why } => T::refused(disk_full(why)),
                 Failure::Undetermined { why } => T::undetermined(why),
-                Failure::Halted { why } => T::halted(why),
                 Failure::Other { why } => T::failed(why),
             }),
             Self::TooLarge { region_id, most } if way == Way::InBatch => {
@@ -111,10 +100,9 @@ impl Refusal {
             Self::Region(error) => Status::new(Code::Unknown, error.message),
             Self::Rule(rule) => Status::new(Code::Unknown, rule.to_string()),
             Self::Store(failure) => match *failure {
-                Failure::DiskFull { why }
-                | Failure::Undetermined { why }
-                | Failure::Halted { why }
-                | Failure::Other { why } => Status::new(Code::Unknown, why),
+                Failure::DiskFull { why } | Failure::Undetermined { why } | Failure::Other { why } => {
+                    Status::new(Code::Unknown, why)
+                }
             },
         }
     }
@@ -151,7 +139,6 @@ impl From<Error> for Refusal {
                 return Rule::KeyTooLarge { size: memcomparable::encoded_len(len), limit: MAX_KEY_BYTES }.into();
             }
             Error::DiskFull { .. } => Failure::DiskFull { why },
-            Error::Halted { .. } => Failure::Halted { why },
             _ if is_unknown => Failure::Undetermined { why },
             _ => Failure::Other { why },
         }))
@@ -251,10 +238,6 @@ macro_rules! with_key_error {
                 Self::refused(without_a_kind(why))
             }
 
-            fn halted(why: String) -> Self {
-                Self::against(&Rule::Other(why))
-            }
-
             fn undetermined(why: String) -> Self {
                 Self::refused(undetermined(why))
             }
@@ -272,10 +255,6 @@ macro_rules! with_key_errors {
 
             fn failed(why: String) -> Self {
                 Self::refused(without_a_kind(why))
-            }
-
-            fn halted(why: String) -> Self {
-                Self::against(&Rule::Other(why))
             }
 
             fn undetermined(why: String) -> Self {

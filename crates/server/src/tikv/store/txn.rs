@@ -36,6 +36,15 @@ impl<R: Rows> Store<R> {
         }
     }
 
+    /// The same of a transaction that is undone, which no transaction can have begun at the end of time: what is noted there of it would
+    /// keep everybody from writing for good.
+    pub(super) fn check_start(&self, start_ts: u64) -> Result<(), Refusal> {
+        match start_ts {
+            u64::MAX => Err(Rule::Other(format!("no transaction begins at {start_ts}")).into()),
+            start_ts => self.check_timestamps([start_ts]),
+        }
+    }
+
     /// Runs a command about so many keys, and wakes those who wait for locks that it releases.
     pub(super) fn submit<C: Command>(&self, stored: Keys, key_count: usize, command: C) -> Ran<C::Reply> {
         submit(self.rows.mvcc(stored), &self.waits, stored, key_count, command)

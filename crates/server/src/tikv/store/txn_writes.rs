@@ -173,7 +173,8 @@ impl<R: Rows> Serve<rpc::KvCleanup> for Store<R> {
     fn serve(&self, asked: CleanupRequest) -> Serving<CleanupResponse> {
         let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_key(&asked.key)?;
-        self.check_timestamps([asked.start_version, asked.current_ts])?;
+        self.check_start(asked.start_version)?;
+        self.check_timestamps([asked.current_ts])?;
         let cleanup = Cleanup { key: asked.key, start_ts: asked.start_version, current_ts: asked.current_ts };
         Ok(self.submit(stored, 1, cleanup).map(|cleaned| {
             Ok(match cleaned? {
@@ -188,6 +189,7 @@ impl<R: Rows> Serve<rpc::KvBatchRollback> for Store<R> {
     fn serve(&self, asked: BatchRollbackRequest) -> Serving<BatchRollbackResponse> {
         let stored = stored_keys(asked.context.as_ref());
         self.txn_place(asked.context.as_ref(), Access::Write)?.check_keys(&asked.keys)?;
+        self.check_start(asked.start_version)?;
         let rollback = BatchRollback { start_ts: asked.start_version, keys: asked.keys };
         Ok(self.submit(stored, rollback.keys.len(), rollback).map(|rolled_back| {
             let error = rolled_back?.err().map(|error| Box::new(told(error)));

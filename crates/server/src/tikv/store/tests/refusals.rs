@@ -1,7 +1,5 @@
 use charioteer_engine::Error;
-use charioteer_proto::tikv::kvrpcpb::{
-    CommitResponse, PrewriteResponse, RawBatchGetResponse, RawBatchScanResponse, RawPutResponse, SplitRegionResponse,
-};
+use charioteer_proto::tikv::kvrpcpb::{RawBatchGetResponse, RawBatchScanResponse, RawPutResponse, SplitRegionResponse};
 
 use super::*;
 
@@ -26,14 +24,6 @@ fn a_store_that_fails_is_an_error_that_nobody_takes_for_a_row() {
     assert_eq!(reply::<RawBatchScanResponse>(crate::backend::Error::Store(halted())), scans);
     let split = SplitRegionResponse { region_error: regional, ..Default::default() };
     assert_eq!(reply::<SplitRegionResponse>(halted()), split);
-}
-
-#[test]
-fn a_transaction_is_told_that_asking_a_store_again_does_not_help_that_takes_no_more_writes() {
-    let told = reply::<PrewriteResponse>(halted());
-    assert_eq!((told.region_error, told.errors.len()), (None, 1));
-    assert!(told.errors[0].abort.contains("a sync failed"));
-    assert!(reply::<CommitResponse>(halted()).error.unwrap().abort.contains("a sync failed"));
 }
 
 #[test]

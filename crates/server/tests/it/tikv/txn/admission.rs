@@ -83,6 +83,12 @@ async fn timestamps_that_nobody_was_given_are_refused() {
     }
     let check = CheckTxnStatusRequest { primary_key: "a".into(), current_ts: ahead(70_000), ..Default::default() };
     assert!(txns.ask::<rpc::KvCheckTxnStatus>(check).await.error.unwrap().abort.contains("invalid max_ts update"));
+    for start_version in [ahead(70_000), u64::MAX] {
+        let undone = BatchRollbackRequest { keys: keys(["a"]), start_version, ..Default::default() };
+        assert!(txns.ask::<rpc::KvBatchRollback>(undone).await.error.is_some());
+        let undone = CleanupRequest { key: "a".into(), start_version, ..Default::default() };
+        assert!(txns.ask::<rpc::KvCleanup>(undone).await.error.is_some());
+    }
     let cleanup = CleanupRequest { key: "a".into(), start_version: ahead(70_000), ..Default::default() };
     assert!(txns.ask::<rpc::KvCleanup>(cleanup).await.error.unwrap().abort.contains("invalid max_ts update"));
     let start_ts = txns.ts().await;
