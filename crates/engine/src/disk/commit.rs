@@ -388,11 +388,13 @@ mod tests {
             batch
         };
         db.commit(batch()).unwrap();
-        let is_settled = db.disk().unwrap().committer.exclusively(|lead| {
+        let are_settled = db.disk().unwrap().committer.exclusively(|lead| {
+            lead.sync().unwrap();
+            let before = lead.is_settled();
             lead.synced(Ok(None));
-            lead.is_settled()
+            [before, lead.is_settled()]
         });
-        assert!(!is_settled);
+        assert_eq!(are_settled, [true, false]);
         db.commit(batch()).unwrap();
     }
 }
