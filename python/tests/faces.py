@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Iterator
 from typing import Any
+
+from charioteer import tikv
 
 
 class Awaited:
@@ -56,3 +59,16 @@ class Awaited:
 
 async def _wait(what: Any) -> Any:
     return await what
+
+
+def txn_clients(face: str, url: str) -> Iterator[Any]:
+    """A client of transactions by this face, "sync" or "asyncio"."""
+    if face == "sync":
+        with tikv.TxnClient(url) as client:
+            yield client
+        return
+    loop = asyncio.new_event_loop()
+    awaited = Awaited(loop, tikv.AsyncTxnClient(url))
+    yield awaited
+    awaited.close()
+    loop.close()

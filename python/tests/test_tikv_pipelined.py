@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from faces import Awaited
+from faces import txn_clients
 
 import charioteer
 from charioteer import tikv
@@ -25,15 +25,7 @@ def server() -> Iterator[TestServer]:
 
 @pytest.fixture(params=["sync", "asyncio"])
 def client(request: pytest.FixtureRequest, server: TestServer) -> Iterator[Any]:
-    if request.param == "sync":
-        with tikv.TxnClient(server.tikv_url) as client:
-            yield client
-        return
-    loop = asyncio.new_event_loop()
-    awaited = Awaited(loop, tikv.AsyncTxnClient(server.tikv_url))
-    yield awaited
-    awaited.close()
-    loop.close()
+    yield from txn_clients(request.param, server.tikv_url)
 
 
 @pytest.fixture
